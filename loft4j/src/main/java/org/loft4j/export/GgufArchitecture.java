@@ -8,8 +8,8 @@ import org.loft4j.ConfigException;
 /** The architectures of llama.cpp that models are exported to, with the values of {@code model_type} that each computes. */
 enum GgufArchitecture {
     LLAMA("llama", "mistral", "ministral", "mistral3", "mixtral"),
-    QWEN2("qwen2"),
-    QWEN3("qwen3"),
+    QWEN2("qwen2", "qwen2_vl", "qwen2_5_vl"),
+    QWEN3("qwen3", "qwen3_vl"),
     QWEN3MOE("qwen3_moe"),
     QWEN35("qwen3_5", "qwen3_5_text"),
     GEMMA2("gemma2"),

@@ -10,18 +10,17 @@ import org.loft4j.io.JsonObject;
 
 /** Tells of classifiers over decoders that Transformers has no class for, and of encoders that vLLM has none for. */
 final class MissingClass {
-    private static final Set<String> OF_TEXTS =
-            Set.of(
-                    "gemma4",
-                    "gemma4_text",
-                    "granite",
-                    "mistral3",
-                    "olmoe",
-                    "qwen2_vl",
-                    "qwen2_5_vl",
-                    "qwen3_vl",
-                    "qwen3_5_moe",
-                    "qwen3_5_moe_text");
+    private static final Set<String> OF_TEXTS = Set.of(
+            "gemma4",
+            "gemma4_text",
+            "granite",
+            "mistral3",
+            "olmoe",
+            "qwen2_vl",
+            "qwen2_5_vl",
+            "qwen3_vl",
+            "qwen3_5_moe",
+            "qwen3_5_moe_text");
     private static final Set<String> OF_TOKENS = Set.of(
             "gemma3",
             "gemma3_text",

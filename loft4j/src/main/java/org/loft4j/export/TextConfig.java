@@ -11,6 +11,7 @@ import org.loft4j.export.TensorPlace.Change;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.QuantisedConfig;
+import org.loft4j.io.QwenTower;
 import org.loft4j.io.RopeKeys;
 
 /** The part of config.json that describes the language model, under the names that most families use. */
@@ -45,6 +46,9 @@ final class TextConfig {
 
     /** The part that describes the language model, which is all of it where there is nothing beside. */
     static JsonObject ofLanguageModel(JsonObject config) throws CheckpointException {
+        if (QwenTower.holdsFamilyAlone(config)) {
+            return QwenTower.alone(config);
+        }
         JsonObject text = config.findObject(TEXT);
         return text == null ? config : text;
     }

@@ -25,6 +25,9 @@ public final class TiedHead {
 
     public static final String REMEDY = "set tie_word_embeddings to false to keep it, or remove it from the file";
 
+    /** Whether the output embedding is the input's, in config.json. */
+    public static final String KEY = "tie_word_embeddings";
+
     private TiedHead() {}
 
     /**
@@ -82,5 +85,14 @@ public final class TiedHead {
             return one.equal(other);
         }
         return one.to(Dtype.F64.scalarType()).equal(other.to(Dtype.F64.scalarType()));
+    }
+
+    /** That the two parts of a config.json tie the embeddings otherwise. */
+    public static CheckpointException contradiction(JsonObject config) throws CheckpointException {
+        boolean outer = config.booleanOr(KEY, true);
+        return config.fault(
+                KEY,
+                "is " + outer + ", and " + !outer
+                        + " in text_config: versions of Transformers go by one or the other; set both to what is meant");
     }
 }

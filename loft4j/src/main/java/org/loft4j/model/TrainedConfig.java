@@ -10,15 +10,14 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QwenTower;
 import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.gemma3.Gemma3Model;
 import org.loft4j.model.gemma4.Gemma4Config;
 import org.loft4j.model.gemma4.Gemma4Model;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
-import org.loft4j.model.qwen2.Qwen2Config;
 import org.loft4j.model.qwen2.Qwen2Model;
-import org.loft4j.model.qwen3.Qwen3Config;
 import org.loft4j.model.qwen3.Qwen3Model;
 import org.loft4j.model.qwen35.Qwen35Config;
 import org.loft4j.model.qwen35.Qwen35Model;
@@ -125,10 +124,11 @@ public final class TrainedConfig {
             case Gemma3Model.WITH_VISION -> Gemma3Config.languageModel(origin);
             case Gemma4Model.WITH_TOWERS -> Gemma4Config.languageModel(origin);
             case MistralModel.WITH_VISION -> MistralConfig.languageModel(origin);
-            case Qwen2Model.WITH_VISION, Qwen2Model.WITH_VISION_25 -> Qwen2Config.languageModel(origin);
-            case Qwen3Model.WITH_VISION -> Qwen3Config.languageModel(origin);
+            case Qwen2Model.WITH_VISION, Qwen2Model.WITH_VISION_25 ->
+                Qwen2Config.alone(origin).toTree();
+            case Qwen3Model.WITH_VISION -> Qwen3Config.alone(origin).toTree();
             case Qwen35Model.WITH_VISION, Qwen35Model.MIXTURE_WITH_VISION -> Qwen35Config.languageModel(origin);
-            default -> origin.toTree();
+            default -> QwenTower.alone(origin).toTree();
         };
         for (String key : List.of("bos_token_id", "eos_token_id", PADDING, "transformers_version")) {
             if (!config.has(key) && origin.has(key)) {

@@ -83,7 +83,8 @@ record LayerShapes(
             return of(hidden, decoder.blocks(), decoder.kinds());
         }
         return layers.values().stream()
-                .map(all -> new LayerShapes(hidden, all, List.of(), false, List.of(), null, null, 2, List.of(), false, null))
+                .map(all -> new LayerShapes(
+                        hidden, all, List.of(), false, List.of(), null, null, 2, List.of(), false, null))
                 .toList();
     }
 

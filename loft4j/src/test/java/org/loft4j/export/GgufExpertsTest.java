@@ -84,8 +84,12 @@ class GgufExpertsTest {
         GgufReader read = new GgufReader(report.file());
         assertEquals(6, report.tensors().get("MXFP4"));
         assertEquals(38L, read.metadata.get("general.file_type"));
-        assertTrue(report.notes().toString().contains("experts stay in MXFP4"), report.notes().toString());
-        assertTrue(report.notes().toString().contains("rounds the limits of yarn"), report.notes().toString());
+        assertTrue(
+                report.notes().toString().contains("experts stay in MXFP4"),
+                report.notes().toString());
+        assertTrue(
+                report.notes().toString().contains("rounds the limits of yarn"),
+                report.notes().toString());
         try (ModelDirectory source = ModelDirectory.open(model)) {
             assertPacked(read, source);
         }
@@ -100,7 +104,8 @@ class GgufExpertsTest {
             assertArrayEquals(
                     new long[] {64, 32, EXPERTS},
                     read.tensors.get("blk." + block + ".ffn_up_exps.weight").sizes());
-            assertEquals(39, read.tensors.get("blk." + block + ".ffn_up_exps.weight").type());
+            assertEquals(
+                    39, read.tensors.get("blk." + block + ".ffn_up_exps.weight").type());
             for (int i = 0; i < gate.length; i++) {
                 int row = i / 64;
                 assertEquals(both[2 * row * 64 + i % 64], gate[i]);
@@ -118,8 +123,8 @@ class GgufExpertsTest {
         float[] values = new float[2 * bytes.length];
         for (int i = 0; i < values.length; i++) {
             int codes = (int) bytes[i / 2];
-            values[i] = (float) Math.pow(2, powers[i / 32] - 127)
-                    * GgufReader.four(i % 2 == 0 ? codes & 15 : codes >> 4);
+            values[i] =
+                    (float) Math.pow(2, powers[i / 32] - 127) * GgufReader.four(i % 2 == 0 ? codes & 15 : codes >> 4);
         }
         return values;
     }
@@ -177,8 +182,9 @@ class GgufExpertsTest {
 
     @Test
     void theSizesAreNamed() throws IOException {
-        Map<String, Object> metadata =
-                new GgufReader(export(model("gpt_oss_mxfp4", config -> {}), null).file()).metadata;
+        Map<String, Object> metadata = new GgufReader(
+                        export(model("gpt_oss_mxfp4", config -> {}), null).file())
+                .metadata;
         assertEquals("gpt-oss", metadata.get("general.architecture"));
         assertEquals(6L, metadata.get("gpt-oss.expert_count"));
         assertEquals(2L, metadata.get("gpt-oss.expert_used_count"));

@@ -109,7 +109,9 @@ class GgufModelTest {
         "gemma3_text, gemma3, false",
         "gemma3_text, gemma3, true",
         "mistral, mistral3, false",
-        "mistral, mistral3, true"
+        "mistral, mistral3, true",
+        "qwen2, qwen2_5_vl, true",
+        "qwen3, qwen3_vl, true"
     })
     void aLanguageModelInAnotherIsExportedByItself(String alone, String whole, boolean newer) throws IOException {
         GgufReader expected = export(tiny(alone).write(), null);
@@ -117,6 +119,9 @@ class GgufModelTest {
         TinyCheckpoint outer = new TinyCheckpoint(directory.resolve(whole), alone);
         outer.config.clear();
         outer.config.put("model_type", whole);
+        if (whole.endsWith("_vl")) {
+            inner.config.put("model_type", whole + "_text");
+        }
         outer.config.put("text_config", inner.config);
         outer.config.put("vision_config", Map.of("hidden_size", 8));
         outer.shapes.clear();
@@ -132,6 +137,20 @@ class GgufModelTest {
         }
         expected.metadata.remove("general.name");
         read.metadata.remove("general.name");
+        assertEquals(expected.metadata.toString(), read.metadata.toString());
+    }
+
+    /** Files of Qwen2-VL have the settings and names of the language model beside the tower's. */
+    @Test
+    void aLanguageModelBesideATowerIsExportedByItself() throws IOException {
+        GgufReader expected = export(tiny("qwen2").write(), null);
+        TinyCheckpoint outer = tiny("qwen2");
+        outer.config.put("model_type", "qwen2_vl");
+        outer.config.put("vision_config", Map.of("hidden_size", 8));
+        outer.config.put("rope_scaling", Map.of("type", "mrope", "mrope_section", new int[] {4, 6, 6}));
+        outer.shapes.put("visual.patch_embed.proj.weight", new long[] {4, 4});
+        GgufReader read = export(outer.write(), null);
+        assertEquals(expected.tensors.keySet(), read.tensors.keySet());
         assertEquals(expected.metadata.toString(), read.metadata.toString());
     }
 

@@ -1,15 +1,13 @@
 package org.loft4j.model.qwen2;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QwenTower;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.LayerTypes;
-import org.loft4j.model.shared.QwenTower;
 import org.loft4j.model.shared.Rope;
 
 /**
@@ -24,17 +22,16 @@ public record Qwen2Config(DecoderConfig sizes, Rope rope, List<Long> windows, do
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(32, 0, 32768, 1e-6, false, "hidden_act", "silu");
 
-    /** What Transformers' Qwen2VLTextConfig and Qwen2_5_VLTextConfig assume. */
-    private static final QwenTower.Absent ABSENT_INSIDE =
-            new QwenTower.Absent(Map.of("num_key_value_heads", 8L, "max_window_layers", 80L), 1e-5, 1e6);
-
     public Qwen2Config {
         windows = List.copyOf(windows);
     }
 
     /** Reads config.json. */
     public static Qwen2Config from(JsonObject config) throws CheckpointException {
-        JsonObject json = text(config);
+        JsonObject json = QwenTower.alone(config);
+        if (config.has("text_config")) {
+            ConfigKeys.checkAround(config, QwenTower.OF_IMAGES);
+        }
         ConfigKeys.checkDecoder(
                 json, Set.of("use_sliding_window", "sliding_window", "max_window_layers", "layer_types", "use_mrope"));
         ConfigKeys.require(json, "use_mrope", "false");
@@ -49,22 +46,8 @@ public record Qwen2Config(DecoderConfig sizes, Rope rope, List<Long> windows, do
                 DecoderConfig.tokenClassifierDropout(json));
     }
 
-    /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */
-    public static ObjectNode languageModel(JsonObject config) throws CheckpointException {
-        return text(config).toTree();
-    }
-
-    /** Whether a config.json is that of a model with a vision tower. */
-    static boolean isInside(JsonObject config) throws CheckpointException {
-        return Set.of(Qwen2Model.WITH_VISION, Qwen2Model.WITH_VISION_25).contains(config.stringOr("model_type", ""));
-    }
-
-    private static JsonObject text(JsonObject config) throws CheckpointException {
-        return isInside(config) ? QwenTower.alone(config, Qwen2Model.FAMILY, ABSENT_INSIDE) : config;
-    }
-
     /** The longest sequence of a model with this config.json. */
     public static long maxPositions(JsonObject config) throws CheckpointException {
-        return DecoderConfig.maxPositions(text(config), ABSENT.maxPositions());
+        return DecoderConfig.maxPositions(QwenTower.alone(config), ABSENT.maxPositions());
     }
 }

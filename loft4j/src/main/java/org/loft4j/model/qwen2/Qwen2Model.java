@@ -3,6 +3,7 @@ package org.loft4j.model.qwen2;
 import java.util.List;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QwenTower;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderAssembly.Placement;
@@ -46,7 +47,7 @@ public final class Qwen2Model {
     private static DecoderAssembly assembly(JsonObject json) throws CheckpointException {
         Qwen2Config config = Qwen2Config.from(json);
         DecoderLayout alone = DecoderLayout.LLAMA.withBiases(true, false, false);
-        DecoderLayout layout = Qwen2Config.isInside(json) ? alone.inside() : alone;
+        DecoderLayout layout = QwenTower.holdsFamilyAlone(json) ? alone.inside() : alone;
         List<Placement> placement = config.windows().stream()
                 .map(window -> new Placement(config.rope(), window))
                 .toList();

@@ -1,15 +1,13 @@
 package org.loft4j.model.qwen3;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QwenTower;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.LayerTypes;
-import org.loft4j.model.shared.QwenTower;
 import org.loft4j.model.shared.Rope;
 
 /**
@@ -26,17 +24,16 @@ public record Qwen3Config(
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(32, 128, 32768, 1e-6, false, "hidden_act", "silu");
 
-    /** What Transformers' Qwen3VLTextConfig assumes. */
-    private static final QwenTower.Absent ABSENT_INSIDE =
-            new QwenTower.Absent(Map.of("max_position_embeddings", 128000L), 1e-6, 5e5);
-
     public Qwen3Config {
         windows = List.copyOf(windows);
     }
 
     /** Reads config.json. */
     public static Qwen3Config from(JsonObject config) throws CheckpointException {
-        JsonObject json = text(config);
+        JsonObject json = QwenTower.alone(config);
+        if (config.has("text_config")) {
+            ConfigKeys.checkAround(config, QwenTower.OF_IMAGES);
+        }
         ConfigKeys.checkDecoder(
                 json,
                 Set.of("use_sliding_window", "sliding_window", "max_window_layers", "layer_types", "attention_bias"));
@@ -53,22 +50,8 @@ public record Qwen3Config(
                 DecoderConfig.tokenClassifierDropout(json));
     }
 
-    /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */
-    public static ObjectNode languageModel(JsonObject config) throws CheckpointException {
-        return text(config).toTree();
-    }
-
-    /** Whether a config.json is that of a model with a vision tower. */
-    static boolean isInside(JsonObject config) throws CheckpointException {
-        return config.stringOr("model_type", "").equals(Qwen3Model.WITH_VISION);
-    }
-
-    private static JsonObject text(JsonObject config) throws CheckpointException {
-        return isInside(config) ? QwenTower.alone(config, Qwen3Model.FAMILY, ABSENT_INSIDE) : config;
-    }
-
     /** The longest sequence of a model with this config.json. */
     public static long maxPositions(JsonObject config) throws CheckpointException {
-        return DecoderConfig.maxPositions(text(config), ABSENT.maxPositions());
+        return DecoderConfig.maxPositions(QwenTower.alone(config), ABSENT.maxPositions());
     }
 }

@@ -3,6 +3,7 @@ package org.loft4j.model.qwen3;
 import java.util.List;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QwenTower;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderAssembly.Placement;
@@ -43,7 +44,7 @@ public final class Qwen3Model {
 
     private static DecoderAssembly assembly(JsonObject json) throws CheckpointException {
         Qwen3Config config = Qwen3Config.from(json);
-        boolean inside = Qwen3Config.isInside(json);
+        boolean inside = QwenTower.holdsFamilyAlone(json);
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
                 .withQueryKeyNorms(QueryKeyNorms.EACH_HEAD);

@@ -8,6 +8,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QwenTower;
 import org.loft4j.io.RopeKeys;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderConfig;
@@ -72,17 +73,11 @@ public record Qwen35Config(
             "decoder_sparse_step",
             "mlp_only_layers");
 
-    private static final Set<String> OF_IMAGES =
-            Set.of("video_token_id", "vision_start_token_id", "vision_end_token_id", "language_model_only");
-
-    /** How the axes of an image share the angles. */
-    private static final List<String> OF_AXES = List.of("mrope_section", "mrope_interleaved");
-
     /** Reads config.json. What predicts several tokens at once ({@code mtp}) is not opened. */
     public static Qwen35Config from(JsonObject config) throws CheckpointException {
         JsonObject json = text(config);
         if (isInside(config)) {
-            ConfigKeys.checkAround(config, OF_IMAGES);
+            ConfigKeys.checkAround(config, QwenTower.OF_IMAGES);
         }
         Qwen35Experts experts = isMixture(config) ? experts(json) : null;
         if (experts == null) {
@@ -96,14 +91,7 @@ public record Qwen35Config(
         ConfigKeys.require(json, "mamba_ssm_dtype", "float32");
         DecoderConfig sizes = DecoderConfig.from(
                 json,
-                new DecoderConfig.Defaults(
-                        experts == null ? 4 : 2,
-                        256,
-                        POSITIONS,
-                        1e-6,
-                        config.booleanOr(ConfigKeys.TIED, false),
-                        "hidden_act",
-                        "silu"));
+                new DecoderConfig.Defaults(experts == null ? 4 : 2, 256, POSITIONS, 1e-6, false, "hidden_act", "silu"));
         int interval = json.intOr("full_attention_interval", 4, 1);
         List<Boolean> linear = LayerTypes.linear(json, sizes.layers(), i -> (i + 1) % interval != 0);
         return new Qwen35Config(
@@ -138,22 +126,13 @@ public record Qwen35Config(
     }
 
     private static Rope rope(JsonObject json, DecoderConfig sizes) throws CheckpointException {
-        JsonObject scaling = scaling(json);
+        JsonObject scaling = QwenTower.rope(json);
         return Rope.from(json, scaling, sizes, RopeKeys.theta(json, scaling, 1e4), ROTATED);
-    }
-
-    private static @Nullable JsonObject scaling(JsonObject json) throws CheckpointException {
-        JsonObject scaling = RopeKeys.ofAllLayers(json);
-        return scaling == null ? null : scaling.without(OF_AXES);
     }
 
     /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */
     public static ObjectNode languageModel(JsonObject config) throws CheckpointException {
-        ObjectNode text = text(config).toTree().put("model_type", ofText(config));
-        if (!text.has(ConfigKeys.TIED)) {
-            text.put(ConfigKeys.TIED, config.booleanOr(ConfigKeys.TIED, false));
-        }
-        return text;
+        return text(config).toTree().put("model_type", ofText(config));
     }
 
     /** Whether a config.json is that of a model with a vision tower. */
@@ -177,19 +156,13 @@ public record Qwen35Config(
         if (!isInside(config)) {
             return config;
         }
-        JsonObject text = ConfigKeys.ofLanguageModel(config, false);
-        if (text.has(ConfigKeys.TIED)
-                && !text.booleanOr(ConfigKeys.TIED, false)
-                && config.booleanOr(ConfigKeys.TIED, false)) {
-            throw ConfigKeys.contradiction(config);
-        }
-        ConfigKeys.require(text, "model_type", ofText(config));
+        JsonObject text = QwenTower.text(config, ofText(config));
         return text.withAbsent(isMixture(config) ? ABSENT_INSIDE_OF_MIXTURES : ABSENT_INSIDE);
     }
 
     /** The longest sequence of a model with this config.json. */
     public static long maxPositions(JsonObject config) throws CheckpointException {
         JsonObject json = text(config);
-        return DecoderConfig.maxPositions(json, scaling(json), POSITIONS);
+        return DecoderConfig.maxPositions(json, QwenTower.rope(json), POSITIONS);
     }
 }

@@ -9,6 +9,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.QuantisedConfig;
+import org.loft4j.io.TiedHead;
 
 /**
  * Holds a config.json to what is honoured. A setting that would change the model's numbers and is not honoured is an error;
@@ -19,7 +20,7 @@ public final class ConfigKeys {
     public static final String BOTH_SIDES = "use_bidirectional_attention";
 
     /** Whether the output embedding is the input's. */
-    public static final String TIED = "tie_word_embeddings";
+    public static final String TIED = TiedHead.KEY;
 
     private static final System.Logger LOG = System.getLogger(ConfigKeys.class.getName());
 
@@ -155,18 +156,9 @@ public final class ConfigKeys {
     public static JsonObject ofLanguageModel(JsonObject json, boolean tied) throws CheckpointException {
         JsonObject text = json.requireObject(TEXT);
         if (text.booleanOr(TIED, tied) && !json.booleanOr(TIED, true)) {
-            throw contradiction(json);
+            throw TiedHead.contradiction(json);
         }
         return text;
-    }
-
-    /** That the two parts of a config.json tie the embeddings otherwise. */
-    public static CheckpointException contradiction(JsonObject json) throws CheckpointException {
-        boolean outer = json.booleanOr(TIED, true);
-        return json.fault(
-                TIED,
-                "is " + outer + ", and " + !outer + " in " + TEXT
-                        + ": versions of Transformers go by one or the other; set both to what is meant");
     }
 
     /** The same for a decoder with the keys of {@link DecoderConfig} and {@link Rope}, which are honoured besides. */
