@@ -326,7 +326,7 @@ final class CompareCommand implements Verb {
                     + " of the usual learning rates where none is named: "
                     + String.join(", ", LearningRates.words(settings)));
         }
-        List<Row> test = TrainingRows.alike(
+        List<Row> test = HeldOutRows.alike(
                 faulty.read(Objects.requireNonNull(testData), aim.columns(data), "test")
                         .rows(),
                 rows.train().get(0));

@@ -170,7 +170,7 @@ final class DataCheckCommand implements Verb {
             return;
         }
         try {
-            TrainingRows.alike(held.some(), train.some().get(0));
+            HeldOutRows.alike(held.some(), train.some().get(0));
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
         }

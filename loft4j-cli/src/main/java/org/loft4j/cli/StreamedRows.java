@@ -59,7 +59,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                     + " rows leaves none held out: choose another share or name a file");
         }
         List<Row> eval = evalFile != null
-                ? TrainingRows.alike(
+                ? HeldOutRows.alike(
                         DataFiles.read(evalFile, columns), scan.first().get(0))
                 : split ? scan.heldOut() : null;
         RowSource source = split ? all.where(heldOut.negate()) : all;

@@ -148,7 +148,7 @@ final class TaskFlags {
                                     : " prompt, chosen AS completion makes of them prompts with the preferred answers"));
         }
         rows.tellOfKind(verb.commandLine().getErr());
-        List<Row> test = TrainingRows.alike(
+        List<Row> test = HeldOutRows.alike(
                 DataFiles.read(Objects.requireNonNull(testData), aim.columns(flags)),
                 rows.train().get(0));
         int length = RowLength.of(

@@ -11,7 +11,6 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
-import org.loft4j.DataException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataReference;
@@ -84,7 +83,7 @@ record TrainingRows(
         DataRows read = faulty.read(data.data, columns, "training");
         List<Row> train = read.rows();
         DataRows held = evalFile == null ? null : faulty.read(evalFile, columns, "held-out");
-        List<Row> eval = held == null ? null : alike(held.rows(), train.get(0));
+        List<Row> eval = held == null ? null : HeldOutRows.alike(held.rows(), train.get(0));
         // before the split, which may hold out all rows of a class
         LearntClasses classes = null;
         String shape = shape(read, data.data) + (held == null ? "" : blank(held.blank(), "held-out blank text"));
@@ -102,57 +101,6 @@ record TrainingRows(
             shape += classes == null ? "" : heldOutAlone("rows", Labels.namesIn(train), Labels.namesIn(eval));
         }
         return new TrainingRows(learnt, train, eval, classes, faulty, shape);
-    }
-
-    /**
-     * Rows to evaluate on, which come from a file of their own.
-     *
-     * @param learnt one of the rows to learn from
-     * @throws DataException if they are pairs of texts or preferences where those are not, or the other way round
-     */
-    static List<Row> alike(List<Row> heldOut, Row learnt) throws DataException {
-        if (learnt instanceof JudgedAnswer && heldOut.get(0) instanceof Preference) {
-            return unpaired(heldOut);
-        }
-        if (learnt instanceof JudgedAnswer != heldOut.get(0) instanceof JudgedAnswer) {
-            throw heldOut.get(0)
-                    .origin()
-                    .fault(
-                            learnt instanceof JudgedAnswer
-                                    ? "holds no answer that is judged, as the rows to learn from do: held-out rows must have"
-                                            + " \"prompt\", \"completion\" and \"label\" too, or \"chosen\" and \"rejected\""
-                                    : "holds an answer that is judged, and the rows to learn from hold none: all rows must be of"
-                                            + " one kind (--format)");
-        }
-        if (learnt instanceof Preference != heldOut.get(0) instanceof Preference) {
-            throw heldOut.get(0)
-                    .origin()
-                    .fault(
-                            learnt instanceof Preference
-                                    ? "holds one answer, and the rows to learn from hold preferences: held-out rows must have"
-                                            + " \"chosen\" and \"rejected\" too"
-                                    : "holds a preference, and the rows to learn from hold none: all rows must be of one kind"
-                                            + " (--format)");
-        }
-        if (learnt instanceof TextMatch != heldOut.get(0) instanceof TextMatch) {
-            throw heldOut.get(0)
-                    .origin()
-                    .fault(
-                            learnt instanceof TextMatch
-                                    ? "holds no texts that belong together, as the rows to learn from do: held-out rows must have"
-                                            + " \"anchor\" and \"positive\" too"
-                                    : "holds texts that belong together, and the rows to learn from hold none: all rows must be"
-                                            + " of one kind (--format)");
-        }
-        if (isPair(learnt) != isPair(heldOut.get(0))) {
-            throw heldOut.get(0)
-                    .origin()
-                    .fault((isPair(learnt)
-                                    ? "holds one text, and the rows to learn from hold pairs of texts"
-                                    : "holds a pair of texts, and the rows to learn from hold one text")
-                            + ": name the columns (--text-column, --text-pair-column)");
-        }
-        return heldOut;
     }
 
     /** Whether a row has a second text. */

@@ -145,7 +145,7 @@ class PreferenceDataTest {
         for (String packing : List.of("blocks", "examples")) {
             assertRefused(
                     "--packing " + packing
-                            + " and preferences exclude each other: the two answers to a prompt are compared, each"
+                            + " and preferences exclude each other: the answers to prompts are compared, each"
                             + " in a row of its own; leave --packing out",
                     train(model, rows, "--packing", packing));
         }

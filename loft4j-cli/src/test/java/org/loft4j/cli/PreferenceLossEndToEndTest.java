@@ -222,8 +222,8 @@ class PreferenceLossEndToEndTest {
                 "simpo_gamma is of loss_type simpo, and it is sigmoid: leave it out",
                 train(folder.resolve("run"), "--simpo-gamma", "0.3"));
         assertRefused(
-                "loss_type must be one of sigmoid, hinge, ipo, simpo, orpo, got kto",
-                train(folder.resolve("run"), "--preference-loss", "kto"));
+                "loss_type must be one of sigmoid, hinge, ipo, simpo, orpo, kto, got nca",
+                train(folder.resolve("run"), "--preference-loss", "nca"));
         assertRefused(
                 "label_smoothing_factor is 0.1, and loss_type hinge takes no preferences for turned round",
                 train(folder.resolve("run"), "--preference-loss", "hinge", "--label-smoothing", "0.1"));

@@ -15,7 +15,6 @@ import org.loft4j.DataException;
 /** Tokenized examples, ready for batches. */
 public final class Dataset implements Tokenized {
     private static final int[][] NONE = {};
-
     private final int[][] ids;
     // where token type 1 begins in each example; null where there are no pairs of texts
     private final int @Nullable [] secondFrom;
@@ -32,8 +31,8 @@ public final class Dataset implements Tokenized {
     private final @Nullable ChatFormat chatFormat;
     private final long altered;
 
-    private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
-        this(ids, null, classes, null, null, loss, null, truncations, null, 0);
+    private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss) {
+        this(ids, null, classes, null, null, loss, null, new TruncationCount().total(), null, 0);
     }
 
     private Dataset(
@@ -123,8 +122,7 @@ public final class Dataset implements Tokenized {
     public static Dataset tokenClassification(
             List<? extends Row> rows, Labels labels, Tokenizer tokenizer, int maxLength) throws IOException {
         EncodedWords words = EncodedWords.of(rows, labels, tokenizer, maxLength);
-        return new Dataset(
-                words.ids(), null, null, null, null, new int[0][], words.tags(), words.truncations(), null, 0);
+        return new Dataset(words.ids(), null, null, null, null, NONE, words.tags(), words.truncations(), null, 0);
     }
 
     /**
@@ -208,14 +206,13 @@ public final class Dataset implements Tokenized {
     }
 
     private static Dataset withLossOnAll(int[][] ids) {
-        int[][] loss =
-                Arrays.stream(ids).map(example -> new int[] {0, example.length}).toArray(int[][]::new);
-        return ofLanguage(ids, loss);
+        return ofLanguage(
+                ids, Arrays.stream(ids).map(all -> new int[] {0, all.length}).toArray(int[][]::new));
     }
 
     /** @param loss where it is taken in each example: start, end, start, end … in tokens */
     static Dataset ofLanguage(int[][] ids, int[][] loss) {
-        return new Dataset(ids, null, loss, new TruncationCount().total());
+        return new Dataset(ids, null, loss);
     }
 
     /** Token ids of a classifier that were made elsewhere, with the index of each one's class. */
@@ -223,7 +220,7 @@ public final class Dataset implements Tokenized {
         if (classes.length != ids.size()) {
             throw new ConfigException(ids.size() + " examples need as many classes, got " + classes.length);
         }
-        return new Dataset(copies(ids), classes.clone(), new int[0][], new TruncationCount().total());
+        return new Dataset(copies(ids), classes.clone(), NONE);
     }
 
     private static int[][] copies(List<int[]> ids) {
