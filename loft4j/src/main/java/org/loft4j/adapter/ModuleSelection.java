@@ -72,8 +72,9 @@ final class ModuleSelection {
                 parts.add(mixture.router().path());
                 if (targets.matchesAny(parts)) {
                     throw new ConfigException("target_modules: " + name
-                            + " is no linear layer: router and experts of this model are parameters, which PEFT names in"
-                            + " target_parameters, and an adapter of those is not supported; take all-linear, or some of "
+                            + " is no linear layer: experts of this model are parameters, and so is a router that is not among"
+                            + " the layers below. PEFT names them in target_parameters, and an adapter of those is not"
+                            + " supported; take all-linear, or some of "
                             + String.join(", ", suffixes(model.linears().keySet())));
                 }
             }

@@ -28,24 +28,68 @@ import org.loft4j.tensor.Tensors;
  * @param chosen k: how many experts a token goes through
  * @param normalised whether the weights of a token's experts are divided by their sum
  * @param shared what every token goes through beside its experts; null for nothing
+ * @param norms those of its own; null where router and experts read what the mixture gets
  */
 public record MixtureOfExperts(
         Linear router,
         Experts among,
         int chosen,
         boolean normalised,
-        @Nullable SharedExpert shared) implements FeedForward {
-    /**
-     * An expert of all tokens, {@code σ(x·gᵀ)·expert(x)}, whose result is added; Qwen Team 2024 (Qwen1.5-MoE).
-     *
-     * @param expert as the others are
-     * @param gate {@code g}: from hidden states to one number
-     */
-    public record SharedExpert(FeedForward.Dense expert, Linear gate) {
-        Tensor forward(Tensor x) {
-            return gate.forward(x).sigmoid().mul(expert.forward(x));
+        @Nullable SharedExpert shared,
+        @Nullable Norms norms)
+        implements FeedForward {
+    /** An expert of all tokens, whose result is added. */
+    public sealed interface SharedExpert {
+        /** As the others are. */
+        FeedForward.Dense expert();
+
+        Tensor forward(Tensor x);
+
+        /** Its layers in order of use. */
+        List<Linear> linears();
+
+        /**
+         * {@code σ(x·gᵀ)·expert(x)}, as Qwen has it.
+         *
+         * @param gate {@code g}: from hidden states to one number
+         */
+        record Gated(FeedForward.Dense expert, Linear gate) implements SharedExpert {
+            @Override
+            public Tensor forward(Tensor x) {
+                return gate.forward(x).sigmoid().mul(expert.forward(x));
+            }
+
+            @Override
+            public List<Linear> linears() {
+                List<Linear> linears = new ArrayList<>(expert.linears());
+                linears.add(gate);
+                return linears;
+            }
+        }
+
+        /** {@code behind(expert(before(x)))}, as Gemma 4 has it. */
+        record Normed(Norm before, FeedForward.Dense expert, Norm behind) implements SharedExpert {
+            @Override
+            public Tensor forward(Tensor x) {
+                return behind.forward(expert.forward(before.forward(x)));
+            }
+
+            @Override
+            public List<Linear> linears() {
+                return expert.linears();
+            }
         }
     }
+
+    /**
+     * What Gemma 4 has around router and experts, whose block has no norm before its feed-forward part.
+     *
+     * @param ofRouter before the router, which is a linear layer of the model
+     * @param scales {@code (experts)}: factors of the weights of a token's experts
+     * @param before the experts
+     * @param behind their sum
+     */
+    public record Norms(Norm ofRouter, Tensor scales, Norm before, Norm behind) {}
 
     private static final String REFUSAL = "the order of a mixture's tokens has no second derivative";
 
@@ -59,18 +103,23 @@ public record MixtureOfExperts(
 
     /** Of experts with layers of their own. */
     public MixtureOfExperts(Linear router, List<FeedForward> experts, int chosen, boolean normalised) {
-        this(router, new Experts.Apart(experts), chosen, normalised, null);
+        this(router, new Experts.Apart(experts), chosen, normalised, null, null);
     }
 
     @Override
     public Tensor forward(Tensor x) {
         Tensor tokens = x.reshape(-1, x.size(-1));
-        T_TensorTensor_T best = torch.topk(probabilities(tokens), chosen, -1, true, true);
+        Tensor routed = norms == null ? tokens : norms.ofRouter().forward(tokens);
+        T_TensorTensor_T best = torch.topk(probabilities(routed), chosen, -1, true, true);
         Tensor weights = best.get0();
         if (normalised) {
             weights = weights.div(weights.sum(new long[] {-1}, true, new ScalarTypeOptional()));
         }
         Tensor experts = best.get1().flatten();
+        if (norms != null) {
+            weights = weights.mul(norms.scales().index_select(0, experts).view(-1, chosen));
+            tokens = norms.before().forward(tokens);
+        }
         Tensor order = torch.argsort(experts, true, 0, false);
         Tensor places =
                 torch.empty_like(order).scatter_(0, order, torch.arange(new Scalar(order.size(0)), order.options()));
@@ -78,7 +127,8 @@ public record MixtureOfExperts(
         Tensor back = unsorted(made, order, places).view(tokens.size(0), chosen, x.size(-1));
         Tensor sum =
                 torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
-        return shared == null ? sum : sum.add(shared.forward(x));
+        Tensor normed = norms == null ? sum : norms.behind().forward(sum);
+        return shared == null ? normed : normed.add(shared.forward(x));
     }
 
     /** What comes out matters: the router's gradient is made of it. */
@@ -135,16 +185,15 @@ public record MixtureOfExperts(
         return back;
     }
 
-    /** The router is none where the experts have none: in Transformers it is no layer then either. */
+    /** The router is none where the experts have none and it has no norm: in Transformers it is no layer then either. */
     @Override
     public List<Linear> linears() {
         List<Linear> linears = new ArrayList<>(among.linears());
-        if (!linears.isEmpty()) {
+        if (!linears.isEmpty() || norms != null) {
             linears.add(0, router);
         }
         if (shared != null) {
-            linears.addAll(shared.expert().linears());
-            linears.add(shared.gate());
+            linears.addAll(shared.linears());
         }
         return linears;
     }

@@ -20,6 +20,7 @@ import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MixtureOfExperts;
+import org.loft4j.nn.MixtureOfExperts.SharedExpert;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Sight;
 
@@ -32,7 +33,6 @@ import org.loft4j.nn.Sight;
  * @param all in order of use, but those of an expert that all tokens go through
  * @param expert those of the expert; none where there is no mixture
  * @param limited whether the expert holds gate and up within a limit
- * @param shared those of an expert that all tokens go through, what leads back before its gate, the last; empty for none
  * @param mixture null for none
  * @param linear its linear attention; null for none
  * @param norms of the width of the hidden states
@@ -45,7 +45,6 @@ record LayerShapes(
         List<Linear> all,
         List<Linear> expert,
         boolean limited,
-        List<Linear> shared,
         @Nullable MixtureOfExperts mixture,
         @Nullable GatedDeltaNet linear,
         int norms,
@@ -83,8 +82,7 @@ record LayerShapes(
             return of(hidden, decoder.blocks(), decoder.kinds());
         }
         return layers.values().stream()
-                .map(all -> new LayerShapes(
-                        hidden, all, List.of(), false, List.of(), null, null, 2, List.of(), false, null))
+                .map(all -> new LayerShapes(hidden, all, List.of(), false, null, null, 2, List.of(), false, null))
                 .toList();
     }
 
@@ -114,7 +112,6 @@ record LayerShapes(
                     all,
                     mixture == null ? List.of() : one.linears(),
                     one instanceof FeedForward.Clamped,
-                    mixture == null ? List.of() : shared(mixture),
                     mixture,
                     linear,
                     norms(block),
@@ -125,14 +122,8 @@ record LayerShapes(
         return shapes;
     }
 
-    private static List<Linear> shared(MixtureOfExperts mixture) {
-        MixtureOfExperts.SharedExpert shared = mixture.shared();
-        if (shared == null) {
-            return List.of();
-        }
-        List<Linear> linears = new ArrayList<>(shared.expert().linears());
-        linears.add(shared.gate());
-        return linears;
+    private @Nullable SharedExpert shared() {
+        return mixture == null ? null : mixture.shared();
     }
 
     private static int norms(DecoderBlock block) {
@@ -160,13 +151,21 @@ record LayerShapes(
     /** All of them, in order of use. */
     List<Linear> withShared() {
         List<Linear> linears = new ArrayList<>(all);
-        linears.addAll(shared);
+        SharedExpert shared = shared();
+        if (shared != null) {
+            linears.addAll(shared.linears());
+        }
         return linears;
     }
 
-    /** Numbers that a token makes in an expert of all tokens: gate, up, what is activated and their product, what comes out, and its gate. */
+    /** Numbers a token of an expert of all tokens: gate, up, what is activated, their product, what comes out, and the inputs of norms around. */
     private long besideExperts() {
-        return shared.isEmpty() ? 0 : 4 * shared.get(shared.size() - 2).inFeatures() + hidden + 1;
+        SharedExpert shared = shared();
+        if (shared == null) {
+            return 0;
+        }
+        long inputs = shared instanceof SharedExpert.Normed ? 4 : 1;
+        return 4 * shared.expert().down().inFeatures() + inputs * hidden;
     }
 
     /** Of all layers. */

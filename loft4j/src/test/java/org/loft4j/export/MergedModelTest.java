@@ -142,6 +142,7 @@ class MergedModelTest {
         "gemma3, CAUSAL_LM",
         "gemma3_cls, SEQUENCE_CLASSIFICATION",
         "gemma4, CAUSAL_LM",
+        "gemma4_moe, CAUSAL_LM",
         "mistral3, CAUSAL_LM",
         "qwen2_5_vl, CAUSAL_LM",
         "qwen3_vl, CAUSAL_LM",

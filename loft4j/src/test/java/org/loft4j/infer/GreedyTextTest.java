@@ -55,6 +55,7 @@ class GreedyTextTest {
                 "gemma3",
                 "gemma4",
                 "gemma4_text",
+                "gemma4_moe",
                 "mistral3",
                 "qwen2_5_vl",
                 "qwen3_vl",

@@ -80,6 +80,7 @@ class ActivationCheckpointTest {
                 "gemma3",
                 "gemma4",
                 "gemma4_text",
+                "gemma4_moe",
                 "mistral3",
                 "qwen2_5_vl",
                 "qwen3_vl",

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.ConfigException;
 import org.loft4j.Logged;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
@@ -30,6 +31,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.RopeScaling;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.train.Method;
@@ -129,7 +131,6 @@ class Gemma4Test {
     @CsvSource(
             delimiter = '|',
             value = {
-                "enable_moe_block | true | 26B-A4B",
                 "use_bidirectional_attention | \"all\" | must be false or vision",
                 "num_kv_shared_layers | 6 | must be less than the 6 of num_hidden_layers",
                 "num_kv_shared_layers | 5 | none of the layers before those is of the kind of layer 1",
@@ -152,6 +153,51 @@ class Gemma4Test {
                 assertThrows(Exception.class, () -> Gemma4Config.from(changed)).getMessage();
         assertTrue(message.contains(key) && message.contains(fault), message);
         assertTrue(message.contains("config.json"), message);
+    }
+
+    /** Transformers has no numbers for them where a file is silent. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "num_experts | null | \"text_config.num_experts\" must be",
+                "top_k_experts | null | \"text_config.top_k_experts\" must be",
+                "moe_intermediate_size | null | \"text_config.moe_intermediate_size\" must be",
+                "top_k_experts | 7 | top_k_experts must be",
+            })
+    void whatAMixtureNeedsIsRefusedByItsKey(String key, String value, String fault) throws IOException {
+        Path changed = ModelsTest.copy(
+                folder,
+                Fixture.directory("gemma4_moe"),
+                json -> ((ObjectNode) json.get("text_config"))
+                        .putRawValue(key, new com.fasterxml.jackson.databind.util.RawValue(value)),
+                name -> name,
+                Dtype.F32);
+        String message = assertThrows(Exception.class, () -> Models.open(changed, ModelOptions.of(Task.CAUSAL_LM)))
+                .getMessage();
+        assertTrue(message.contains(fault), message);
+    }
+
+    /** The router is a linear layer, which all-linear leaves alone; experts lie in parameters. */
+    @Test
+    void anAdapterOfAMixtureIsOfItsLinearLayers() throws IOException {
+        try (Model model = Models.open(Fixture.directory("gemma4_moe"), ModelOptions.of(Task.CAUSAL_LM))) {
+            Set<String> all =
+                    LoraConfig.of(2, 4, TargetModules.allLinear()).layers(model).keySet();
+            assertEquals(3 * 7 - 1, all.size(), all.toString());
+            assertTrue(all.contains("model.language_model.layers.1.mlp.up_proj"), all.toString());
+            Set<String> named = LoraConfig.of(2, 4, TargetModules.names("q_proj", "proj"))
+                    .layers(model)
+                    .keySet();
+            assertEquals(6, named.size(), named.toString());
+            assertTrue(named.contains("model.language_model.layers.2.router.proj"), named.toString());
+            String message = assertThrows(
+                            ConfigException.class,
+                            () -> LoraConfig.of(2, 4, TargetModules.names("gate_up_proj"))
+                                    .layers(model))
+                    .getMessage();
+            assertTrue(message.contains("target_parameters"), message);
+        }
     }
 
     @ParameterizedTest

@@ -196,6 +196,7 @@ class ModelsTest {
                 "gemma3",
                 "gemma4",
                 "gemma4_text",
+                "gemma4_moe",
                 "mistral3",
                 "qwen2_5_vl",
                 "qwen3_vl",

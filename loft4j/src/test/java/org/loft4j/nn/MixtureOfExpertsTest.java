@@ -131,7 +131,8 @@ class MixtureOfExpertsTest {
                             (first, last) -> new FeedForward.FusedGated(first, last, Activation.SILU)),
                     2,
                     true,
-                    new MixtureOfExperts.SharedExpert(all, gate));
+                    new MixtureOfExperts.SharedExpert.Gated(all, gate),
+                    null);
             assertEquals(
                     List.of("shared.gate", "shared.up", "shared.down", "shared_gate"),
                     mixture.linears().stream().map(Linear::path).toList());

@@ -147,6 +147,7 @@ class QuantizedModelTest {
         "gemma3, NF4",
         "gemma4, NF4",
         "gemma4_text, INT8",
+        "gemma4_moe, NF4",
         "mistral3, INT8",
         "qwen2_5_vl, INT8",
         "qwen3_vl, NF4",

@@ -68,6 +68,9 @@ record Gemma4Blocks(Gemma4Config config) implements FamilyBlocks {
         specs.addAll(Parameters.linear(path + "mlp.gate_proj", block.width(), hidden(), false));
         specs.addAll(Parameters.linear(path + "mlp.up_proj", block.width(), hidden(), false));
         specs.addAll(Parameters.linear(path + "mlp.down_proj", hidden(), block.width(), false));
+        if (config.experts() != null) {
+            specs.addAll(config.experts().parameters(path, hidden()));
+        }
         specs.add(norm(path + "post_feedforward_layernorm.weight", hidden()));
         long width = config.inputs().width();
         if (width > 0) {
@@ -92,16 +95,22 @@ record Gemma4Blocks(Gemma4Config config) implements FamilyBlocks {
                 own ? new UnweightedNorm(config.sizes().rmsNormEps()) : null,
                 null,
                 weights.linear(path + "self_attn.o_proj"));
+        Norm before = norm(weights, path + "pre_feedforward_layernorm.weight");
+        FeedForward.Gated dense = new FeedForward.Gated(
+                weights.linear(path + "mlp.gate_proj"),
+                weights.linear(path + "mlp.up_proj"),
+                weights.linear(path + "mlp.down_proj"),
+                config.sizes().activation());
+        Gemma4Experts experts = config.experts();
         return new DecoderBlock(
                 norm(weights, path + "input_layernorm.weight"),
                 attention,
                 norm(weights, path + "post_attention_layernorm.weight"),
-                norm(weights, path + "pre_feedforward_layernorm.weight"),
-                new FeedForward.Gated(
-                        weights.linear(path + "mlp.gate_proj"),
-                        weights.linear(path + "mlp.up_proj"),
-                        weights.linear(path + "mlp.down_proj"),
-                        config.sizes().activation()),
+                experts == null ? before : null,
+                experts == null
+                        ? dense
+                        : experts.beside(
+                                dense, before, path, weights, config.sizes().rmsNormEps()),
                 norm(weights, path + "post_feedforward_layernorm.weight"),
                 0,
                 1,

@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
-import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.RopeKeys;
 import org.loft4j.model.shared.ConfigKeys;
@@ -24,6 +24,7 @@ import org.loft4j.model.shared.Rope;
  * @param inputs what each block is given of a token beside the states
  * @param finalLogitSoftcapping bound of the logits; 0 for none
  * @param attentionBias whether q, k, v and o have biases
+ * @param experts of every block; null in a dense model
  * @param classifierDropout before a classifier of tokens, while training
  */
 public record Gemma4Config(
@@ -32,6 +33,7 @@ public record Gemma4Config(
         Inputs inputs,
         double finalLogitSoftcapping,
         boolean attentionBias,
+        @Nullable Gemma4Experts experts,
         double classifierDropout) {
     /**
      * One block.
@@ -116,10 +118,6 @@ public record Gemma4Config(
         ConfigKeys.checkDecoder(json, KEYS);
         // images alone see what comes behind them
         ConfigKeys.require(json, ConfigKeys.BOTH_SIDES, "false", "vision");
-        if (json.booleanOr("enable_moe_block", false)) {
-            throw new ConfigException("enable_moe_block must be false, got true in " + json.file()
-                    + ": the experts of Gemma 4 26B-A4B are not supported; take E2B, E4B or 31B");
-        }
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         Inputs inputs =
                 new Inputs(json.longOr(INPUT_VOCABULARY, 262144), json.intOr("hidden_size_per_layer_input", 256, 0));
@@ -135,6 +133,12 @@ public record Gemma4Config(
                 inputs,
                 json.doubleOr("final_logit_softcapping", 0),
                 json.booleanOr("attention_bias", false),
+                json.booleanOr("enable_moe_block", false)
+                        ? new Gemma4Experts(
+                                json.requireInt("num_experts", 1),
+                                json.requireInt("top_k_experts", 1),
+                                json.requireLong("moe_intermediate_size"))
+                        : null,
                 DecoderConfig.tokenClassifierDropout(json));
     }
 

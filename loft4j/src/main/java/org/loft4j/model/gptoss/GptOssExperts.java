@@ -72,6 +72,7 @@ record GptOssExperts(int count, int chosen, long width, IntPredicate packed) imp
                         (gateUp, down) -> new FeedForward.Clamped(gateUp, down, SHAPE)),
                 chosen,
                 true,
+                null,
                 null);
     }
 }

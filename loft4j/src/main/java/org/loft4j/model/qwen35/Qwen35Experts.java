@@ -86,12 +86,13 @@ record Qwen35Experts(int count, int chosen, long width, long sharedWidth) implem
                         (gateUp, down) -> new FeedForward.FusedGated(gateUp, down, activation)),
                 chosen,
                 true,
-                new MixtureOfExperts.SharedExpert(
+                new MixtureOfExperts.SharedExpert.Gated(
                         new FeedForward.Gated(
                                 weights.linear(block + SHARED + ".gate_proj"),
                                 weights.linear(block + SHARED + ".up_proj"),
                                 weights.linear(block + SHARED + ".down_proj"),
                                 activation),
-                        weights.linear(block + SHARED_GATE)));
+                        weights.linear(block + SHARED_GATE)),
+                null);
     }
 }
