@@ -107,6 +107,10 @@ public final class GgufAdapter {
                         adapter + ": it adapts the output embedding, which is also the input's and has no"
                                 + " tensor of its own in GGUF; llama.cpp cannot apply it");
             }
+            if (module.equals("per_layer_model_proj")) {
+                throw new ConfigException(adapter + ": it adapts " + path
+                        + ", to which llama.cpp applies no adapter; export it merged into its model");
+            }
             if (module.equals("token_embd")) {
                 throw new ConfigException(adapter + ": it adapts the input embedding, which cannot be exported");
             }

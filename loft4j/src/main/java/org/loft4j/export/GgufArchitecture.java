@@ -14,6 +14,7 @@ enum GgufArchitecture {
     QWEN35("qwen3_5", "qwen3_5_text"),
     GEMMA2("gemma2"),
     GEMMA3("gemma3", "gemma3_text"),
+    GEMMA4("gemma4", "gemma4_text"),
     PHI3("phi3"),
     SMOLLM3("smollm3"),
     GRANITE("granite"),

@@ -172,7 +172,7 @@ public final class GgufModel {
         Map<String, TreeMap<Integer, TensorInfo>> experts = new TreeMap<>();
         int leftOut = 0;
         for (String name : source.names()) {
-            if (TensorNames.isLeftOut(name)) {
+            if (names.isLeftOut(name)) {
                 leftOut++;
                 continue;
             }
@@ -213,7 +213,7 @@ public final class GgufModel {
         });
         requireComplete(names, written, tied);
         if (leftOut > 0) {
-            notes.add(leftOut + " tensors that are no part of the language model were left out");
+            notes.add(leftOut + " tensors that the language model does not compute with were left out");
         }
         tensors.sort(Comparator.comparing(GgufModel::order).thenComparing(GgufTensor::name));
         return tensors;

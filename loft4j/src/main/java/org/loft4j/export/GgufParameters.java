@@ -1,6 +1,7 @@
 package org.loft4j.export;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.List;
 import java.util.Set;
 import org.loft4j.CheckpointException;
@@ -37,13 +38,22 @@ final class GgufParameters {
 
     private void put(long vocabulary) throws CheckpointException {
         config.requireFlag("is_causal", true);
-        config.requireFlag("use_bidirectional_attention", false);
+        boolean ofImages = config.architecture() == GgufArchitecture.GEMMA4
+                && json.node("use_bidirectional_attention") instanceof TextNode sees
+                && sees.asText().equals("vision");
+        if (!ofImages) {
+            config.requireFlag("use_bidirectional_attention", false);
+        }
         metadata.count(key + "vocab_size", vocabulary);
         metadata.count(key + "context_length", config.maxPositions());
         metadata.count(key + "embedding_length", config.hiddenSize());
         metadata.count(key + "block_count", config.layers());
-        metadata.count(key + "feed_forward_length", config.feedForward());
         metadata.count(key + "attention.head_count", config.heads());
+        if (config.architecture() == GgufArchitecture.GEMMA4) {
+            gemma4(vocabulary);
+            return;
+        }
+        metadata.count(key + "feed_forward_length", config.feedForward());
         metadata.count(key + "attention.head_count_kv", config.keyValueHeads());
         if (config.architecture() == GgufArchitecture.GPT2) {
             gpt2();
@@ -300,6 +310,45 @@ final class GgufParameters {
             notes.add("every " + period + "th layer attends to everything: versions of llama.cpp that do not read"
                     + " attention.sliding_window_pattern take every 6th");
         }
+    }
+
+    private void gemma4(long vocabulary) throws CheckpointException {
+        requireNoAttentionBias();
+        config.requireFlag("enable_moe_block", false);
+        config.requireOneOf("hidden_activation", "gelu_pytorch_tanh", TANH_GELU);
+        Gemma4Layers layers = config.gemma4Layers();
+        boolean doubled = json.booleanOr("use_double_wide_mlp", false);
+        boolean[] slides = new boolean[config.layers()];
+        int[] widths = new int[slides.length];
+        for (int i = 0; i < slides.length; i++) {
+            slides[i] = layers.slides().get(i);
+            widths[i] = config.feedForward() * (doubled && layers.borrows(i) ? 2 : 1);
+        }
+        metadata.wholes(key + "feed_forward_length", widths);
+        metadata.wholes(
+                key + "attention.head_count_kv",
+                layers.keyHeads().stream().mapToInt(Integer::intValue).toArray());
+        metadata.number(key + "attention.layer_norm_rms_epsilon", config.rmsNormEps());
+        metadata.count(key + "attention.key_length", layers.headDim(false));
+        metadata.count(key + "attention.value_length", layers.headDim(false));
+        metadata.count(key + "attention.key_length_swa", layers.headDim(true));
+        metadata.count(key + "attention.value_length_swa", layers.headDim(true));
+        metadata.count(key + "attention.shared_kv_layers", layers.shared());
+        metadata.flags(key + "attention.sliding_window_pattern", slides);
+        if (config.isNull("sliding_window")) {
+            throw json.fault("sliding_window", "is null, and llama.cpp always has a window in sliding_attention");
+        }
+        metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 512, 1));
+        metadata.count(key + "embedding_length_per_layer_input", config.inputWidth());
+        int inputs = json.intOr("vocab_size_per_layer_input", 262144, 1);
+        if (config.inputWidth() > 0 && inputs != vocabulary) {
+            throw json.fault(
+                    "vocab_size_per_layer_input",
+                    "is " + inputs + ", where llama.cpp has as many as the embedding has rows, " + vocabulary);
+        }
+        // 30 to llama.cpp where nothing is said
+        metadata.number(key + "final_logit_softcapping", json.doubleOr("final_logit_softcapping", 0));
+        new RopeScaling(config).put(metadata);
     }
 
     /** @param layersOfLargest how llama.cpp tells the size whose attention is scaled by hidden_size / heads */

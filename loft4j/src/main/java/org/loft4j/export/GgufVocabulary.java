@@ -28,6 +28,16 @@ final class GgufVocabulary {
     private static final Set<String> KNOWN_ENDS =
             Set.of("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>");
 
+    /** Gemma 4's marks of thoughts and calls, which llama.cpp reads in what a model has written, and prints no special tokens. */
+    private static final Set<String> SHOWN = Set.of(
+            "<|channel>",
+            "<channel|>",
+            "<|tool_call>",
+            "<tool_call|>",
+            "<|tool_response>",
+            "<tool_response|>",
+            "<|\"|>");
+
     private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
 
     /** Tokens that no pair makes are never to be the result of one. */
@@ -111,14 +121,16 @@ final class GgufVocabulary {
         boolean pieces = isPieces(model);
         requireNormalizer(json.node("normalizer"));
         readTokens(pieces);
-        metadata.text(KEY + "model", pieces ? "llama" : "gpt2");
-        metadata.text(KEY + "pre", pre != null ? pre : pieces ? "default" : pre());
+        // llama.cpp merges the pieces of Gemma 4 by the ranks of pairs
+        boolean ranked = pieces && config.architecture() == GgufArchitecture.GEMMA4;
+        metadata.text(KEY + "model", ranked ? "gemma4" : pieces ? "llama" : "gpt2");
+        metadata.text(KEY + "pre", pre != null ? pre : ranked ? "gemma4" : pieces ? "default" : pre());
         metadata.texts(KEY + "tokens", List.of(tokens));
-        if (pieces) {
+        if (pieces && !ranked) {
             metadata.numbers(KEY + "scores", scores());
         }
         metadata.wholes(KEY + "token_type", types);
-        if (!pieces) {
+        if (!pieces || ranked) {
             metadata.texts(KEY + "merges", merges());
         }
         Integer bos = id("bos", "bos");
@@ -167,7 +179,7 @@ final class GgufVocabulary {
                         + tokens.length + ", so that the model cannot read it");
                 continue;
             }
-            boolean control = token.path("special").asBoolean() || looksSpecial(text);
+            boolean control = (token.path("special").asBoolean() || looksSpecial(text)) && !SHOWN.contains(text);
             // SentencePiece's sign for a space; to a byte-level tokenizer it is a character as any other
             boolean spaces = pieces && !control;
             set(text, id, control ? CONTROL : USER_DEFINED, spaces ? text.replace('▁', ' ') : text);

@@ -27,6 +27,9 @@ final class RopeScaling {
     }
 
     private double base() throws CheckpointException {
+        if (config.architecture() == GgufArchitecture.GEMMA4) {
+            return rope == null ? 1_000_000 : rope.requireDouble("rope_theta");
+        }
         return RopeKeys.theta(
                 json,
                 rope,
@@ -49,6 +52,10 @@ final class RopeScaling {
 
     void put(GgufMetadata metadata) throws CheckpointException {
         String key = config.architecture().key() + ".rope.";
+        if (config.architecture() == GgufArchitecture.GEMMA4) {
+            gemma4(metadata, key);
+            return;
+        }
         metadata.count(key + "dimension_count", config.rotaryDim());
         metadata.number(key + "freq_base", base());
         if (config.architecture() == GgufArchitecture.QWEN35) {
@@ -116,6 +123,37 @@ final class RopeScaling {
         return axes;
     }
 
+    /** Those without a window go by the divisors, which leave alone what is not rotated; the others have no scaling. */
+    private void gemma4(GgufMetadata metadata, String key) throws CheckpointException {
+        JsonObject windowed = RopeKeys.ofSlidingAttention(json);
+        if (!RopeKeys.type(windowed).equals("default") || RopeKeys.share(json, windowed) != 1) {
+            throw json.fault(
+                    "rope_parameters",
+                    "has another rotation for sliding_attention than the plain one of whole heads that llama.cpp"
+                            + " computes");
+        }
+        if (rope != null && !type().equals("default") && !type().equals("proportional")) {
+            throw json.fault("rope_parameters", "has the type " + type() + " for full_attention: it is not known");
+        }
+        metadata.count(key + "dimension_count", config.headDim());
+        metadata.count(key + "dimension_count_swa", config.gemma4Layers().headDim(true));
+        metadata.number(key + "freq_base", base());
+        metadata.number(key + "freq_base_swa", windowed == null ? 10_000 : windowed.requireDouble("rope_theta"));
+    }
+
+    /** Pairs behind the rotated part of a head turn by nothing that counts. */
+    private float[] proportional() throws CheckpointException {
+        boolean whole = rope != null && !type().equals("proportional");
+        double share = whole ? 1 : rope == null ? 0.25 : RopeKeys.share(json, rope);
+        double factor = whole || rope == null ? 1 : rope.doubleOr("factor", 1);
+        float[] divisors = new float[config.headDim() / 2];
+        int rotated = (int) (share * config.headDim() / 2);
+        for (int i = 0; i < divisors.length; i++) {
+            divisors[i] = i < rotated ? (float) factor : 1e30f;
+        }
+        return divisors;
+    }
+
     /** llama.cpp rotates the layers with a window without scaling, by the base of the others. */
     private void requirePlainWindows() throws CheckpointException {
         JsonObject windowed = RopeKeys.ofSlidingAttention(json);
@@ -159,7 +197,9 @@ final class RopeScaling {
     /** The tensors of divisors by name, one number for each pair of dimensions; empty where there are none. */
     Map<String, float[]> divisors() throws CheckpointException {
         Map<String, float[]> divisors = new LinkedHashMap<>();
-        if (rope != null && type().equals("llama3")) {
+        if (config.architecture() == GgufArchitecture.GEMMA4) {
+            divisors.put("rope_freqs.weight", proportional());
+        } else if (rope != null && type().equals("llama3")) {
             divisors.put("rope_freqs.weight", llama3());
         } else if (rope != null && (type().equals("longrope") || type().equals("su"))) {
             divisors.put("rope_factors_long.weight", factors("long_factor"));

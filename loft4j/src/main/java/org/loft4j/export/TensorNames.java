@@ -24,12 +24,15 @@ final class TensorNames {
 
     /** The parts of a multimodal checkpoint that are not its language model. */
     private static final Pattern NOT_TEXT =
-            Pattern.compile("(model\\.)?(vision_tower|multi_modal_projector|vision_model|visual|mtp)\\..*");
+            Pattern.compile("(model\\.)?(vision_tower|multi_modal_projector|vision_model|visual|mtp|audio_tower|embed_vision|embed_audio)\\..*");
 
     private static final Map<String, String> GLOBAL = Map.of(
             "model.embed_tokens", "token_embd",
             "model.norm", "output_norm",
             "lm_head", "output",
+            "model.embed_tokens_per_layer", "per_layer_token_embd",
+            "model.per_layer_model_projection", "per_layer_model_proj",
+            "model.per_layer_projection_norm", "per_layer_proj_norm",
             "transformer.wte", "token_embd",
             "transformer.wpe", "position_embd",
             "transformer.ln_f", "output_norm");
@@ -85,6 +88,17 @@ final class TensorNames {
                 separate();
                 norms(true);
                 headNorms();
+            }
+            case GEMMA4 -> {
+                separate();
+                norms(true);
+                headNorms();
+                if (config.inputWidth() > 0) {
+                    blocks.put("per_layer_input_gate", "inp_gate");
+                    blocks.put("per_layer_projection", "proj");
+                    blocks.put("post_per_layer_input_norm", "post_norm");
+                }
+                parameters.put("layer_scalar", "layer_output_scale.weight");
             }
             case OLMO2 -> {
                 separate();
@@ -154,8 +168,20 @@ final class TensorNames {
     }
 
     /** Whether a tensor has no place because nothing computes with it, or because it is no part of the language model. */
-    static boolean isLeftOut(String name) {
-        return BUFFER.matcher(name).matches() || NOT_TEXT.matcher(name).matches();
+    boolean isLeftOut(String name) throws CheckpointException {
+        return BUFFER.matcher(name).matches() || NOT_TEXT.matcher(name).matches() || isOfOthersKeys(name);
+    }
+
+    /** Files of Gemma 4 have keys and values of layers that take those of others. */
+    private boolean isOfOthersKeys(String name) throws CheckpointException {
+        Matcher block = BLOCK.matcher(bare(name));
+        if (architecture != GgufArchitecture.GEMMA4 || !block.matches()) {
+            return false;
+        }
+        int number = Integer.parseInt(block.group(1));
+        return number < config.layers()
+                && config.gemma4Layers().borrows(number)
+                && block.group(2).matches("self_attn\\.[kv]_(proj|norm)\\..*");
     }
 
     /** Where a tensor goes, or its parts; nowhere if it is read with another; null if the architecture has no place for it. */
@@ -226,7 +252,10 @@ final class TensorNames {
         String prefix = architecture == GgufArchitecture.GPT2 ? "transformer." : "model.";
         String global = GLOBAL.get(bare.equals("lm_head") || bare.startsWith(prefix) ? bare : prefix + bare);
         boolean positions = "position_embd".equals(global);
-        return positions && architecture != GgufArchitecture.GPT2 ? null : global;
+        boolean inputs = global != null && global.startsWith("per_layer_");
+        boolean foreign = (positions && architecture != GgufArchitecture.GPT2)
+                || (inputs && architecture != GgufArchitecture.GEMMA4);
+        return foreign ? null : global;
     }
 
     /** What a module's matrix is subject to, in its rows for a factor {@code (out, r)} and in its columns for one {@code (r, in)} as well. */
@@ -262,6 +291,9 @@ final class TensorNames {
 
     /** Whether a block has such a part, of those that not all blocks have. */
     private boolean has(int block, String part) throws CheckpointException {
+        if (architecture == GgufArchitecture.GEMMA4) {
+            return config.gemma4Layers().has(block, part);
+        }
         boolean linear = part.startsWith("linear_attn.");
         boolean either = architecture == GgufArchitecture.QWEN35 && (linear || part.startsWith("self_attn."));
         return !either || linear == config.isLinear(block);
@@ -272,6 +304,10 @@ final class TensorNames {
         List<String> names = new java.util.ArrayList<>(List.of("token_embd.weight", "output_norm.weight"));
         if (architecture == GgufArchitecture.GPT2) {
             names.add("position_embd.weight");
+        }
+        if (config.inputWidth() > 0) {
+            names.addAll(
+                    List.of("per_layer_token_embd.weight", "per_layer_model_proj.weight", "per_layer_proj_norm.weight"));
         }
         for (int i = 0; i < config.layers(); i++) {
             for (Map.Entry<String, String> part : blocks.entrySet()) {

@@ -153,6 +153,11 @@ final class TextConfig {
                 : types.get(block).equals("linear_attention");
     }
 
+    /** How Gemma 4's layers differ. */
+    Gemma4Layers gemma4Layers() throws CheckpointException {
+        return Gemma4Layers.of(json, layers());
+    }
+
     /** The heads of linear attention. */
     LinearHeads linearHeads() throws CheckpointException {
         return new LinearHeads(
@@ -181,6 +186,11 @@ final class TextConfig {
         return json.requireInt(gpt2() ? json.eitherKey("hidden_size", "n_embd") : "hidden_size", 1);
     }
 
+    /** Width of the vector of each token that a layer is given; 0 for none. */
+    int inputWidth() throws CheckpointException {
+        return architecture == GgufArchitecture.GEMMA4 ? json.intOr("hidden_size_per_layer_input", 256, 0) : 0;
+    }
+
     int layers() throws CheckpointException {
         return json.requireInt(gpt2() ? json.eitherKey("num_hidden_layers", "n_layer") : "num_hidden_layers", 1);
     }
@@ -188,7 +198,8 @@ final class TextConfig {
     int heads() throws CheckpointException {
         String key = gpt2() ? json.eitherKey("num_attention_heads", "n_head") : "num_attention_heads";
         // Gemma 3 4B does not say, and Transformers assumes as many
-        return architecture.isGemma() ? json.intOr(key, 8, 1) : json.requireInt(key, 1);
+        boolean silent = architecture.isGemma() || architecture == GgufArchitecture.GEMMA4;
+        return silent ? json.intOr(key, 8, 1) : json.requireInt(key, 1);
     }
 
     int keyValueHeads() throws CheckpointException {
@@ -200,7 +211,7 @@ final class TextConfig {
     /** What Transformers assumes where the key is missing. */
     private int silentKeyValueHeads() throws CheckpointException {
         return switch (architecture) {
-            case GEMMA2, GEMMA3, SMOLLM3 -> 4;
+            case GEMMA2, GEMMA3, GEMMA4, SMOLLM3 -> 4;
             case QWEN2, QWEN3 -> 32;
             case QWEN3MOE, QWEN35 -> 4;
             case GPT_OSS -> 8;
@@ -208,7 +219,11 @@ final class TextConfig {
         };
     }
 
+    /** In Gemma 4 that of the layers without a window. */
     int headDim() throws CheckpointException {
+        if (architecture == GgufArchitecture.GEMMA4) {
+            return gemma4Layers().headDim(false);
+        }
         int absent = switch (architecture) {
             case GEMMA2, GEMMA3, QWEN35 -> 256;
             case QWEN3 -> 128;
@@ -235,7 +250,7 @@ final class TextConfig {
             case GPT2 ->
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
-            case GEMMA3, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
+            case GEMMA3, GEMMA4, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
             case SMOLLM3, QWEN3MOE, QWEN35 -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE -> json.intOr("max_position_embeddings", 4096, 1);
             default ->
@@ -245,10 +260,10 @@ final class TextConfig {
         };
     }
 
-    /** The object with the scaling of the rotation; in Gemma 3 and OLMo 3 that of the layers without a window. */
+    /** The object with the scaling of the rotation; in Gemma 3 and 4 and OLMo 3 that of the layers without a window. */
     @Nullable
     JsonObject rope() throws CheckpointException {
-        return architecture == GgufArchitecture.GEMMA3 || isOlmo3()
+        return architecture == GgufArchitecture.GEMMA3 || architecture == GgufArchitecture.GEMMA4 || isOlmo3()
                 ? RopeKeys.ofFullAttention(json)
                 : RopeKeys.ofAllLayers(json);
     }

@@ -40,6 +40,7 @@ final class TinyCheckpoint {
             case "gpt2" -> gpt2();
             case "phi3" -> phi3();
             case "qwen3_5_text" -> TinyFamilies.qwen35(this);
+            case "gemma4_text" -> TinyFamilies.gemma4(this);
             default -> separate(modelType);
         }
     }

@@ -1,5 +1,8 @@
 package org.loft4j.export;
 
+import java.util.List;
+import java.util.Map;
+
 /** The families of {@link TinyCheckpoint} whose layers differ from each other. */
 final class TinyFamilies {
     static final int KEY_HEADS = 2;
@@ -8,6 +11,65 @@ final class TinyFamilies {
     static final int KERNEL = 3;
 
     private TinyFamilies() {}
+
+    static final int LAYERS = 4;
+    static final int INPUT = 8;
+
+    /**
+     * Two layers with keys and values, the first of which has a window, and two that take theirs, with wider feed-forward parts; heads
+     * of 32, without a window of 16.
+     */
+    static void gemma4(TinyCheckpoint tiny) {
+        int hidden = TinyCheckpoint.HIDDEN;
+        tiny.sizes();
+        tiny.config.remove("rope_theta");
+        tiny.config.put("num_hidden_layers", LAYERS);
+        tiny.config.put("head_dim", TinyCheckpoint.HEAD_DIM);
+        tiny.config.put("global_head_dim", 16);
+        tiny.config.put("hidden_activation", "gelu_pytorch_tanh");
+        tiny.config.put("sliding_window", 16);
+        tiny.config.put("num_kv_shared_layers", 2);
+        tiny.config.put("use_double_wide_mlp", true);
+        tiny.config.put("hidden_size_per_layer_input", INPUT);
+        tiny.config.put("vocab_size_per_layer_input", TinyCheckpoint.VOCABULARY);
+        tiny.config.put(
+                "layer_types",
+                List.of("sliding_attention", "full_attention", "sliding_attention", "full_attention"));
+        tiny.config.put(
+                "rope_parameters",
+                Map.of(
+                        "sliding_attention",
+                        Map.of("rope_type", "default", "rope_theta", 1000.0),
+                        "full_attention",
+                        Map.of("rope_type", "proportional", "partial_rotary_factor", 0.25, "rope_theta", 50000.0)));
+        tiny.shapes.put("model.embed_tokens.weight", new long[] {TinyCheckpoint.VOCABULARY, hidden});
+        tiny.matrix("model.embed_tokens_per_layer", TinyCheckpoint.VOCABULARY, INPUT * LAYERS, false);
+        tiny.matrix("model.per_layer_model_projection", INPUT * LAYERS, hidden, false);
+        tiny.shapes.put("model.per_layer_projection_norm.weight", new long[] {INPUT});
+        for (int i = 0; i < LAYERS; i++) {
+            String layer = "model.layers." + i + ".";
+            int headDim = i % 2 == 0 ? TinyCheckpoint.HEAD_DIM : 16;
+            int width = TinyCheckpoint.WIDTH * (i < 2 ? 1 : 2);
+            tiny.matrix(layer + "self_attn.q_proj", TinyCheckpoint.HEADS * headDim, hidden, false);
+            tiny.matrix(layer + "self_attn.k_proj", TinyCheckpoint.KEY_HEADS * headDim, hidden, false);
+            tiny.matrix(layer + "self_attn.v_proj", TinyCheckpoint.KEY_HEADS * headDim, hidden, false);
+            tiny.matrix(layer + "self_attn.o_proj", hidden, TinyCheckpoint.HEADS * headDim, false);
+            tiny.shapes.put(layer + "self_attn.q_norm.weight", new long[] {headDim});
+            tiny.shapes.put(layer + "self_attn.k_norm.weight", new long[] {headDim});
+            tiny.matrix(layer + "mlp.gate_proj", width, hidden, false);
+            tiny.matrix(layer + "mlp.up_proj", width, hidden, false);
+            tiny.matrix(layer + "mlp.down_proj", hidden, width, false);
+            tiny.norm(layer + "input_layernorm");
+            tiny.norm(layer + "post_attention_layernorm");
+            tiny.norm(layer + "pre_feedforward_layernorm");
+            tiny.norm(layer + "post_feedforward_layernorm");
+            tiny.matrix(layer + "per_layer_input_gate", INPUT, hidden, false);
+            tiny.matrix(layer + "per_layer_projection", hidden, INPUT, false);
+            tiny.norm(layer + "post_per_layer_input_norm");
+            tiny.shapes.put(layer + "layer_scalar", new long[] {1});
+        }
+        tiny.norm("model.norm");
+    }
 
     /** The first layer has linear attention, the second full. */
     static void qwen35(TinyCheckpoint tiny) {
