@@ -23,8 +23,8 @@ final class TensorNames {
             Pattern.compile(".*(\\.rotary_emb\\.inv_freq|\\.attn\\.bias|\\.attn\\.masked_bias)");
 
     /** The parts of a multimodal checkpoint that are not its language model. */
-    private static final Pattern NOT_TEXT =
-            Pattern.compile("(model\\.)?(vision_tower|multi_modal_projector|vision_model|visual|mtp|audio_tower|embed_vision|embed_audio)\\..*");
+    private static final Pattern NOT_TEXT = Pattern.compile(
+            "(model\\.)?(vision_tower|multi_modal_projector|vision_model|visual|mtp|audio_tower|embed_vision|embed_audio)\\..*");
 
     private static final Map<String, String> GLOBAL = Map.of(
             "model.embed_tokens", "token_embd",
@@ -306,8 +306,8 @@ final class TensorNames {
             names.add("position_embd.weight");
         }
         if (config.inputWidth() > 0) {
-            names.addAll(
-                    List.of("per_layer_token_embd.weight", "per_layer_model_proj.weight", "per_layer_proj_norm.weight"));
+            names.addAll(List.of(
+                    "per_layer_token_embd.weight", "per_layer_model_proj.weight", "per_layer_proj_norm.weight"));
         }
         for (int i = 0; i < config.layers(); i++) {
             for (Map.Entry<String, String> part : blocks.entrySet()) {

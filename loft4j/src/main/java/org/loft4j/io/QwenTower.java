@@ -73,7 +73,8 @@ public final class QwenTower {
         if (family == null) {
             return config;
         }
-        JsonObject text = (config.has(TEXT) ? text(config, type + "_text") : beside(config)).withAbsent(family.absent());
+        JsonObject text =
+                (config.has(TEXT) ? text(config, type + "_text") : beside(config)).withAbsent(family.absent());
         JsonObject rope = rope(text);
         JsonObject alone = text.without(ROPES)
                 .with(TYPE, TextNode.valueOf(family.alone()))

@@ -124,9 +124,6 @@ public final class TrainedConfig {
             case Gemma3Model.WITH_VISION -> Gemma3Config.languageModel(origin);
             case Gemma4Model.WITH_TOWERS -> Gemma4Config.languageModel(origin);
             case MistralModel.WITH_VISION -> MistralConfig.languageModel(origin);
-            case Qwen2Model.WITH_VISION, Qwen2Model.WITH_VISION_25 ->
-                Qwen2Config.alone(origin).toTree();
-            case Qwen3Model.WITH_VISION -> Qwen3Config.alone(origin).toTree();
             case Qwen35Model.WITH_VISION, Qwen35Model.MIXTURE_WITH_VISION -> Qwen35Config.languageModel(origin);
             default -> QwenTower.alone(origin).toTree();
         };

@@ -75,8 +75,8 @@ class GgufGemma4Test {
         Set<String> written = new java.util.HashSet<>(read.tensors.keySet());
         assertTrue(written.remove("rope_freqs.weight"));
         assertEquals(Set.copyOf(names.values()), written);
-        names.forEach((from, to) ->
-                assertArrayEquals(checkpoint.values.get(from), GgufModelTest.values(read, to), from));
+        names.forEach(
+                (from, to) -> assertArrayEquals(checkpoint.values.get(from), GgufModelTest.values(read, to), from));
         assertTrue(report.notes().get(0).startsWith("6 tensors"), report.notes().toString());
     }
 
@@ -131,8 +131,7 @@ class GgufGemma4Test {
         assertFalse(read.tensors.containsKey("blk.1.attn_v.weight"));
         assertTrue(read.tensors.containsKey("blk.2.attn_v.weight"));
         assertEquals(List.of(2L, 1L, 2L, 1L), read.metadata.get("gemma4.attention.head_count_kv"));
-        assertEquals(
-                List.of(true, false, true, false), read.metadata.get("gemma4.attention.sliding_window_pattern"));
+        assertEquals(List.of(true, false, true, false), read.metadata.get("gemma4.attention.sliding_window_pattern"));
         assertEquals(0L, read.metadata.get("gemma4.embedding_length_per_layer_input"));
         assertEquals(30f, read.metadata.get("gemma4.final_logit_softcapping"));
         checkpoint.config.remove("global_head_dim");
@@ -170,7 +169,9 @@ class GgufGemma4Test {
         Path file = checkpoint.directory.resolve("tokenizer.json");
         ObjectNode tokenizer = Json.read(file).toTree();
         ((ObjectNode) tokenizer.get("model")).put("byte_fallback", true);
-        ((ObjectNode) tokenizer.get("added_tokens").get(1)).put("content", "<|tool_call>").put("special", true);
+        ((ObjectNode) tokenizer.get("added_tokens").get(1))
+                .put("content", "<|tool_call>")
+                .put("special", true);
         Json.write(file, tokenizer);
         Map<String, Object> metadata = GgufModelTest.export(checkpoint, null).metadata;
         assertEquals("gemma4", metadata.get("tokenizer.ggml.model"));

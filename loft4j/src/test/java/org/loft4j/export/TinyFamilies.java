@@ -33,8 +33,7 @@ final class TinyFamilies {
         tiny.config.put("hidden_size_per_layer_input", INPUT);
         tiny.config.put("vocab_size_per_layer_input", TinyCheckpoint.VOCABULARY);
         tiny.config.put(
-                "layer_types",
-                List.of("sliding_attention", "full_attention", "sliding_attention", "full_attention"));
+                "layer_types", List.of("sliding_attention", "full_attention", "sliding_attention", "full_attention"));
         tiny.config.put(
                 "rope_parameters",
                 Map.of(

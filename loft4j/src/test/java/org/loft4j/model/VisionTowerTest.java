@@ -149,12 +149,12 @@ class VisionTowerTest {
         assertEquals(5e5, third.rope().theta());
         assertEquals(128000, third.sizes().maxPositions());
         assertEquals(
-                third,
-                Qwen3Config.from(config(QwenTower.alone(config).toTree().toString())));
+                third, Qwen3Config.from(config(QwenTower.alone(config).toTree().toString())));
         Path two = copy("qwen3_vl", json -> json.put("tie_word_embeddings", false), each -> each, Dtype.F32);
         assertTrue(fault(two).contains("\"tie_word_embeddings\" is false, and true in text_config"), fault(two));
         Path other = copy("qwen3_vl", json -> text(json).put("model_type", "qwen3"), each -> each, Dtype.F32);
-        assertTrue(fault(other).contains("\"text_config.model_type\" must be qwen3_vl_text, found qwen3"), fault(other));
+        assertTrue(
+                fault(other).contains("\"text_config.model_type\" must be qwen3_vl_text, found qwen3"), fault(other));
     }
 
     /** Of a checkpoint, of the base class, and of the language model alone, with the classes' names for each task. */
