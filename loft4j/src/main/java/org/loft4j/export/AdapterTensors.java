@@ -96,6 +96,7 @@ final class AdapterTensors {
             Map<String, Map<String, TensorInfo>> pairs = pairs(source);
             factors(source, pairs);
             experts(pairs);
+            inputs(pairs.keySet());
             if (base != null && baseConfig != null && ModelDirectory.exists(base)) {
                 AdapterOnBase.check(base, baseConfig, config, source.names(), pairs, notes);
             }
@@ -228,6 +229,17 @@ final class AdapterTensors {
                     what + ": a GGUF adapter has no place for the factors of one expert",
                     remedies.mergedGguf());
         });
+    }
+
+    private void inputs(Set<String> paths) {
+        paths.stream()
+                .filter(TensorNames::makesInputs)
+                .findFirst()
+                .ifPresent(path -> notes.add(
+                        Severity.REFUSED,
+                        Consumer.LLAMA_CPP,
+                        path + " is adapted, to which llama.cpp applies no adapter",
+                        remedies.mergedGguf()));
     }
 
     /** What PEFT's conversion for Transformers 5 does not get right of experts that are adapted; null for nothing. */

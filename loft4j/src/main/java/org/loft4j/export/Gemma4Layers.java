@@ -32,7 +32,8 @@ record Gemma4Layers(
     static Gemma4Layers of(JsonObject json, int layers) throws CheckpointException {
         List<String> types = json.strings("layer_types");
         if (!types.isEmpty() && types.size() != layers) {
-            throw json.fault("layer_types", "must have one entry for each of " + layers + " layers");
+            throw json.fault(
+                    "layer_types", "must have one entry for each of " + layers + " layers, found " + types.size());
         }
         int size = json.intOr(SIZE, 256, 1);
         int number = json.intOr(NUMBER, 4, 1);

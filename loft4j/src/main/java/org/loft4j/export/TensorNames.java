@@ -235,6 +235,11 @@ final class TensorNames {
         return path.endsWith(".mlp.gate") || path.endsWith(".block_sparse_moe.gate");
     }
 
+    /** Whether a path is that of what makes Gemma 4's inputs of all layers, to which llama.cpp applies no adapter. */
+    static boolean makesInputs(String path) {
+        return path.endsWith("per_layer_model_projection");
+    }
+
     /** Whether a path is that of a matrix of one expert. */
     static boolean isOfExpert(String path) {
         return EXPERT.matcher(path).matches();

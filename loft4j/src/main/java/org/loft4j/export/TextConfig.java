@@ -148,6 +148,10 @@ final class TextConfig {
             return false;
         }
         List<String> types = json.strings("layer_types");
+        if (!types.isEmpty() && types.size() != layers()) {
+            throw json.fault(
+                    "layer_types", "must have one entry for each of " + layers() + " layers, found " + types.size());
+        }
         return types.isEmpty()
                 ? (block + 1) % json.intOr("full_attention_interval", 4, 1) != 0
                 : types.get(block).equals("linear_attention");

@@ -122,6 +122,17 @@ class AdapterTensorsTest {
     }
 
     @Test
+    void whatLlamaCppAppliesNoAdapterToIsToBeMerged() throws IOException {
+        Path base = new TinyCheckpoint(directory.resolve("base"), "gemma4_text").write().directory;
+        Map<String, long[]> gate = pair("model.layers.0.per_layer_input_gate", new long[] {2, 64}, new long[] {8, 2});
+        assertEquals(Verdict.AFTER, examine(Map.of(), base, gate).verdict(Consumer.LLAMA_CPP));
+        gate.putAll(pair("model.per_layer_model_projection", new long[] {2, 64}, new long[] {32, 2}));
+        Diagnosis diagnosis = examine(Map.of(), base, gate);
+        assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        assertTrue(says(diagnosis, Consumer.LLAMA_CPP, "per_layer_model_projection is adapted"), diagnosis.toString());
+    }
+
+    @Test
     void anEmbeddingThatIsStoredAsTheHeadIsThere() throws IOException {
         TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
         base.shapes.remove("model.embed_tokens.weight");

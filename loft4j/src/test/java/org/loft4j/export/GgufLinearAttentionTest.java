@@ -201,6 +201,13 @@ class GgufLinearAttentionTest {
                 report.notes().toString());
     }
 
+    @Test
+    void aListOfLayersOfAnotherLengthIsRefused() throws IOException {
+        TinyCheckpoint checkpoint = tiny();
+        checkpoint.config.put("layer_types", List.of("linear_attention"));
+        GgufModelTest.assertRefused(checkpoint, "must have one entry for each of 2 layers, found 1");
+    }
+
     /** The rest of a checkpoint with a tower, and what predicts further tokens. */
     @Test
     void theLanguageModelOfACheckpointWithATowerIsExported() throws IOException {
