@@ -86,8 +86,11 @@ class GgufWriterTest {
         GgufWriter.write(
                 file,
                 new GgufMetadata(),
-                List.of(new GgufTensor("p", shape, GgufType.MXFP4, () -> Tensors.of(bytes, 2, 34)
-                        .to(byteType))));
+                List.of(new GgufTensor(
+                        "p",
+                        shape,
+                        GgufType.MXFP4,
+                        () -> Tensors.of(bytes, 2, 34).to(byteType))));
         GgufReader.Entry read = new GgufReader(file).tensors.get("p");
         assertArrayEquals(new long[] {64, 2}, read.sizes());
         assertEquals(68, read.bytes());
@@ -95,8 +98,11 @@ class GgufWriterTest {
         assertEquals(3f, read.values()[3]);
         assertEquals(2f, read.values()[19]);
         for (GgufTensor wrong : List.of(
-                new GgufTensor("p", shape, GgufType.MXFP4, () -> Tensors.of(bytes, 34, 2)
-                        .to(byteType)),
+                new GgufTensor(
+                        "p",
+                        shape,
+                        GgufType.MXFP4,
+                        () -> Tensors.of(bytes, 34, 2).to(byteType)),
                 new GgufTensor("p", shape, GgufType.MXFP4, () -> Tensors.of(bytes, 2, 34)))) {
             assertThrows(
                     IllegalArgumentException.class, () -> GgufWriter.write(file, new GgufMetadata(), List.of(wrong)));
