@@ -32,6 +32,8 @@ class AdapterDoctorOfBasesTest {
         "olmo2, TOKEN_CLS, tokens",
         "olmo2, SEQ_CLS, ",
         "olmoe, SEQ_CLS, texts",
+        "qwen3_5_moe, SEQ_CLS, texts",
+        "qwen3_5_moe_text, TOKEN_CLS, tokens",
         "mixtral, TOKEN_CLS, ",
         "granite, CAUSAL_LM, "
     })
