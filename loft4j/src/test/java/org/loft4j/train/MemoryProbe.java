@@ -31,31 +31,64 @@ final class MemoryProbe {
     static final int ROWS = 4;
     static final int COLUMNS = 256;
 
+    /** The bench model, and others of the same sizes, by what their layers have: config.json. */
+    private static final Map<String, String> CONFIGS = Map.of(
+            "plain",
+            """
+            {"model_type": "llama", "intermediate_size": 1408,
+            """,
+            // four together are as wide as that model's feed-forward part
+            "experts",
+            """
+            {"model_type": "qwen3_moe", "intermediate_size": 1408, "num_experts": 16, "num_experts_per_tok": 4,
+             "moe_intermediate_size": 352, "norm_topk_prob": true,
+            """,
+            // in three of four blocks
+            "linear",
+            """
+            {"model_type": "qwen3_5_text", "intermediate_size": 1408, "linear_num_key_heads": 4,
+             "linear_num_value_heads": 8, "linear_key_head_dim": 64, "linear_value_head_dim": 64,
+            """,
+            // and a window of 64 tokens in every other layer
+            "bounded",
+            """
+            {"model_type": "gemma2", "intermediate_size": 1408, "query_pre_attn_scalar": 64, "sliding_window": 64,
+            """,
+            // experts in one tensor beside a shared one, and linear attention
+            "shared",
+            """
+            {"model_type": "qwen3_5_moe_text", "linear_num_key_heads": 4, "linear_num_value_heads": 8,
+             "linear_key_head_dim": 64, "linear_value_head_dim": 64, "num_experts": 16, "num_experts_per_tok": 3,
+             "moe_intermediate_size": 352, "shared_expert_intermediate_size": 352,
+            """);
+
+    /** Experts in MXFP4. */
+    static final String PACKED = "packed";
+
+    private static final String SIZES = """
+             "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8, "num_attention_heads": 8,
+             "num_key_value_heads": 8, "head_dim": 64, "max_position_embeddings": 256}
+            """;
+
     private MemoryProbe() {}
 
-    static Model model(Dtype dtype) {
-        return LlamaModel.random(LlamaConfig.of(8192, 512, 8, 8, 8, 1408, 256), DeviceSpec.CPU, dtype, 1);
-    }
-
-    /** Of the same sizes, but 16 experts, of which four together are as wide as that model's feed-forward part. */
-    static Model experts(Dtype dtype) throws IOException {
-        Path directory = Files.createTempDirectory("experts");
-        Files.writeString(directory.resolve("config.json"), """
-                {"model_type": "qwen3_moe", "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8,
-                 "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 1408,
-                 "max_position_embeddings": 256, "num_experts": 16, "num_experts_per_tok": 4,
-                 "moe_intermediate_size": 352, "norm_topk_prob": true}
-                """);
-        return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
+    /** @param kind one of those above, or {@link #PACKED} */
+    static Model model(String kind, Dtype dtype) throws IOException {
+        Path directory = Files.createTempDirectory(kind);
+        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype);
+        if (kind.equals(PACKED)) {
+            writePacked(directory);
+            return Models.open(directory, options);
+        }
+        Files.writeString(directory.resolve("config.json"), CONFIGS.get(kind) + SIZES);
+        return Models.initialise(directory, options);
     }
 
     /** Writes a checkpoint of the same sizes whose experts are in MXFP4. */
-    static void writePacked(Path directory) throws IOException {
+    private static void writePacked(Path directory) throws IOException {
         String config = """
-                {"model_type": "gpt_oss", "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8,
-                 "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 352,
-                 "max_position_embeddings": 256, "num_local_experts": 16, "num_experts_per_tok": 4}
-                """;
+                {"model_type": "gpt_oss", "intermediate_size": 352, "num_local_experts": 16, "num_experts_per_tok": 4,
+                """ + SIZES;
         Files.writeString(directory.resolve("config.json"), config);
         try (NativeScope scope = new NativeScope();
                 Model floats = Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM))) {
@@ -80,41 +113,6 @@ final class MemoryProbe {
         return Tensors.empty(Dtype.U8, DeviceSpec.CPU, shape).fill_(new Scalar(value));
     }
 
-    /** Of the same sizes, with linear attention in three of four blocks. */
-    static Model linear(Dtype dtype) throws IOException {
-        Path directory = Files.createTempDirectory("linear");
-        Files.writeString(directory.resolve("config.json"), """
-                {"model_type": "qwen3_5_text", "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8,
-                 "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 1408,
-                 "max_position_embeddings": 256, "linear_num_key_heads": 4, "linear_num_value_heads": 8,
-                 "linear_key_head_dim": 64, "linear_value_head_dim": 64}
-                """);
-        return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
-    }
-
-    /** Of the same sizes, with bounded scores, of which every other layer has a window of 64 tokens. */
-    static Model bounded(Dtype dtype) throws IOException {
-        Path directory = Files.createTempDirectory("bounded");
-        Files.writeString(directory.resolve("config.json"), """
-                {"model_type": "gemma2", "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8,
-                 "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 1408,
-                 "max_position_embeddings": 256, "query_pre_attn_scalar": 64, "sliding_window": 64}
-                """);
-        return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
-    }
-
-    /** @param kind plain, experts, linear, bounded, or the directory of a checkpoint */
-    static Model model(String kind, Dtype dtype) throws IOException {
-        return switch (kind) {
-            case "experts" -> experts(dtype);
-            case "linear" -> linear(dtype);
-            case "bounded" -> bounded(dtype);
-            case "plain" -> model(dtype);
-            default ->
-                Models.open(Path.of(kind), ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
-        };
-    }
-
     static LoraConfig lora() {
         return LoraConfig.of(16, 16, TargetModules.allLinear());
     }
@@ -129,7 +127,7 @@ final class MemoryProbe {
                 .build();
     }
 
-    /** Arguments: method, dtype, whether to checkpoint, the kind of the model or its directory. */
+    /** Arguments: method, dtype, whether to checkpoint, the kind of the model. */
     public static void main(String[] args) throws IOException {
         Dtype dtype = Dtype.parse("dtype", args[1]);
         TrainConfig config = config(Method.parse(args[0]), Boolean.parseBoolean(args[2]));
