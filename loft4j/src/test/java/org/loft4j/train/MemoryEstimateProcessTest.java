@@ -85,7 +85,6 @@ class MemoryEstimateProcessTest {
                                                         "plain", "experts", "linear", "bounded", "shared", "packed")
                                                 .filter(kind -> !kind.equals("packed")
                                                         || (dtype.equals("float32") && !method.equals("full")))
-                                                .map(kind ->
-                                                        Arguments.of(threads, method, dtype, again, kind))))));
+                                                .map(kind -> Arguments.of(threads, method, dtype, again, kind))))));
     }
 }

@@ -37,7 +37,7 @@ class MemoryEstimateTest {
     Path directory;
 
     private static MemoryEstimate benchModel(String method, Dtype dtype, boolean checkpointing) {
-        try (Model model = MemoryProbe.model(dtype)) {
+        try (Model model = MemoryProbe.model("plain", dtype)) {
             return estimate(model, method, checkpointing);
         }
     }
@@ -312,7 +312,7 @@ class MemoryEstimateTest {
                 new MemoryPlan.Load(1, 8, 0, 0),
                 new MemoryPlan.Attention(4, false, false));
         MemoryPlan several = one.with(config.gradientAccumulationSteps(2).build(), LoadIn.FULL, one.load());
-        try (Model model = MemoryProbe.model(Dtype.BF16)) {
+        try (Model model = MemoryProbe.model("plain", Dtype.BF16)) {
             long elements = model.weights().elements();
             assertEquals(2 * elements, MemoryEstimate.of(model, one).gradients());
             assertEquals(4 * elements, MemoryEstimate.of(model, several).gradients());
@@ -348,7 +348,7 @@ class MemoryEstimateTest {
                 without.load(),
                 without.attention(),
                 new MemoryPlan.Rows(3_000_000_000L, 100_000_000));
-        try (Model model = MemoryProbe.model(Dtype.F32)) {
+        try (Model model = MemoryProbe.model("plain", Dtype.F32)) {
             MemoryEstimate plain = MemoryEstimate.of(model, without);
             MemoryEstimate full = MemoryEstimate.of(model, with);
             assertEquals(plain.total() + 3_000_000_000L, full.total());

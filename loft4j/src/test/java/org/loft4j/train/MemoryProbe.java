@@ -15,8 +15,6 @@ import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
-import org.loft4j.model.llama.LlamaConfig;
-import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
