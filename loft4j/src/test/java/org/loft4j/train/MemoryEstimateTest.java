@@ -36,7 +36,7 @@ class MemoryEstimateTest {
     @TempDir
     Path directory;
 
-    private static MemoryEstimate benchModel(String method, Dtype dtype, boolean checkpointing) {
+    private static MemoryEstimate benchModel(String method, Dtype dtype, boolean checkpointing) throws IOException {
         try (Model model = MemoryProbe.model("plain", dtype)) {
             return estimate(model, method, checkpointing);
         }
@@ -278,7 +278,7 @@ class MemoryEstimateTest {
     }
 
     @Test
-    void whatSavesMemorySavesItInTheEstimateToo() {
+    void whatSavesMemorySavesItInTheEstimateToo() throws IOException {
         MemoryEstimate plain = benchModel("lora", Dtype.F32, false);
         MemoryEstimate again = benchModel("lora", Dtype.F32, true);
         MemoryEstimate half = benchModel("lora", Dtype.BF16, false);
@@ -289,7 +289,7 @@ class MemoryEstimateTest {
 
     /** A that is frozen has neither gradient nor state, and keeps nothing of what a layer reads. */
     @Test
-    void whatLoraFaSavesIsReckoned() {
+    void whatLoraFaSavesIsReckoned() throws IOException {
         MemoryEstimate lora = benchModel("lora", Dtype.F32, false);
         MemoryEstimate frozen = benchModel("lora-fa", Dtype.F32, false);
         long tokens = (long) MemoryProbe.ROWS * MemoryProbe.COLUMNS;
@@ -303,7 +303,7 @@ class MemoryEstimateTest {
 
     /** What is trained in full in bfloat16 is added up over micro-batches in float32; one row has one lane, in which nothing waits. */
     @Test
-    void gradientsOfHalfTypesThatAreAddedUpAreReckoned() {
+    void gradientsOfHalfTypesThatAreAddedUpAreReckoned() throws IOException {
         TrainConfig.Builder config = TrainConfig.builder(Method.FULL);
         MemoryPlan one = new MemoryPlan(
                 config.build(),
@@ -321,7 +321,7 @@ class MemoryEstimateTest {
 
     /** Gradients of adapters are small, and one lane has one heap. */
     @Test
-    void whatSeveralLanesScatterCountsWhereTheModelIsTrained() {
+    void whatSeveralLanesScatterCountsWhereTheModelIsTrained() throws IOException {
         try (Threads two = Threads.of(2)) {
             MemoryEstimate full = benchModel("full", Dtype.F32, false);
             assertEquals(full.weights(), full.scattered());
@@ -334,7 +334,7 @@ class MemoryEstimateTest {
 
     /** On the host, whatever the device. */
     @Test
-    void rowsOnTheHeapCount() {
+    void rowsOnTheHeapCount() throws IOException {
         MemoryPlan without = new MemoryPlan(
                 TrainConfig.builder(Method.LORA).build(),
                 MemoryProbe.lora(),
