@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -44,25 +45,28 @@ record InnerTensors(TensorSource file, Map<String, String> stored) implements Te
     }
 
     /**
-     * The same under the names that the language model has by itself, where that is what was opened and the adapter was trained on
-     * the whole.
+     * The same under the names of the model: of an adapter that was trained on the whole, where the language model alone was opened, and
+     * of one by the names of a language model alone, where it lies in another, as those on Qwen2-VL and Qwen2.5-VL did before
+     * Transformers 4.52.
      */
-    static TensorSource alone(TensorSource file, Model model) {
-        if (isInside(model) || file.names().stream().noneMatch(InnerTensors::isInside)) {
+    static TensorSource fitted(TensorSource file, Model model) {
+        boolean inside = isInside(model);
+        if (inside == file.names().stream().anyMatch(InnerTensors::isInside)) {
             return file;
         }
         Map<String, String> stored = new TreeMap<>();
-        file.names().forEach(name -> stored.put(alone(name), name));
+        file.names().forEach(name -> stored.put(renamed(name, path -> path(path, inside)), name));
         return new InnerTensors(file, stored);
     }
 
     /** The settings of such an adapter, with the layers that it adapts by their paths in the model. */
-    static LoraConfig alone(LoraConfig config, Model model) {
+    static LoraConfig fitted(LoraConfig config, Model model) {
+        boolean inside = isInside(model);
         TargetModules targets = config.targetModules();
         TargetModules exclude = config.excludeModules();
         List<String> paths = model.linears().keySet().stream()
-                .filter(path -> targets.matches(InnerNames.inside(path))
-                        && (exclude == null || !exclude.matches(InnerNames.inside(path))))
+                .filter(path -> targets.matches(path(path, !inside))
+                        && (exclude == null || !exclude.matches(path(path, !inside))))
                 .toList();
         boolean all = targets instanceof TargetModules.AllLinear || paths.isEmpty();
         return new LoraConfig(
@@ -73,19 +77,26 @@ record InnerTensors(TensorSource file, Map<String, String> stored) implements Te
                 all ? exclude : null,
                 config.useRslora(),
                 config.useDora(),
-                config.modulesToSave().stream().map(InnerNames::alone).toList(),
-                alone(config.rankPattern()),
-                alone(config.alphaPattern()));
+                config.modulesToSave().stream().map(path -> path(path, inside)).toList(),
+                fitted(config.rankPattern(), inside),
+                fitted(config.alphaPattern(), inside));
     }
 
-    private static <V> Map<String, V> alone(Map<String, V> byPath) {
-        Map<String, V> alone = new LinkedHashMap<>();
-        byPath.forEach((path, value) -> alone.put(InnerNames.alone(path), value));
-        return alone;
+    private static <V> Map<String, V> fitted(Map<String, V> byPath, boolean inside) {
+        Map<String, V> fitted = new LinkedHashMap<>();
+        byPath.forEach((path, value) -> fitted.put(path(path, inside), value));
+        return fitted;
     }
 
-    private static String alone(String name) {
-        return isInside(name) ? PeftFiles.PREFIX + InnerNames.alone(name.substring(PeftFiles.PREFIX.length())) : name;
+    /** A path as it is inside of another model, or in one of the language model alone. */
+    private static String path(String path, boolean inside) {
+        return inside ? InnerNames.inside(path) : InnerNames.alone(path);
+    }
+
+    private static String renamed(String name, UnaryOperator<String> path) {
+        return name.startsWith(PeftFiles.PREFIX)
+                ? PeftFiles.PREFIX + path.apply(name.substring(PeftFiles.PREFIX.length()))
+                : name;
     }
 
     private static boolean isInside(Model model) {
@@ -102,9 +113,7 @@ record InnerTensors(TensorSource file, Map<String, String> stored) implements Te
     }
 
     private static String today(String name) {
-        return name.startsWith(PeftFiles.PREFIX)
-                ? PeftFiles.PREFIX + InnerNames.today(name.substring(PeftFiles.PREFIX.length()))
-                : name;
+        return renamed(name, InnerNames::today);
     }
 
     /** Whether the tower's tensors change anything: a module saved in full, or a product that is not zero. */

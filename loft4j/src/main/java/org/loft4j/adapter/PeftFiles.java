@@ -223,8 +223,8 @@ public final class PeftFiles {
         AdapterNames.requireTask(configFile, config, model);
         try (NativeScope scope = new NativeScope();
                 TensorSource stored = open(directory)) {
-            TensorSource file = InnerTensors.alone(stored, model);
-            PeftConfig settings = file == stored ? config : config.with(InnerTensors.alone(config.lora(), model));
+            TensorSource file = InnerTensors.fitted(stored, model);
+            PeftConfig settings = file == stored ? config : config.with(InnerTensors.fitted(config.lora(), model));
             String hint = ofAnotherModel(config.metadata(), model);
             LoraConfig lora = SavedInFull.read(settings, model, file.names());
             ModuleSelection.requireWritable(model, lora);
@@ -266,17 +266,6 @@ public final class PeftFiles {
             return LoraAdapter.of(model, lora, factors, values);
         } catch (ConfigException e) {
             throw new CheckpointException(configFile, String.valueOf(e.getMessage()), e);
-        }
-    }
-
-    /**
-     * Reads a tensor of a module saved in full as the file has it; it belongs to the open scope.
-     *
-     * @param name of the tensor in the model
-     */
-    public static Tensor readSaved(Path directory, String name) throws CheckpointException {
-        try (TensorSource file = open(directory)) {
-            return file.read(PREFIX + name);
         }
     }
 

@@ -5,7 +5,9 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
 import org.loft4j.CheckpointException;
+import org.loft4j.io.InnerNames;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -33,8 +35,26 @@ public final class SavedInFull {
                             && name.lastIndexOf('.') > PeftFiles.PREFIX.length()
                             && !name.contains(".lora_")
                             && !PeftFiles.isBaseLayer(name, file.names()))
-                    .map(name -> name.substring(PeftFiles.PREFIX.length(), name.lastIndexOf('.')));
+                    .map(name -> name.substring(PeftFiles.PREFIX.length(), name.lastIndexOf('.')))
+                    // in the language model alone, and in one that it lies in
+                    .flatMap(path -> Stream.of(path, InnerNames.inside(path), InnerNames.alone(path)));
             return Stream.concat(listed.stream(), found).distinct().toList();
+        }
+    }
+
+    /**
+     * Reads a tensor of a module saved in full as the file has it; it belongs to the open scope.
+     *
+     * @param name of the tensor in the model
+     */
+    public static Tensor tensor(Path directory, String name) throws CheckpointException {
+        try (TensorSource file = PeftFiles.open(directory)) {
+            // an adapter may have been trained on the model that the language model lies in, or on that alone
+            String found = Stream.of(InnerNames.inside(name), InnerNames.alone(name))
+                    .filter(other -> file.names().contains(PeftFiles.PREFIX + other))
+                    .findFirst()
+                    .orElse(name);
+            return file.read(PeftFiles.PREFIX + found);
         }
     }
 

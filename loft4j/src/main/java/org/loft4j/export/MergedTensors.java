@@ -78,7 +78,7 @@ public final class MergedTensors implements TensorSource {
     @Override
     public Tensor read(String name) throws CheckpointException {
         if (saved.contains(name)) {
-            return PeftFiles.readSaved(adapterFiles, name).to(Dtype.F32.scalarType());
+            return SavedInFull.tensor(adapterFiles, name).to(Dtype.F32.scalarType());
         }
         LoraLinear layer = adapted.get(name);
         return layer == null ? inFiles(name).read(name) : merged(layer);

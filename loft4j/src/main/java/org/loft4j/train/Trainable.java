@@ -10,7 +10,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -28,7 +27,6 @@ import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.AdamW;
-import org.loft4j.optim.AdamWConfig;
 import org.loft4j.optim.LossScale;
 import org.loft4j.optim.NamedParameter;
 import org.loft4j.optim.OptimizerGroups;
@@ -155,8 +153,8 @@ public final class Trainable implements AutoCloseable {
                             (isHead(name, model) ? head : pretrained).add(new NamedParameter(name, tensor)));
             // the rate of some methods' factors is none that a whole matrix under AdamW would bear
             double gentler = Math.min(config.learningRate(), config.headLearningRate());
-            addGroups(groups, "pretrained", pretrained, config, gentler);
-            addGroups(groups, "head", head, config, config.headLearningRate());
+            WholeOptimizers.add(groups, "pretrained", pretrained, config, gentler);
+            WholeOptimizers.add(groups, "head", head, config, config.headLearningRate());
         } catch (RuntimeException | Error e) {
             groups.forEach(group -> group.optimizer().close());
             adapter.close();
@@ -224,40 +222,10 @@ public final class Trainable implements AutoCloseable {
             throw new UncheckedIOException(e);
         }
         List<OptimizerGroups.Group> groups = new ArrayList<>();
-        addGroups(groups, "model", body, config, config.learningRate());
-        addGroups(groups, "head", head, config, config.headLearningRate());
+        WholeOptimizers.add(groups, "model", body, config, config.learningRate());
+        WholeOptimizers.add(groups, "head", head, config, config.headLearningRate());
         return new Trainable(
                 model, null, new OptimizerGroups(groups), model.weights().elements(), heap, trainedConfig);
-    }
-
-    /** Two groups where there is a decay: vectors (biases and norms) are not pulled to zero. */
-    private static void addGroups(
-            List<OptimizerGroups.Group> groups,
-            String name,
-            List<NamedParameter> parameters,
-            TrainConfig config,
-            double learningRate) {
-        Map<Boolean, List<NamedParameter>> kinds =
-                parameters.stream().collect(Collectors.partitioningBy(Trainable::isMatrix));
-        List<NamedParameter> matrices = kinds.getOrDefault(true, List.of());
-        List<NamedParameter> vectors = kinds.getOrDefault(false, List.of());
-        if (!matrices.isEmpty()) {
-            AdamW optimizer = new AdamW(matrices, adamW(config, config.weightDecay()));
-            groups.add(new OptimizerGroups.Group(name, optimizer, learningRate));
-        }
-        if (!vectors.isEmpty()) {
-            groups.add(
-                    new OptimizerGroups.Group(name + "_no_decay", new AdamW(vectors, adamW(config, 0)), learningRate));
-        }
-    }
-
-    /** Biases of stacked experts lie in a matrix, one beside the other. */
-    private static boolean isMatrix(NamedParameter parameter) {
-        return parameter.tensor().dim() >= 2 && !parameter.name().endsWith("bias");
-    }
-
-    private static AdamWConfig adamW(TrainConfig config, double weightDecay) {
-        return new AdamWConfig(config.beta1(), config.beta2(), config.eps(), weightDecay);
     }
 
     /** The adapter that is trained; null where the model itself is. */

@@ -153,6 +153,35 @@ class InnerTensorsTest {
         assertAnswers("qwen3_5", expected);
     }
 
+    /** Adapters on Qwen2-VL and Qwen2.5-VL of before Transformers 4.52, whose classes named the language model as one alone. */
+    @ParameterizedTest
+    @ValueSource(strings = {"q_proj,down_proj", "model\\.layers\\.\\d+\\.(self_attn|mlp)\\.(q_proj|down_proj)"})
+    void anAdapterByTheNamesOfALanguageModelAloneIsReadWhereItLiesInAnother(String targets) throws IOException {
+        LoraConfig config = LoraConfig.of(2, 4, TargetModules.names("q_proj", "down_proj"))
+                .withModulesToSave(List.of("embed_tokens", "lm_head"));
+        double[] expected = save("qwen2_5_vl", config);
+        change((name, tensors) -> tensors.put(
+                name.replace("base_model.model.model.language_model.", "base_model.model.model."),
+                tensors.remove(name)));
+        ObjectNode settings = Json.read(directory.resolve(PeftFiles.CONFIG)).toTree();
+        settings.remove("exclude_modules");
+        if (targets.contains("layers")) {
+            settings.put("target_modules", targets);
+        }
+        settings.putObject("alpha_pattern").put("model.layers.0.self_attn.q_proj", 4);
+        Json.write(directory.resolve(PeftFiles.CONFIG), settings);
+        assertAnswers("qwen2_5_vl", expected);
+        assertTrue(SavedInFull.of(directory).contains("model.language_model.embed_tokens"));
+        try (NativeScope scope = new NativeScope();
+                Model model = open("qwen2_5_vl");
+                LoraAdapter read = PeftFiles.load(directory, model)) {
+            assertEquals(4, read.layers().size());
+            String embedding = "model.language_model.embed_tokens.weight";
+            assertTrue(Tensors.bitEqual(
+                    model.weights().get(embedding).detach(), SavedInFull.tensor(directory, embedding)));
+        }
+    }
+
     @Test
     void factorsOfTheTowerThatChangeNothingArePassedOver() throws IOException {
         double[] expected = save("gemma3", LoraConfig.of(2, 4, TargetModules.names("q_proj")));

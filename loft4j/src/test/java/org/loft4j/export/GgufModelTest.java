@@ -145,8 +145,7 @@ class GgufModelTest {
     void aLanguageModelBesideATowerIsExportedByItself() throws IOException {
         GgufReader expected = export(tiny("qwen2").write(), null);
         TinyCheckpoint outer = tiny("qwen2");
-        outer.config.put("model_type", "qwen2_vl");
-        outer.config.put("vision_config", Map.of("hidden_size", 8));
+        outer.config.putAll(Map.of("model_type", "qwen2_vl", "vision_config", Map.of("hidden_size", 8)));
         outer.config.put("rope_scaling", Map.of("type", "mrope", "mrope_section", new int[] {4, 6, 6}));
         outer.shapes.put("visual.patch_embed.proj.weight", new long[] {4, 4});
         GgufReader read = export(outer.write(), null);

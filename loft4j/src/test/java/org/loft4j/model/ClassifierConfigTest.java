@@ -97,6 +97,6 @@ class ClassifierConfigTest {
     }
 
     private Path copy(Path from, Consumer<ObjectNode> change) throws IOException {
-        return ModelsTest.copy(folder, from, change, name -> name, Dtype.F32);
+        return CheckpointCopy.of(folder, from, change, name -> name, Dtype.F32);
     }
 }

@@ -166,7 +166,7 @@ class Gemma4Test {
                 "top_k_experts | 7 | top_k_experts must be",
             })
     void whatAMixtureNeedsIsRefusedByItsKey(String key, String value, String fault) throws IOException {
-        Path changed = ModelsTest.copy(
+        Path changed = CheckpointCopy.of(
                 folder,
                 Fixture.directory("gemma4_moe"),
                 json -> ((ObjectNode) json.get("text_config"))

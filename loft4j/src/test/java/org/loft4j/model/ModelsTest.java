@@ -385,28 +385,7 @@ class ModelsTest {
 
     private Path copy(Path from, Consumer<ObjectNode> change, UnaryOperator<String> rename, Dtype dtype)
             throws IOException {
-        return copy(folder, from, change, rename, dtype);
-    }
-
-    /** A copy in a folder, with another configuration, other names (null leaves a tensor out) and another dtype. */
-    static Path copy(Path folder, Path from, Consumer<ObjectNode> change, UnaryOperator<String> rename, Dtype dtype)
-            throws IOException {
-        Path to = Files.createTempDirectory(folder, "model");
-        ObjectNode json = Json.read(from.resolve("config.json")).toTree();
-        change.accept(json);
-        Json.write(to.resolve("config.json"), json);
-        try (NativeScope scope = new NativeScope();
-                ModelDirectory source = ModelDirectory.open(from)) {
-            Map<String, Tensor> tensors = new TreeMap<>();
-            for (String name : source.names()) {
-                String renamed = rename.apply(name);
-                if (renamed != null) {
-                    tensors.put(renamed, source.read(name).to(dtype.scalarType()));
-                }
-            }
-            SafetensorsWriter.write(to.resolve("model.safetensors"), tensors, Map.of());
-        }
-        return to;
+        return CheckpointCopy.of(folder, from, change, rename, dtype);
     }
 
     private static Object parse(String json) {

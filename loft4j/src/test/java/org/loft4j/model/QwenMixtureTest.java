@@ -132,7 +132,7 @@ class QwenMixtureTest {
                 "num_experts | 7 | model.layers.0.mlp.gate.weight must have shape",
             })
     void whatTheClassDoesNotReadIsRefusedByItsKey(String key, String value, String fault) throws IOException {
-        Path changed = ModelsTest.copy(
+        Path changed = CheckpointCopy.of(
                 folder, Fixture.directory(APART), json -> json.putRawValue(key, raw(value)), name -> name, Dtype.F32);
         Exception refused = assertThrows(Exception.class, () -> Models.open(changed, LANGUAGE_MODEL));
         assertTrue(refused.getMessage().contains(fault), refused.getMessage());
@@ -211,7 +211,7 @@ class QwenMixtureTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void whatAFileDoesNotSayIsAsInTransformers(boolean stated) throws IOException {
-        Path changed = ModelsTest.copy(
+        Path changed = CheckpointCopy.of(
                 folder,
                 Fixture.directory(APART),
                 json -> {

@@ -56,8 +56,8 @@ class CheckpointingMemoryTest {
     @Test
     @EnabledOnOs(OS.LINUX)
     void aLayerKeepsItsInputAlone(@TempDir Path directory) throws IOException {
-        double plain = (growth(false, 10, directory) - growth(false, 2, directory)) / 8.0;
-        double recomputed = (growth(true, 10, directory) - growth(true, 2, directory)) / 8.0;
+        double plain = (growth(false, 18, directory) - growth(false, 2, directory)) / 16.0;
+        double recomputed = (growth(true, 18, directory) - growth(true, 2, directory)) / 16.0;
         System.out.printf(
                 Locale.ROOT,
                 "activations of a layer: %.2f MB, %.2f MB with gradient checkpointing%n",

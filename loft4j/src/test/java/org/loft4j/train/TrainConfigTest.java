@@ -105,6 +105,8 @@ class TrainConfigTest {
                         + LossSettings.class.getRecordComponents().length
                         - 2
                         + PreferenceLoss.class.getRecordComponents().length
+                        // of KTO alone
+                        - 2
                         + MatchLoss.class.getRecordComponents().length
                         + LoftSettings.class.getRecordComponents().length
                         + PeerSettings.class.getRecordComponents().length,

@@ -32,7 +32,11 @@ final class Strings {
 
     /** The code points {@code [start, end)}. */
     static String slice(String text, int start, int end) {
-        return text.substring(text.offsetByCodePoints(0, start), text.offsetByCodePoints(0, end));
+        if (length(text) == text.length()) {
+            return text.substring(start, end);
+        }
+        int from = text.offsetByCodePoints(0, start);
+        return text.substring(from, text.offsetByCodePoints(from, end - start));
     }
 
     static String title(String text) {
