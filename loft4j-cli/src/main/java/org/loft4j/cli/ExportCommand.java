@@ -141,6 +141,7 @@ final class ExportCommand implements Verb {
                         output);
             }
         }
+        GgufModel.requireKnown(FoundModel.directory(model, HubAccess::described));
         Path base = FoundModel.directory(model);
         // once found, it is not asked for again
         model.model = new ModelReference(base.toString());

@@ -376,14 +376,7 @@ public final class AdapterDoctor {
             notes.all(Severity.NOTE, "the base model is quantised: the adapter's shapes were not compared with it", "");
         }
         String family = baseConfig.stringOr("model_type", "");
-        boolean third = TextConfig.isMinistral3(baseConfig);
-        if (third || !GgufArchitecture.knows(family)) {
-            notes.add(
-                    Severity.REFUSED,
-                    Consumer.LLAMA_CPP,
-                    "model_type " + (third ? "ministral3" : family) + " cannot be exported to GGUF here",
-                    "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
-        }
+        MissingClass.ofLlamaCpp(baseConfig, notes);
         MissingClass.ofVllmAdapter(baseConfig, remedies.merge(), notes);
         MissingClass.ofAdapter(family, classifies(), remedies.merge(), notes);
         JsonNode targets = config.node("target_modules");

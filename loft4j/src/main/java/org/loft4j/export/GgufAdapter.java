@@ -121,6 +121,12 @@ public final class GgufAdapter {
         for (Map.Entry<String, String> entry : paths.entrySet()) {
             add(tensors, entry.getKey(), entry.getValue(), alpha, names);
         }
+        if (config.liesBesideTower()) {
+            notes.add(
+                    "it goes with a model that 'loft export' wrote, which is "
+                            + config.architecture().key()
+                            + " to llama.cpp: to its own converter the same model is another architecture, which takes no such adapter");
+        }
         GgufMetadata metadata = new GgufMetadata();
         metadata.text("general.architecture", config.architecture().key());
         metadata.text("general.type", "adapter");

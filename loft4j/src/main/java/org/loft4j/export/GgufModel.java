@@ -81,7 +81,7 @@ public final class GgufModel {
      *     no place
      */
     public static ExportReport write(TensorSource source, Options options, Path file) throws IOException {
-        TextConfig config = config(options);
+        TextConfig config = config(options.directory());
         GgufType type = options.type() != null ? options.type() : typeOf(source, config);
         return new GgufModel(config, source, type).write(options, file);
     }
@@ -90,16 +90,26 @@ public final class GgufModel {
     static @Nullable String fault(Path directory) throws IOException {
         try (TensorSource source = ModelDirectory.open(directory)) {
             Options options = Options.of(directory);
-            new GgufModel(config(options), source, GgufType.F32).metadata(options, new ArrayList<>());
+            new GgufModel(config(options.directory()), source, GgufType.F32).metadata(options, new ArrayList<>());
             return null;
         } catch (CheckpointException | ConfigException e) {
             return e.getMessage();
         }
     }
 
-    private static TextConfig config(Options options) throws CheckpointException {
-        TextConfig config = TextConfig.read(options.directory());
-        SentenceModules.refuse(options.directory(), config.architectures());
+    /**
+     * Refuses a model that its config.json keeps from being exported, for who would read the weights first.
+     *
+     * @throws CheckpointException that says why, and what to do
+     * @throws ConfigException if its family is not exported
+     */
+    public static void requireKnown(Path directory) throws CheckpointException {
+        config(directory);
+    }
+
+    private static TextConfig config(Path directory) throws CheckpointException {
+        TextConfig config = TextConfig.read(directory);
+        SentenceModules.refuse(directory, config.architectures());
         config.requireFullWeights();
         config.requireExpertsThroughout();
         return config;

@@ -314,7 +314,6 @@ final class GgufParameters {
 
     private void gemma4(long vocabulary) throws CheckpointException {
         requireNoAttentionBias();
-        config.requireFlag("enable_moe_block", false);
         config.requireOneOf("hidden_activation", "gelu_pytorch_tanh", TANH_GELU);
         Gemma4Layers layers = config.gemma4Layers();
         boolean doubled = json.booleanOr("use_double_wide_mlp", false);

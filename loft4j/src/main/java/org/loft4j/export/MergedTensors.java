@@ -13,7 +13,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraLinear;
-import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.SavedInFull;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorMap;

@@ -57,6 +57,22 @@ final class MissingClass {
 
     private MissingClass() {}
 
+    /** Of llama.cpp: of models that are not exported. */
+    static void ofLlamaCpp(JsonObject config, Notes notes) throws CheckpointException {
+        String family = config.stringOr("model_type", "");
+        boolean third = TextConfig.isMinistral3(config);
+        String mixture = TextConfig.mixture(config);
+        if (mixture != null) {
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, "the model is " + mixture, TextConfig.ELSEWHERE);
+        } else if (third || !GgufArchitecture.knows(family)) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "model_type " + (third ? "ministral3" : family) + " cannot be exported to GGUF here",
+                    "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
+        }
+    }
+
     /**
      * Of vLLM, which falls back on a class of Transformers that is made for it.
      *

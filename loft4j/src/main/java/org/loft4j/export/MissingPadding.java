@@ -20,10 +20,7 @@ final class MissingPadding {
             "mistral3",
             "mixtral",
             "qwen2",
-            "qwen2_vl",
-            "qwen2_5_vl",
             "qwen3",
-            "qwen3_vl",
             "qwen3_5",
             "qwen3_5_text",
             "qwen3_moe");

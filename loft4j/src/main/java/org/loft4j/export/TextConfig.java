@@ -18,6 +18,10 @@ import org.loft4j.io.RopeKeys;
 final class TextConfig {
     private static final String MODEL_TYPE = "model_type";
     private static final String TEXT = "text_config";
+    /** What to do with a model that is not exported. */
+    static final String ELSEWHERE =
+            "convert the model, or what 'loft merge' makes of it, with llama.cpp's convert_hf_to_gguf.py";
+
     private static final String TIE = "tie_word_embeddings";
 
     private static final Set<String> TIED =
@@ -35,6 +39,10 @@ final class TextConfig {
 
     static TextConfig read(Path directory) throws CheckpointException {
         JsonObject root = Json.read(directory.resolve("config.json"));
+        String mixture = mixture(root);
+        if (mixture != null) {
+            throw root.fault(MODEL_TYPE, "is that of " + mixture + ": " + ELSEWHERE);
+        }
         GgufArchitecture architecture = GgufArchitecture.of(root.requireString(MODEL_TYPE));
         JsonObject text = ofLanguageModel(root);
         if (isMinistral3(root)) {
@@ -42,6 +50,19 @@ final class TextConfig {
                     MODEL_TYPE, "is ministral3, whose queries grow with their positions: that is not exported");
         }
         return new TextConfig(architecture, root, text);
+    }
+
+    /** The mixture of experts that a config.json is of, if that is one which llama.cpp has and nothing here writes; else null. */
+    static @Nullable String mixture(JsonObject config) throws CheckpointException {
+        return switch (config.stringOr(MODEL_TYPE, "")) {
+            case "qwen3_5_moe", "qwen3_5_moe_text" ->
+                "a mixture of experts of Qwen 3.5, which is not exported to GGUF here";
+            case "gemma4", "gemma4_text" ->
+                ofLanguageModel(config).booleanOr("enable_moe_block", false)
+                        ? "a mixture of experts of Gemma 4 (enable_moe_block), which is not exported to GGUF here"
+                        : null;
+            default -> null;
+        };
     }
 
     /** The part that describes the language model, which is all of it where there is nothing beside. */
@@ -79,6 +100,11 @@ final class TextConfig {
     /** The classes of Transformers that the file names. */
     List<String> architectures() throws CheckpointException {
         return root.strings("architectures");
+    }
+
+    /** Whether the language model is of a family without a tower, and lies beside one: that of a Qwen-VL. */
+    boolean liesBesideTower() throws CheckpointException {
+        return QwenTower.holdsFamilyAlone(root);
     }
 
     JsonObject json() {

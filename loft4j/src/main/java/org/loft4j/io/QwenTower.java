@@ -74,7 +74,7 @@ public final class QwenTower {
             return config;
         }
         JsonObject text =
-                (config.has(TEXT) ? text(config, type + "_text") : beside(config)).withAbsent(family.absent());
+                (config.has(TEXT) ? text(config, type + "_text") : ofTexts(config)).withAbsent(family.absent());
         JsonObject rope = rope(text);
         JsonObject alone = text.without(ROPES)
                 .with(TYPE, TextNode.valueOf(family.alone()))
@@ -84,9 +84,9 @@ public final class QwenTower {
         return scaling == null ? alone : alone.with(ROPES.get(0), scaling);
     }
 
-    /** Where the settings of the tower lie beside those of the language model, these alone. */
-    private static JsonObject beside(JsonObject config) {
-        return config.without(OF_IMAGES).without(List.of("architectures"));
+    /** Without what is of images, and the class with the tower, which some files name within as well. */
+    private static JsonObject ofTexts(JsonObject settings) {
+        return settings.without(OF_IMAGES).without(List.of("architectures"));
     }
 
     /**
@@ -106,7 +106,7 @@ public final class QwenTower {
         if (config.has(TiedHead.KEY) && tied != around) {
             throw TiedHead.contradiction(config);
         }
-        return text.with(TiedHead.KEY, BooleanNode.valueOf(tied));
+        return ofTexts(text).with(TiedHead.KEY, BooleanNode.valueOf(tied));
     }
 
     /** The settings of the rotation of a text, without how the axes of an image share it; null for none. */

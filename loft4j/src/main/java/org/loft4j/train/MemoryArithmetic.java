@@ -4,7 +4,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Attention;
@@ -89,7 +88,7 @@ final class MemoryArithmetic {
                 loss(tokens) + head(tokens),
                 own,
                 lanes() > 1 ? trained * size : 0,
-                evaluation(largest),
+                evaluation(),
                 plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
     }
 
@@ -206,8 +205,7 @@ final class MemoryArithmetic {
             return 0;
         }
         return (long) adapted.values().stream()
-                .mapToDouble(
-                        layer -> stateBytes(layer.outFeatures(), layer.inFeatures(), lora.rankOf(layer.path())))
+                .mapToDouble(layer -> stateBytes(layer.outFeatures(), layer.inFeatures(), lora.rankOf(layer.path())))
                 .sum();
     }
 
@@ -339,13 +337,18 @@ final class MemoryArithmetic {
         return numbers * (half && tokens > rows ? lanes() * (FLOAT + size) : size);
     }
 
-    private long evaluation(@Nullable LayerShapes largest) {
+    /** Of its own largest layer: where rows are of another length, that may be another. */
+    private long evaluation() {
         MemoryPlan.Load load = plan.load();
-        if (load.evalRows() == 0 || largest == null) {
+        if (load.evalRows() == 0 || layers.isEmpty()) {
             return 0;
         }
         long tokens = load.evalRows() * load.evalColumns();
-        long scores = plan.attention().heads() * load.evalRows() * largest.pairs(load.evalColumns());
-        return made(largest, tokens, scores, false) + loss(tokens) + distances(load.evalRows(), load.evalColumns());
+        long heads = plan.attention().heads() * load.evalRows();
+        long made = layers.stream()
+                .mapToLong(layer -> made(layer, tokens, heads * layer.pairs(load.evalColumns()), false))
+                .max()
+                .orElse(0);
+        return made + loss(tokens) + distances(load.evalRows(), load.evalColumns());
     }
 }

@@ -26,7 +26,6 @@ import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
-import org.loft4j.optim.AdamW;
 import org.loft4j.optim.LossScale;
 import org.loft4j.optim.NamedParameter;
 import org.loft4j.optim.OptimizerGroups;

@@ -1,6 +1,7 @@
 package org.loft4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.loft4j.model.TowerFiles.LANGUAGE_MODEL;
@@ -11,7 +12,6 @@ import static org.loft4j.model.TowerFiles.text;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
@@ -21,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
 import org.loft4j.Logged;
 import org.loft4j.io.InnerNames;
+import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.QwenTower;
@@ -48,6 +49,7 @@ class QwenTowerTest {
         Path second = copy("qwen2_5_vl", json -> json.put("model_type", "qwen2_vl"), each -> each, Dtype.F32);
         Path bare = copy(
                 "qwen2_5_vl", json -> {}, each -> InnerNames.inside(each).replaceFirst("^model\\.", ""), Dtype.F32);
+        Path text = copy("qwen2_5_vl", json -> {}, each -> each.replaceFirst("^model\\.", ""), Dtype.F32);
         Path alone = copy("qwen3_vl", json -> {}, InnerNames::alone, Dtype.F32);
         try (NativeScope scope = new NativeScope();
                 Logged warnings = new Logged(ParameterReader.class);
@@ -55,7 +57,7 @@ class QwenTowerTest {
                 Model hub = Models.open(Fixture.directory("qwen2_5_vl"), LANGUAGE_MODEL);
                 Model third = Models.open(Fixture.directory("qwen3_vl"), LANGUAGE_MODEL);
                 Model ofAlone = Models.open(alone, LANGUAGE_MODEL)) {
-            for (Path each : List.of(newer, second, bare)) {
+            for (Path each : List.of(newer, second, bare, text)) {
                 try (Model model = Models.open(each, LANGUAGE_MODEL)) {
                     assertTrue(Tensors.bitEqual(logits(hub), logits(model)), each.toString());
                     assertEquals(
@@ -64,6 +66,12 @@ class QwenTowerTest {
                 }
             }
             assertTrue(Tensors.bitEqual(logits(third), logits(ofAlone)));
+            try (Model model = Models.open(newer, LANGUAGE_MODEL)) {
+                TrainedConfig.alone(model, -1).write(folder);
+            }
+            JsonObject trained = Json.read(folder.resolve("config.json"));
+            assertEquals(List.of("Qwen2ForCausalLM"), trained.strings("architectures"));
+            assertFalse(trained.has("vision_start_token_id"));
             assertEquals(List.of(), warnings.messages());
             assertEquals(List.of(), settings.messages());
         }
@@ -98,6 +106,10 @@ class QwenTowerTest {
                 .add(1)
                 .add(2)
                 .add(1);
+        // 4.52 to 4.57 write the class there, and repeat settings
+        text.putArray("architectures").add("Qwen2_5_VLForConditionalGeneration");
+        text.put("vision_start_token_id", 252);
+        json.set("hidden_size", text.get("hidden_size"));
         json.set("text_config", text);
     }
 

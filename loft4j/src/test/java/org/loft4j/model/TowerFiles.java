@@ -44,8 +44,7 @@ final class TowerFiles {
         return Json.read(file);
     }
 
-    static Path copy(
-            Path folder, String name, Consumer<ObjectNode> change, UnaryOperator<String> rename, Dtype dtype)
+    static Path copy(Path folder, String name, Consumer<ObjectNode> change, UnaryOperator<String> rename, Dtype dtype)
             throws IOException {
         return CheckpointCopy.of(folder, Fixture.directory(name), change, rename, dtype);
     }

@@ -1,5 +1,6 @@
 package org.loft4j.model.qwen2;
 
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.loft4j.CheckpointException;
@@ -22,6 +23,9 @@ public record Qwen2Config(DecoderConfig sizes, Rope rope, List<Long> windows, do
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(32, 0, 32768, 1e-6, false, "hidden_act", "silu");
 
+    private static final Set<String> WINDOWS =
+            Set.of("use_sliding_window", "sliding_window", "max_window_layers", "layer_types", "use_mrope");
+
     public Qwen2Config {
         windows = List.copyOf(windows);
     }
@@ -30,10 +34,13 @@ public record Qwen2Config(DecoderConfig sizes, Rope rope, List<Long> windows, do
     public static Qwen2Config from(JsonObject config) throws CheckpointException {
         JsonObject json = QwenTower.alone(config);
         if (config.has("text_config")) {
-            ConfigKeys.checkAround(config, QwenTower.OF_IMAGES);
+            // versions of Transformers repeat settings of the language model there
+            Set<String> around = new HashSet<>(QwenTower.OF_IMAGES);
+            around.addAll(DecoderConfig.KEYS);
+            around.addAll(WINDOWS);
+            ConfigKeys.checkAround(config, around);
         }
-        ConfigKeys.checkDecoder(
-                json, Set.of("use_sliding_window", "sliding_window", "max_window_layers", "layer_types", "use_mrope"));
+        ConfigKeys.checkDecoder(json, WINDOWS);
         ConfigKeys.require(json, "use_mrope", "false");
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         long window = json.booleanOr("use_sliding_window", false) ? LayerTypes.window(json, 4096) : 0;

@@ -243,19 +243,17 @@ public record DecoderLayout(
      * @param tied whether an output embedding without an input embedding stands for both
      */
     ParameterReader reader(TensorSource source, boolean tied) {
-        boolean bare = source.names().stream().noneMatch(name -> alone(name).startsWith(OUTER));
+        boolean bare =
+                source.names().stream().map(this::alone).noneMatch(name -> name.startsWith(OUTER) && !isBeside(name));
         String both = tied ? TiedHead.alone(source.names()) : null;
         return new ParameterReader(source, name -> {
             if (name.equals(both)) {
                 return embedding();
             }
-            if (isInside()) {
-                String today = InnerNames.today(name);
-                return InnerNames.isInside(today) || InnerNames.isBeside(today) ? today : InnerNames.inside(today);
-            }
             String own = alone(name);
             boolean within = !own.startsWith(HEAD) && !own.startsWith(SCORE + ".") && !isBeside(own);
-            return bare && within ? OUTER + own : own;
+            String whole = bare && within ? OUTER + own : own;
+            return isInside() && within ? InnerNames.inside(whole) : whole;
         });
     }
 
