@@ -85,7 +85,7 @@ final class RunCheck {
             problems.add(weights);
         }
         if (train.hasPreferences()) {
-            checkPreferences(problems, train, loss);
+            checkPreferences(problems, shown, train instanceof StreamingDataset, loss);
         } else if (model.task() == Task.CAUSAL_LM) {
             problems.addAll(loss.problemsWithoutPreferences());
         }
@@ -111,7 +111,7 @@ final class RunCheck {
         }
         if (train.hasPreferences()
                 && data.eval() instanceof Preferences held
-                && train instanceof JudgedDataset != held instanceof JudgedDataset) {
+                && shown instanceof JudgedDataset != held instanceof JudgedDataset) {
             problems.add(
                     "of the training data and the evaluation data one holds pairs of answers and the other answers that"
                             + " are judged one by one: both must be of one kind");
@@ -121,9 +121,13 @@ final class RunCheck {
         }
     }
 
-    private static void checkPreferences(List<String> problems, TrainingSet train, LossSettings loss) {
+    /**
+     * @param shown all rows, or the first
+     * @param streamed whether rows are read as they are learnt
+     */
+    private static void checkPreferences(List<String> problems, Examples shown, boolean streamed, LossSettings loss) {
         PreferenceLoss.Kind kind = loss.preferences().kind();
-        boolean judged = train instanceof JudgedDataset;
+        boolean judged = shown instanceof JudgedDataset;
         if (judged != (kind == PreferenceLoss.Kind.KTO)) {
             problems.add(
                     judged
@@ -137,11 +141,11 @@ final class RunCheck {
         if (smoothing != null) {
             problems.add(smoothing);
         }
-        if (train instanceof StreamingDataset && loss.preferences().kind().hasReference()) {
-            problems.add("loss_type " + loss.preferences().kind().word()
+        if (streamed && kind.hasReference()) {
+            problems.add("loss_type " + kind.word()
                     + " sets answers against what the model held of them before the first step,"
-                    + " which is not known of rows that are read as they are learnt: keep them in memory, or take a loss_type"
-                    + " without a reference, simpo or orpo");
+                    + " which is not known of rows that are read as they are learnt: keep them in memory"
+                    + (judged ? "" : ", or take a loss_type without a reference, simpo or orpo"));
         }
     }
 
@@ -262,9 +266,13 @@ final class RunCheck {
         }
         if (examples instanceof JudgedDataset judged && (judged.good() == 0 || judged.good() == judged.size())) {
             boolean good = judged.good() > 0;
-            problems.add("all " + judged.size() + " answers of the " + kind + " data are " + (good ? "good" : "bad")
-                    + ", and which are good is learnt from both: add " + (good ? "bad" : "good") + " ones"
-                    + (good ? ", or learn to answer as they do (--format prompt)" : ""));
+            problems.add((judged.size() == 1 ? "the one answer" : "all " + judged.size() + " answers") + " of the "
+                    + kind
+                    + " data " + (judged.size() == 1 ? "is " : "are ") + (good ? "good" : "bad")
+                    + (kind.equals("training")
+                            ? ", and which are good is learnt from both: add " + (good ? "bad" : "good") + " ones"
+                                    + (good ? ", or learn to answer as they do (--format prompt)" : "")
+                            : ", and accuracy and margin need both: hold out a larger share, or name another file"));
         }
         boolean matches = examples instanceof MatchDataset;
         if (matches != (model.task() == Task.SENTENCE_EMBEDDING)) {

@@ -104,6 +104,20 @@ class JudgedAnswersTest {
         assertEquals(new PromptCompletion("q", "a", row.origin()), row);
     }
 
+    /** A bad answer behind rows that say nothing would be learnt as a good one. */
+    @Test
+    void rowsWithALabelBehindRowsWithoutAreRefused() throws IOException {
+        String begin = "{'prompt': 'q', 'completion': 'a'";
+        Path rows = file("rows.jsonl", begin + "}\n" + begin + ", 'label': false}\n");
+        assertEquals(
+                rows
+                        + ", line 2: has a \"label\", but line 1 has none: all rows must be of one kind (--format prompt learns all"
+                        + " completions, and reads no label)",
+                assertThrows(DataException.class, () -> DataFiles.read(rows)).getMessage());
+        assertEquals(2, DataFiles.read(rows, Columns.of(RowFormat.PROMPT)).size());
+        assertEquals(2, DataFiles.read(rows, Columns.auto().questions()).size());
+    }
+
     @Test
     void conversationsAreOneAnswerToAPrompt() throws IOException {
         String asks = "[{'role': 'user', 'content': 'q'}]";
@@ -195,6 +209,23 @@ class JudgedAnswersTest {
         assertArrayEquals(new long[] {5, 20}, compared.get(7).ids());
         assertArrayEquals(new int[] {5, 2, 4, 4}, rows.lengths());
         assertEquals(1, rows.good());
+    }
+
+    /** Two answers to one prompt, of which different ends were kept, are still to one prompt; so are ids. */
+    @Test
+    void promptsAreToldApartByWhatTheyWereBeforeTheyWereCut() throws IOException {
+        ByteModel.write(folder, "{\"eos_token\": \"<|end|>\", \"pad_token\": \"<|end|>\"}", "<|end|>");
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            String prompt = "a question of many tokens";
+            List<Row> texts = List.of(
+                    new JudgedAnswer(new PromptCompletion(prompt, "short"), true),
+                    new JudgedAnswer(new PromptCompletion(prompt, "somewhat longer"), false),
+                    new JudgedAnswer(new PromptCompletion("b", "first"), true),
+                    new JudgedAnswer(new PromptCompletion("c", "second"), false));
+            Dataset compared = JudgedDataset.of(texts, tokenizer, 24, null).compared();
+            assertEquals("[first<|end|>]", ByteModel.learnt(compared.get(1), tokenizer));
+            assertEquals("[second<|end|>]", ByteModel.learnt(compared.get(3), tokenizer));
+        }
     }
 
     @Test

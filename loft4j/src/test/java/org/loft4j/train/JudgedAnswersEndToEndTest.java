@@ -20,8 +20,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Columns;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
 import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.data.RowScan;
+import org.loft4j.data.RowSource;
+import org.loft4j.data.StreamingDataset;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
@@ -270,6 +276,35 @@ class JudgedAnswersEndToEndTest {
                     model,
                     new TrainData(good, null, 0, 8),
                     KTO);
+            assertProblem(
+                    "all 2 answers of the evaluation data are good, and accuracy and margin need both: hold out a larger share,"
+                            + " or name another file",
+                    model,
+                    new TrainData(upwards(6, 1), good, 0, 16),
+                    KTO);
+            assertProblem(
+                    "the one answer of the evaluation data is bad, and accuracy and margin need both",
+                    model,
+                    new TrainData(upwards(6, 1), upwards(1, 1), 0, 16),
+                    KTO);
+        }
+    }
+
+    /** A stream is known by its first rows. */
+    @Test
+    void refusesJudgedAnswersThatAreStreamedForWhatTheyAre() throws IOException {
+        Path file = Files.writeString(directory.resolve("rows.txt"), "a\nb\n");
+        RowSource source = DataFiles.stream(new DataReference(file.toString()), Columns.auto());
+        StreamingDataset rows = new StreamingDataset(source, RowScan.of(source), some -> upwards(6, 1), 2);
+        TrainConfig config = config(Method.LORA).build();
+        try (Model model = TinyRun.model()) {
+            ConfigException refused = assertThrows(
+                    ConfigException.class,
+                    () -> TrainingRun.requireFits(model, new TrainData(rows, upwards(12, 2), 0, 16), config));
+            assertEquals(
+                    "loss_type kto sets answers against what the model held of them before the first step, which is not known of"
+                            + " rows that are read as they are learnt: keep them in memory",
+                    refused.getMessage());
         }
     }
 }
