@@ -319,7 +319,8 @@ final class CompareCommand implements Verb {
             err().println("loft: " + warning);
         }
         FaultyRows faulty = faults.rows(err());
-        TrainingRows rows = preference.settle(TrainingRows.read(aim, data, evalData, 0, 0, faulty), err());
+        TrainingRows rows =
+                preference.settle(TrainingRows.read(aim, data, evalData, 0, 0, faulty), data.columns.format, err());
         ComparisonSettings settings = rows.arePreferences() ? settings(chosenMetric, hiddenSize, true) : plain;
         if (!settings.rates().equals(plain.rates())) {
             err().println("loft: preferences are learnt at " + preference.share()

@@ -193,6 +193,10 @@ final class EvalCommand implements Verb {
             boolean preferences =
                     task == Task.CAUSAL_LM && (judged || read.rows().get(0) instanceof Preference);
             PreferenceJudge judge = preference.judge(preferences, judged, loaded);
+            if (judge != null && judged) {
+                PreferenceLossFlags.tellOfLabel(
+                        data.columns.format, "judged", spec.commandLine().getErr());
+            }
             List<Row> rows = judge == null ? read.rows() : judge.rows(read.rows());
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");

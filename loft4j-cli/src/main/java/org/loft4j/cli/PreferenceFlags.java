@@ -75,7 +75,7 @@ final class PreferenceFlags {
                     "preferences are judged beside what the model was before it was trained, which is told by leaving out its"
                             + " adapter: give --adapter DIR; of a model that was trained itself, give its training --eval-data"
                             + (judged
-                                    ? ""
+                                    ? "; " + PreferenceLossFlags.OR_ALL
                                     : ", or judge it by a loss without a reference (--preference-loss simpo or orpo)"));
         }
         if (!kind.hasReference() && reference != null) {

@@ -5,6 +5,7 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.JudgedAnswer;
+import org.loft4j.data.RowFormat;
 import org.loft4j.nn.KtoLoss;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.train.TrainConfig;
@@ -21,6 +22,9 @@ final class PreferenceLossFlags {
         "--desirable-weight",
         "--undesirable-weight"
     };
+
+    /** The way out for rows whose label is not whether the completion is good. */
+    static final String OR_ALL = "--format prompt takes all completions and reads no label";
 
     /** What the good answers of a data set should weigh beside the bad ones at most, and at least as much: KTO's authors (section 4.2). */
     private static final double MOST = 4.0 / 3;
@@ -101,12 +105,19 @@ final class PreferenceLossFlags {
      * The rows as the loss learns them, which is kto where answers are judged one by one and none is named: pairs become two answers
      * each where it is. Says so, and what speaks against the weights.
      *
-     * @throws ConfigException if the loss is of pairs, and the rows are none
+     * @param format that was asked for
+     * @throws ConfigException if the loss is of pairs, and the rows are none, or the other way about
      */
-    TrainingRows settle(TrainingRows rows, PrintWriter err) {
+    TrainingRows settle(TrainingRows rows, RowFormat format, PrintWriter err) {
         if (rows.areJudged()) {
+            tellOfLabel(format, "learnt", err);
             requireJudging(over(PreferenceLoss.of(PreferenceLoss.Kind.KTO)));
             kind = PreferenceLoss.Kind.KTO;
+        } else if (rows.arePreferences() && kind == null && (desirable != null || undesirable != null)) {
+            throw new ConfigException((desirable != null ? "--desirable-weight" : "--undesirable-weight")
+                    + " is of kto, and the rows are pairs of answers, which are learnt by "
+                    + PreferenceLoss.DPO.kind().word()
+                    + " where no loss is named: add --preference-loss kto, or leave it out");
         }
         if (!rows.arePreferences() || kind(true) != PreferenceLoss.Kind.KTO) {
             return rows;
@@ -125,6 +136,17 @@ final class PreferenceLossFlags {
             err.println("loft: " + balance);
         }
         return judged;
+    }
+
+    /**
+     * Says of judged answers that the names of their columns alone made them such.
+     *
+     * @param verb what is done with them
+     */
+    static void tellOfLabel(RowFormat format, String verb, PrintWriter err) {
+        if (format == RowFormat.AUTO) {
+            err.println("loft: rows of \"prompt\", \"completion\" and \"label\" are " + verb + " by KTO; " + OR_ALL);
+        }
     }
 
     /** Refuses a loss of pairs for answers that are judged one by one. */

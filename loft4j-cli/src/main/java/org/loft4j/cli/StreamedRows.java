@@ -92,7 +92,8 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
             throw new ConfigException(
                     "--streaming and answers that are judged one by one exclude each other: what the model"
                             + " holds of every answer is found out before the first step, and kept; leave --streaming out, and where the"
-                            + " rows do not fit into the memory, learn some of them after the others (a query with LIMIT, then --adapter)");
+                            + " rows do not fit into the memory, learn some of them after the others (a query with LIMIT, then --adapter); "
+                            + PreferenceLossFlags.OR_ALL);
         }
         if (row instanceof Preference && loss.hasReference()) {
             throw new ConfigException("--streaming and preferences by --preference-loss " + loss.word()

@@ -228,7 +228,7 @@ final class TrainCommand implements Verb {
                 : TrainingRows.read(aim, data, eval.file, eval.share, run.seed, faults.rows(err()));
         start.require(read.classes(), err());
         read.tellShape(err());
-        TrainingRows rows = preference.settle(read, err());
+        TrainingRows rows = preference.settle(read, data.columns.format, err());
         TrainConfig config = rows.arePreferences() ? config(start.directory(), aim, true) : plain;
         if (config.learningRate() != plain.learningRate()) {
             err().println("loft: preferences are learnt at " + preference.share()

@@ -100,6 +100,9 @@ class KtoEndToEndTest {
                         "loft: 8 good and 4 bad answers weigh as 2.00 to 1 together, and KTO's authors advise 1 to 1.33:"
                                 + " --undesirable-weight 1.50 to 2.00 brings that about"),
                 told);
+        String by = "loft: rows of \"prompt\", \"completion\" and \"label\" are ";
+        String out = " by KTO; --format prompt takes all completions and reads no label";
+        assertTrue(told.contains(by + "learnt" + out), told);
         assertTrue(told.contains("a twentieth of the usual learning rate, 5e-5"), told);
         assertTrue(Files.exists(run.resolve("reference.json")));
         assertTrue(Files.readString(run.resolve(TrainCommand.SETTINGS)).contains("loss_type: kto\n"));
@@ -108,6 +111,13 @@ class KtoEndToEndTest {
         assertEquals(0.3, JSON.readTree(judged.out()).get("beta").asDouble());
         assertEquals(1, JSON.readTree(judged.out()).get("undesirable_weight").asDouble());
         assertTrue(judged.err().contains("by Kahneman-Tversky optimization, β = 0.3, λ = 1.0 and 1.0"), judged.err());
+        assertTrue(judged.err().contains(by + "judged" + out), judged.err());
+        assertRefused(
+                "give its training --eval-data; --format prompt takes all completions and reads no label",
+                loft("eval", "--model", model, "--data", held));
+        Captured named =
+                done(loft("eval", "--model", model, "--adapter", run, "--data", held, "--format", "judged", "--json"));
+        assertFalse(named.err().contains("--format prompt"), named.err());
         assertRefused(
                 "--preference-loss sigmoid compares two answers to a prompt, and the rows hold answers that are judged one by one",
                 loft("eval", "--model", model, "--adapter", run, "--data", held, "--preference-loss", "dpo"));
@@ -135,6 +145,10 @@ class KtoEndToEndTest {
         // held-out rows may be pairs where those to learn from are not
         done(train(folder.resolve("mixed"), rows, other));
         assertRefused(
+                "--undesirable-weight is of kto, and the rows are pairs of answers, which are learnt by sigmoid where no loss is"
+                        + " named: add --preference-loss kto, or leave it out",
+                train(folder.resolve("no"), pairs, other, "--undesirable-weight", "2"));
+        assertRefused(
                 "desirable_weight is of loss_type kto, and it is simpo: leave it out",
                 train(folder.resolve("no"), pairs, other, "--preference-loss", "simpo", "--desirable-weight", "2"));
         assertRefused(
@@ -148,6 +162,7 @@ class KtoEndToEndTest {
         assertRefused(
                 "--streaming and answers that are judged one by one exclude each other",
                 train(run, rows, held, "--streaming"));
+        assertRefused("--format prompt takes all completions", train(run, rows, held, "--streaming"));
         assertRefused(
                 "--packing examples and preferences exclude each other", train(run, rows, held, "--packing=examples"));
         Path good = file("good.jsonl", 0, 4, "{'prompt': 'Once upon $', 'completion': ' a day', 'label': true}");
