@@ -154,8 +154,14 @@ final class JsonRows {
                         + kind.describe() + ": all rows must be of one kind");
             }
         }
-        if (kind instanceof RowKind.Plain && rows.columns().equals(Columns.auto()) && keys.contains("label")) {
-            throw origin.fault("has a \"label\", but " + there + " has none: all rows must be of one kind");
+        if (rows.columns().equals(Columns.auto()) && keys.contains("label")) {
+            boolean learnt = kind instanceof RowKind.Prompted prompted
+                    && prompted.completion() != null
+                    && prompted.judged() == null;
+            if (learnt || kind instanceof RowKind.Plain) {
+                throw origin.fault("has a \"label\", but " + there + " has none: all rows must be of one kind"
+                        + (learnt ? " (--format prompt learns all completions, and reads no label)" : ""));
+            }
         }
     }
 

@@ -67,7 +67,7 @@ public final class JudgedDataset implements Preferences {
         if (encoded.size() != answers.size()) {
             throw new IllegalStateException(answers.size() + " answers became " + encoded.size() + " examples");
         }
-        return of(encoded, good, maxLength);
+        return of(encoded, good, rows.stream().map(RowText::question).toList(), maxLength);
     }
 
     /**
@@ -94,19 +94,25 @@ public final class JudgedDataset implements Preferences {
             System.arraycopy(answers.get(i), 0, ids[i], prompt, ids[i].length - prompt);
             loss[i] = new int[] {prompt, ids[i].length};
         }
-        return of(Dataset.ofLanguage(ids, loss), good.clone(), maxLength);
+        return of(
+                Dataset.ofLanguage(ids, loss),
+                good.clone(),
+                prompts.stream().map(IntBuffer::wrap).toList(),
+                maxLength);
     }
 
-    /** @param answers each with its prompt, which is what stands before the first token that the loss is taken on */
-    private static JudgedDataset of(Dataset answers, boolean[] good, int maxLength) {
-        return new JudgedDataset(answers, good, compared(answers, maxLength), null);
+    /**
+     * @param answers each with its prompt, which is what stands before the first token that the loss is taken on
+     * @param prompts of the answers, whole: of two that are equal each may have kept another part
+     */
+    private static JudgedDataset of(Dataset answers, boolean[] good, List<?> prompts, int maxLength) {
+        return new JudgedDataset(answers, good, compared(answers, strange(prompts), maxLength), null);
     }
 
-    private static Dataset compared(Dataset answers, int maxLength) {
+    private static Dataset compared(Dataset answers, int[] strange, int maxLength) {
         int rows = answers.size();
         int[][] ids = new int[2 * rows][];
         int[][] loss = new int[2 * rows][];
-        int[] strange = strange(answers);
         for (int i = 0; i < rows; i++) {
             Encoded own = answers.get(i);
             Encoded other = answers.get(strange[i]);
@@ -127,11 +133,10 @@ public final class JudgedDataset implements Preferences {
      * Whose answer is the strange one of each row: those of one prompt stand together, and each row takes the answer as far on as the
      * most of them are many. So every answer is taken once, and none by its own prompt while no prompt has more than half of the rows.
      */
-    private static int[] strange(Dataset answers) {
-        Map<IntBuffer, List<Integer>> byPrompt = new LinkedHashMap<>();
-        for (int i = 0; i < answers.size(); i++) {
-            IntBuffer prompt = IntBuffer.wrap(answers.ids(i), 0, prompt(answers.get(i)));
-            byPrompt.computeIfAbsent(prompt, rows -> new ArrayList<>()).add(i);
+    private static int[] strange(List<?> prompts) {
+        Map<Object, List<Integer>> byPrompt = new LinkedHashMap<>();
+        for (int i = 0; i < prompts.size(); i++) {
+            byPrompt.computeIfAbsent(prompts.get(i), rows -> new ArrayList<>()).add(i);
         }
         int most = byPrompt.values().stream()
                 .map(List::size)

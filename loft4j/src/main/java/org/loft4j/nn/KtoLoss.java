@@ -66,7 +66,7 @@ public record KtoLoss(double beta, double desirableWeight, double undesirableWei
      * @param sign 1 of a good answer, −1 of a bad one, and 0 of a strange one, which costs nothing
      */
     public double of(double reward, int sign, double zero) {
-        return weight(sign) * sigmoid(sign * (zero - reward));
+        return weight(sign) * PreferenceLoss.sigmoid(sign * (zero - reward));
     }
 
     /**
@@ -88,7 +88,7 @@ public record KtoLoss(double beta, double desirableWeight, double undesirableWei
         LanguageModelLoss.Rows now = new LanguageModelLoss(model).backward(input, labels, rows -> {
             double[] slopes = rewards(rows.logProbabilities(), reference);
             for (int row = 0; row < slopes.length; row++) {
-                double missed = sigmoid(signs[row] * (zero - slopes[row]));
+                double missed = PreferenceLoss.sigmoid(signs[row] * (zero - slopes[row]));
                 slopes[row] = -scale * weight(signs[row]) * signs[row] * beta * missed * (1 - missed);
             }
             return slopes;
@@ -103,9 +103,5 @@ public record KtoLoss(double beta, double desirableWeight, double undesirableWei
 
     private double weight(int sign) {
         return sign > 0 ? desirableWeight : sign < 0 ? undesirableWeight : 0;
-    }
-
-    private static double sigmoid(double x) {
-        return 1 / (1 + Math.exp(-x));
     }
 }

@@ -320,7 +320,7 @@ public record PreferenceLoss(
         };
     }
 
-    private static double sigmoid(double x) {
+    static double sigmoid(double x) {
         return 1 / (1 + Math.exp(-x));
     }
 
