@@ -211,7 +211,7 @@ class JudgedAnswersTest {
         assertEquals(1, rows.good());
     }
 
-    /** Two answers to one prompt, of which different ends were kept, are still to one prompt; so are ids. */
+    /** Two answers to one prompt, of which different ends were kept, are still to one prompt. */
     @Test
     void promptsAreToldApartByWhatTheyWereBeforeTheyWereCut() throws IOException {
         ByteModel.write(folder, "{\"eos_token\": \"<|end|>\", \"pad_token\": \"<|end|>\"}", "<|end|>");
