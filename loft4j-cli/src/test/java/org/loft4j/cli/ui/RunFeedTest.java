@@ -47,7 +47,7 @@ class RunFeedTest {
         assertEquals("running", described.get("status").asText());
         // the page has no list of its own by which it looks for the best
         assertEquals(
-                "[\"loss\",\"mse\",\"perplexity\",\"reward_rejected\"]",
+                "[\"kl\",\"loss\",\"mse\",\"perplexity\",\"reward_rejected\"]",
                 described.get("smaller_is_better").toString());
     }
 
