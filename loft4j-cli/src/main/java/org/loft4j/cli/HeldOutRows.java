@@ -21,44 +21,52 @@ final class HeldOutRows {
         if (learnt instanceof JudgedAnswer && heldOut.get(0) instanceof Preference) {
             return TrainingRows.unpaired(heldOut);
         }
-        if (learnt instanceof JudgedAnswer != heldOut.get(0) instanceof JudgedAnswer) {
-            throw heldOut.get(0)
-                    .origin()
-                    .fault(
-                            learnt instanceof JudgedAnswer
-                                    ? "holds no answer that is judged, as the rows to learn from do: held-out rows must have"
-                                            + " \"prompt\", \"completion\" and \"label\" too, or \"chosen\" and \"rejected\""
-                                    : "holds an answer that is judged, and the rows to learn from hold none: all rows must be of"
-                                            + " one kind (--format)");
-        }
-        if (learnt instanceof Preference != heldOut.get(0) instanceof Preference) {
-            throw heldOut.get(0)
-                    .origin()
-                    .fault(
-                            learnt instanceof Preference
-                                    ? "holds one answer, and the rows to learn from hold preferences: held-out rows must have"
-                                            + " \"chosen\" and \"rejected\" too"
-                                    : "holds a preference, and the rows to learn from hold none: all rows must be of one kind"
-                                            + " (--format)");
-        }
-        if (learnt instanceof TextMatch != heldOut.get(0) instanceof TextMatch) {
-            throw heldOut.get(0)
-                    .origin()
-                    .fault(
-                            learnt instanceof TextMatch
-                                    ? "holds no texts that belong together, as the rows to learn from do: held-out rows must have"
-                                            + " \"anchor\" and \"positive\" too"
-                                    : "holds texts that belong together, and the rows to learn from hold none: all rows must be"
-                                            + " of one kind (--format)");
-        }
-        if (TrainingRows.isPair(learnt) != TrainingRows.isPair(heldOut.get(0))) {
-            throw heldOut.get(0)
-                    .origin()
+        Row held = heldOut.get(0);
+        requireAlike(
+                JudgedAnswer.class,
+                learnt,
+                held,
+                "holds no answer that is judged, as the rows to learn from do: held-out rows must have"
+                        + " \"prompt\", \"completion\" and \"label\" too, or \"chosen\" and \"rejected\"",
+                "holds an answer that is judged");
+        requireAlike(
+                Preference.class,
+                learnt,
+                held,
+                "holds one answer, and the rows to learn from hold preferences: held-out rows must have"
+                        + " \"chosen\" and \"rejected\" too",
+                "holds a preference");
+        requireAlike(
+                TextMatch.class,
+                learnt,
+                held,
+                "holds no texts that belong together, as the rows to learn from do: held-out rows must have"
+                        + " \"anchor\" and \"positive\" too",
+                "holds texts that belong together");
+        if (TrainingRows.isPair(learnt) != TrainingRows.isPair(held)) {
+            throw held.origin()
                     .fault((TrainingRows.isPair(learnt)
                                     ? "holds one text, and the rows to learn from hold pairs of texts"
                                     : "holds a pair of texts, and the rows to learn from hold one text")
                             + ": name the columns (--text-column, --text-pair-column)");
         }
         return heldOut;
+    }
+
+    /**
+     * @param lacks what is wrong with a held-out row that is none of a kind
+     * @param holds what it holds where it alone is one
+     */
+    private static void requireAlike(Class<? extends Row> kind, Row learnt, Row held, String lacks, String holds)
+            throws DataException {
+        boolean learns = kind.isInstance(learnt);
+        if (learns != kind.isInstance(held)) {
+            throw held.origin()
+                    .fault(
+                            learns
+                                    ? lacks
+                                    : holds
+                                            + ", and the rows to learn from hold none: all rows must be of one kind (--format)");
+        }
     }
 }

@@ -1,6 +1,7 @@
 package org.loft4j.data;
 
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 
@@ -83,47 +84,25 @@ public record Batch(
 
     /** The same answers of a language model as preferences: a preferred one and another in turn. */
     Batch withReference(double[] logProbabilities) {
-        return new Batch(
-                rows,
-                columns,
-                inputIds,
-                attentionMask,
-                labels,
-                tokens,
-                rows / 2,
-                tokenTypeIds,
-                segments,
-                scores,
-                logProbabilities,
-                null,
-                null);
+        return with(rows / 2, logProbabilities, null, null);
     }
 
     /** The same answers as some that are judged one by one. */
     Batch withSigns(int[] judged) {
-        return new Batch(
-                rows,
-                columns,
-                inputIds,
-                attentionMask,
-                labels,
-                tokens,
-                Arrays.stream(judged)
-                        .filter(sign -> sign != JudgedDataset.STRANGE)
-                        .count(),
-                tokenTypeIds,
-                segments,
-                scores,
-                reference,
-                judged,
-                null);
+        return with(count(judged, sign -> sign != JudgedDataset.STRANGE), reference, judged, null);
     }
 
     /** The same texts as some that belong together. */
     Batch withMatches(MatchedTexts together) {
-        long anchors = Arrays.stream(together.roles())
-                .filter(role -> role == MatchDataset.ANCHOR)
-                .count();
+        return with(count(together.roles(), role -> role == MatchDataset.ANCHOR), null, null, together);
+    }
+
+    private static long count(int[] of, IntPredicate which) {
+        return Arrays.stream(of).filter(which).count();
+    }
+
+    private Batch with(
+            long learnt, double @Nullable [] before, int @Nullable [] judged, @Nullable MatchedTexts together) {
         return new Batch(
                 rows,
                 columns,
@@ -131,12 +110,12 @@ public record Batch(
                 attentionMask,
                 labels,
                 tokens,
-                anchors,
+                learnt,
                 tokenTypeIds,
                 segments,
                 scores,
-                null,
-                null,
+                before,
+                judged,
                 together);
     }
 
