@@ -9,6 +9,7 @@ import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Preferences;
+import org.loft4j.data.RankedDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
@@ -55,11 +56,13 @@ record BatchSizes(
                         : new int[0]);
     }
 
-    /** Rows that so many examples make at most: two of a preference, and of texts that belong together all but the anchors. */
+    /** Rows that so many examples make at most: two of a preference, of texts that belong together all but the anchors, of texts to rank all. */
     private static long rows(Examples examples, int count) {
         return examples instanceof MatchDataset matches
                 ? matches.rowsTogether(count)
-                : examples instanceof PreferenceDataset ? 2L * count : count;
+                : examples instanceof RankedDataset ranked
+                        ? ranked.rowsTogether(count)
+                        : examples instanceof PreferenceDataset ? 2L * count : count;
     }
 
     /** Rows of the largest batch of an evaluation, for which texts that belong together are taken one by one, and strange answers with judged ones. */
@@ -93,15 +96,14 @@ record BatchSizes(
         return new Load(streamed(encoded.train(), config), encoded.maxLength(), rows, encoded.maxLength());
     }
 
-    /** Rows of a batch of rows that nobody has read yet: of texts that belong together with as many negatives as the first have at most, of preferences two answers each. */
+    /** Rows of a batch of rows that nobody has read yet: of texts that belong together, or are ranked, with as many negatives as the first have at most, of preferences two answers each. */
     private static long streamed(TrainingSet train, TrainConfig config) {
         if (train.hasPreferences()) {
             return 2L * config.batchSize();
         }
-        if (!(train instanceof StreamingDataset stream) || !(stream.sample() instanceof MatchDataset first)) {
-            return config.batchSize();
-        }
-        return Math.max(1, config.batchSize() * first.rowsTogether(1));
+        return train instanceof StreamingDataset stream
+                ? Math.max(1, config.batchSize() * rows(stream.sample(), 1))
+                : config.batchSize();
     }
 
     private static int longest(int[] batch, int[] lengths) {

@@ -302,14 +302,16 @@ final class CompareCommand implements Verb {
             return ExitCode.OK;
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
-        LearntTask aim = learnt.of(
-                directory, Models.defaultTask(directory), embedding.prompts, () -> data.areMatches(data.data));
+        LearntTask aim =
+                learnt.of(directory, Models.defaultTask(directory), embedding.prompts, () -> data.format(data.data));
         TaskOptions.require(spec, aim.task());
         String chosenMetric = metric != null
                 ? metric
                 : aim.multiLabel()
                         ? "micro_f1"
-                        : aim.hasClasses() ? "accuracy" : aim.task() == Task.SENTENCE_EMBEDDING ? "mrr_at_10" : "loss";
+                        : aim.hasClasses()
+                                ? "accuracy"
+                                : aim.task() == Task.SENTENCE_EMBEDDING ? "mrr_at_10" : aim.ranking() ? "mrr" : "loss";
         long hiddenSize = Models.hiddenSize(directory);
         ComparisonSettings plain = settings(chosenMetric, hiddenSize, false);
         plain.commonConfigs().forEach(aim::require);

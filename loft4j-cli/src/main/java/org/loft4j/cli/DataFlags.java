@@ -92,9 +92,9 @@ final class DataFlags {
         return existing;
     }
 
-    /** Whether rows are texts that belong together, so far as the first of them says. */
-    boolean areMatches(DataReference rows) {
-        return DataFiles.format(rows, columns(false)) == RowFormat.MATCH;
+    /** Which columns make the rows, so far as the first of them says. */
+    RowFormat format(DataReference rows) {
+        return DataFiles.format(rows, columns(false));
     }
 
     /** @param labelled whether the rows must have a label */

@@ -24,7 +24,9 @@ import org.loft4j.data.MatchPrompts;
 import org.loft4j.data.Preference;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Preferences;
+import org.loft4j.data.RankedDataset;
 import org.loft4j.data.Row;
+import org.loft4j.data.RowFormat;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
@@ -32,7 +34,7 @@ import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.MatchLoss;
-import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
@@ -141,9 +143,8 @@ final class EvalCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = data.areMatches(data.data)
-                ? LoadedModel.openEmbedder(model, device, loadIn.value(), Pooling.AUTO)
-                : LoadedModel.open(model, device, loadIn.value(), problem)) {
+        try (LoadedModel loaded = LoadedModel.openJudged(
+                model, device, loadIn.value(), problem, data.format(data.data) == RowFormat.MATCH)) {
             threshold.requireFits(loaded.model());
             requireFits(loaded.model().task());
             return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
@@ -187,7 +188,7 @@ final class EvalCommand implements Verb {
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
             Task task = loaded.model().task();
             FaultyRows faulty = faults.rows(spec.commandLine().getErr());
-            LearntTask aim = new LearntTask(task, List.of(), ProblemType.of(loaded.model()));
+            LearntTask aim = aim(loaded.model());
             DataRows read = faulty.read(data.data, aim.columns(data), "evaluation");
             boolean judged = read.rows().get(0) instanceof JudgedAnswer;
             boolean preferences =
@@ -201,7 +202,7 @@ final class EvalCommand implements Verb {
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
-            if (loaded.trainedOnPairs() && !TrainingRows.isPair(rows.get(0))) {
+            if (loaded.trainedOnPairs() && !aim.ranking() && !TrainingRows.isPair(rows.get(0))) {
                 spec.commandLine()
                         .getErr()
                         .println(
@@ -234,6 +235,7 @@ final class EvalCommand implements Verb {
                     Dataset.tokenClassification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
                 default ->
                     switch (aim.problem()) {
+                        case RANKING -> RankedDataset.of(some, tokenizer, maxLength);
                         case REGRESSION -> Dataset.regression(some, tokenizer, maxLength);
                         case MULTI_LABEL_CLASSIFICATION ->
                             Dataset.multiLabel(some, Objects.requireNonNull(labels), tokenizer, maxLength);
@@ -274,6 +276,13 @@ final class EvalCommand implements Verb {
             print(loaded, evaluation, kept.rows().size(), by);
             return ExitCode.OK;
         }
+    }
+
+    /** What the model is judged by: one that tells a number by texts to rank where the rows are such, else by numbers. */
+    private LearntTask aim(Model opened) {
+        RowFormat format = opened.isRegression() ? data.format(data.data) : RowFormat.AUTO;
+        boolean ranked = format == RowFormat.MATCH || format == RowFormat.PREFERENCE;
+        return new LearntTask(opened.task(), List.of(), ranked ? ProblemType.RANKING : ProblemType.of(opened));
     }
 
     /** The scale of the training, or what the call says in its place, and to how many numbers vectors are cut. */

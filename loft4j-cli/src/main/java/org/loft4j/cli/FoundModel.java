@@ -134,6 +134,14 @@ final class FoundModel {
                 : adapter == null ? List.of() : HeadLabels.of(directory, adapter, task);
     }
 
+    /** Whether it is a classifier of texts that tells one number. */
+    boolean hasOneOutput() throws IOException {
+        Task trained = trainedFor();
+        Task task = trained == null ? Models.defaultTask(directory) : trained;
+        List<String> known = labels(task);
+        return task == Task.SEQUENCE_CLASSIFICATION && (known.isEmpty() ? Models.labels(directory) : known).size() == 1;
+    }
+
     /**
      * Whether a text may have several of the labels. Of an adapter that no training here has left config.json of its model says it.
      *
@@ -159,8 +167,8 @@ final class FoundModel {
                 && (adapter != null || !Models.statesProblem(directory));
         ProblemType problem = ProblemType.SINGLE_LABEL_CLASSIFICATION;
         if (task == Task.SEQUENCE_CLASSIFICATION && known.size() == 1) {
-            problem = ProblemType.REGRESSION;
-        } else if (open && asked != null && asked != ProblemType.REGRESSION) {
+            problem = asked == ProblemType.RANKING ? asked : ProblemType.REGRESSION;
+        } else if (open && asked != null && asked != ProblemType.REGRESSION && asked != ProblemType.RANKING) {
             problem = asked;
         } else if (multiLabel(task, known)) {
             problem = ProblemType.MULTI_LABEL_CLASSIFICATION;

@@ -4,8 +4,9 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.RowFormat;
 import org.loft4j.model.Models;
 import org.loft4j.model.SentenceFiles;
 import org.loft4j.nn.Task;
@@ -32,8 +33,10 @@ final class LearntFlags {
             completionCandidates = WordLists.ProblemTypes.class,
             description =
                     "What the labels of texts are: single_label_classification (classes, of which each text has one),"
-                            + " multi_label_classification (labels, of which it may have several, or none), or regression (numbers, of"
-                            + " which the model learns to tell one for each text or pair of texts). Default: what config.json says of"
+                            + " multi_label_classification (labels, of which it may have several, or none), regression (numbers, of"
+                            + " which the model learns to tell one for each text or pair of texts), or ranking (no labels: rows of"
+                            + " anchor, positive and negative, or of prompt, chosen and rejected, of which the model learns to give"
+                            + " the right pair the greater number). Default: ranking for such rows, what config.json says of"
                             + " several labels, regression for a classifier of texts that has one output in it, else"
                             + " single_label_classification.")
     @Nullable
@@ -67,25 +70,37 @@ final class LearntFlags {
     }
 
     /**
-     * The task, and what of it the model knows. Who asks for regression, or for several labels, asks for a classifier of texts too.
+     * The task, and what of it the model knows. Who asks for regression, ranking, or several labels, asks for a classifier of texts
+     * too; texts that belong together are ranked by a model that has one output already, and else make sentence embeddings.
      *
      * @param directory of the model
      * @param usual the task where none is asked for and the directory has no config.json
      * @param prompts what the call puts before texts that belong together
-     * @param matches whether the rows are texts that belong together, from which one task alone learns
+     * @param rows which columns make them
      */
-    LearntTask of(Path directory, Task usual, MatchFlags prompts, BooleanSupplier matches) throws IOException {
+    LearntTask of(Path directory, Task usual, MatchFlags prompts, Supplier<RowFormat> rows) throws IOException {
         boolean described = Files.exists(directory.resolve("config.json"));
+        Task ofModel = described ? Models.defaultTask(directory) : usual;
+        boolean ranks = described && ofModel == Task.SEQUENCE_CLASSIFICATION && Models.isRegression(directory);
         Task task = asked != null
                 ? asked
                 : isOfTexts()
                         ? Task.SEQUENCE_CLASSIFICATION
-                        : matches.getAsBoolean()
-                                ? Task.SENTENCE_EMBEDDING
-                                : described ? Models.defaultTask(directory) : usual;
+                        : !ranks && rows.get() == RowFormat.MATCH ? Task.SENTENCE_EMBEDDING : ofModel;
         LearntTask known = LearntTask.of(directory, task);
-        LearntTask aim = problem == null ? known : new LearntTask(task, known.modelLabels(), problem);
+        ProblemType wanted = problem(task, rows);
+        LearntTask aim = wanted == null ? known : new LearntTask(task, known.modelLabels(), wanted);
         prompts.requireFits(task);
         return task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(prompts.of(SentenceFiles.find(directory))) : aim;
+    }
+
+    /** What a classifier of texts learns as the call or the rows have it; null where neither says it. */
+    @Nullable
+    ProblemType problem(Task task, Supplier<RowFormat> rows) {
+        if (problem != null || task != Task.SEQUENCE_CLASSIFICATION) {
+            return problem;
+        }
+        RowFormat format = rows.get();
+        return format == RowFormat.MATCH || format == RowFormat.PREFERENCE ? ProblemType.RANKING : null;
     }
 }

@@ -60,6 +60,16 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
         return problem == ProblemType.REGRESSION;
     }
 
+    /** Whether it is learnt which of some texts belongs to another text. */
+    boolean ranking() {
+        return problem == ProblemType.RANKING;
+    }
+
+    /** Whether the model tells one number. */
+    boolean oneOutput() {
+        return regression() || ranking();
+    }
+
     /** Whether a text may have several labels, or none. */
     boolean multiLabel() {
         return problem == ProblemType.MULTI_LABEL_CLASSIFICATION;
@@ -71,7 +81,7 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
             return data.columns(false).withSeveral(data.labels.several());
         }
         data.labels.requireNone();
-        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION && !ranking());
         return regression() ? columns.withScores() : columns;
     }
 
@@ -81,7 +91,7 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
      * @throws ConfigException that names each of them
      */
     void require(TrainConfig config) {
-        List<String> problems = config.loss().problems(task, regression(), multiLabel());
+        List<String> problems = config.loss().problems(task, oneOutput(), multiLabel());
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }
@@ -102,10 +112,10 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
 
     /** Whether rows are learnt by classes. */
     boolean hasClasses() {
-        return task.isClassification() && !regression();
+        return task.isClassification() && !oneOutput();
     }
 
-    /** The name of the one output of a regression: the model's, if it has a single one. */
+    /** The name of the one output of a regression or a ranking: the model's, if it has a single one. */
     List<String> scoreName() {
         return modelLabels.size() == 1 ? modelLabels : Models.unnamedLabels(1);
     }

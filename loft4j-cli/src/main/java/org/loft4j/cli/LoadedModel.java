@@ -46,6 +46,19 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
         return warned(open(FoundModel.of(flags), place, loadIn, null, Pooling.AUTO, problem.asked), flags);
     }
 
+    /**
+     * For judging it by rows.
+     *
+     * @param matches whether these are texts that belong together: a model that tells a number ranks them, any other makes vectors
+     */
+    static LoadedModel openJudged(
+            ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem, boolean matches)
+            throws IOException {
+        return matches && !FoundModel.of(flags).hasOneOutput()
+                ? openEmbedder(flags, place, loadIn, Pooling.AUTO)
+                : open(flags, place, loadIn, problem);
+    }
+
     /** A model that writes text; another is refused before its numbers are read. */
     static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
         return warned(open(FoundModel.of(flags), place, loadIn, Task.CAUSAL_LM, Pooling.AUTO, null), flags);

@@ -6,14 +6,16 @@ import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
 
-/** What the labels of texts are, in the words of Transformers' {@code problem_type}. */
+/** What a classifier of texts learns, in the words of Transformers' {@code problem_type}, which has none for ranking. */
 enum ProblemType {
     /** Classes, of which each text has one. */
     SINGLE_LABEL_CLASSIFICATION,
     /** Labels, of which each text may have several, or none. */
     MULTI_LABEL_CLASSIFICATION,
     /** Numbers. */
-    REGRESSION;
+    REGRESSION,
+    /** No labels: which of some texts belongs to another text. */
+    RANKING;
 
     /** Of a model that is open. */
     static ProblemType of(Model model) {

@@ -57,7 +57,7 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
 
         /** Whether it is learnt as a whole, beside others. */
         boolean isCompared() {
-            return ROLES.contains(answer);
+            return !answer.isEmpty() && learnt() == 0;
         }
 
         long learnt() {
@@ -78,14 +78,19 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
         List<Example> examples = new ArrayList<>();
         for (int i = 0; i < dataset.size(); i++) {
             Encoded encoded = dataset.get(i);
-            String role = row instanceof TextMatch ? ROLES.get((int) encoded.labels()[0]) : "";
-            String label = !role.isEmpty()
+            boolean ranked = dataset.isRegression() && (row instanceof TextMatch || row instanceof Preference);
+            String role = "";
+            if (row instanceof TextMatch) {
+                // the anchor stands in each of the pairs that are ranked
+                role = ROLES.get(ranked ? Math.min(i + 1, ROLES.size() - 1) : (int) encoded.labels()[0]);
+            }
+            String label = ranked || !role.isEmpty()
                     ? ""
                     : dataset.isRegression()
                             ? Float.toString(dataset.score(i))
                             : dataset.isClassification() ? labels.get((int) encoded.labels()[0]) : "";
             List<String> several = dataset.isMultiLabel() ? labels(dataset, i, labels) : null;
-            boolean classifier = several != null || !label.isEmpty() || !role.isEmpty();
+            boolean classifier = ranked || several != null || !label.isEmpty() || !role.isEmpty();
             String answer = row instanceof Preference
                     ? (i == 0 ? "chosen" : "rejected")
                     : row instanceof JudgedAnswer judged ? (judged.good() ? "good" : "bad") : role;

@@ -49,7 +49,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         DataStream all = DataFiles.stream(data.data, columns);
         boolean split = evalFile == null && evalShare > 0;
         Predicate<Row> heldOut = row -> {
-            requireStreamed(row, loss);
+            requireStreamed(row, learnt, loss);
             return split && TrainTestSplit.isHeldOut(row, evalShare, seed);
         };
         // numbers may be as many as there are rows
@@ -87,7 +87,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
     }
 
     /** The first row says it, before the others are read. */
-    private static void requireStreamed(Row row, PreferenceLoss.Kind loss) {
+    private static void requireStreamed(Row row, LearntTask learnt, PreferenceLoss.Kind loss) {
         if (row instanceof JudgedAnswer) {
             throw new ConfigException(
                     "--streaming and answers that are judged one by one exclude each other: what the model"
@@ -95,7 +95,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                             + " rows do not fit into the memory, learn some of them after the others (a query with LIMIT, then --adapter); "
                             + PreferenceLossFlags.OR_ALL);
         }
-        if (row instanceof Preference && loss.hasReference()) {
+        if (row instanceof Preference && !learnt.ranking() && loss.hasReference()) {
             throw new ConfigException("--streaming and preferences by --preference-loss " + loss.word()
                     + " exclude each other: what the model holds of every answer is found out before the first step, and kept;"
                     + " --preference-loss simpo and orpo do without. Else leave --streaming out, and where the rows do not fit"

@@ -26,6 +26,7 @@ import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Preference;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.RankedDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
 import org.loft4j.data.StreamingDataset;
@@ -171,9 +172,9 @@ record TrainingRows(
         }
     }
 
-    /** Whether of two answers to each prompt one is preferred, or answers are judged one by one. */
+    /** Whether a language model learns which of two answers to each prompt is preferred, or answers that are judged one by one. */
     boolean arePreferences() {
-        return train.get(0) instanceof Preference || areJudged();
+        return (train.get(0) instanceof Preference && !learnt.ranking()) || areJudged();
     }
 
     /** Whether answers are judged one by one. */
@@ -223,7 +224,7 @@ record TrainingRows(
 
     /** The names of the model's outputs; none of a language model. */
     List<String> labelNames() {
-        return learnt.regression()
+        return learnt.oneOutput()
                 ? learnt.scoreName()
                 : classes == null ? List.of() : classes.labels().names();
     }
@@ -335,7 +336,7 @@ record TrainingRows(
             throws IOException {
         if (packed && task().isClassification()) {
             throw new ConfigException("packing is for language models, but the data is for a "
-                    + (learnt.regression() ? "regression" : "classifier") + ": leave it out");
+                    + (learnt.oneOutput() ? learnt.problem().word() : "classifier") + ": leave it out");
         }
         if (task() == Task.SENTENCE_EMBEDDING) {
             if (packed) {
@@ -343,6 +344,9 @@ record TrainingRows(
                         "packing is for language models, but the data is for sentence embeddings: leave it out");
             }
             return MatchDataset.of(rows, tokenizer, maxLength, learnt.prompts());
+        }
+        if (learnt.ranking()) {
+            return RankedDataset.of(rows, tokenizer, maxLength);
         }
         if (learnt.regression()) {
             return Dataset.regression(rows, tokenizer, maxLength);

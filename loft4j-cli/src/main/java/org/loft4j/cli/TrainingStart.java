@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -12,6 +12,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Labels;
+import org.loft4j.data.RowFormat;
 import org.loft4j.model.Models;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
@@ -40,18 +41,17 @@ record TrainingStart(
     static TrainingStart of(
             ModelFlags flags, LearntFlags learnt, MatchFlags prompts, DataFlags data, AdapterShape shape, Path output)
             throws IOException {
-        BooleanSupplier matches = () -> data.areMatches(data.data);
+        Supplier<RowFormat> rows = () -> data.format(data.data);
         Path ofAdapter = flags.adapter();
         if (ofAdapter == null) {
             Path directory = FoundModel.directory(flags);
             FoundModel found = new FoundModel(directory, null, null);
-            return new TrainingStart(
-                    found, learnt.of(directory, Models.defaultTask(directory), prompts, matches), null);
+            return new TrainingStart(found, learnt.of(directory, Models.defaultTask(directory), prompts, rows), null);
         }
         StartingAdapter adapter = shape.settled(StartingAdapter.read(ofAdapter));
         FoundModel found = FoundModel.of(flags);
         adapter.requireApart(output, found.directory());
-        LearntTask usual = learnt.of(found.directory(), Models.defaultTask(found.directory()), prompts, matches);
+        LearntTask usual = learnt.of(found.directory(), Models.defaultTask(found.directory()), prompts, rows);
         Task trained = found.trainedFor();
         if (learnt.asked != null && trained != null && learnt.asked != trained) {
             throw new ConfigException("--task " + learnt.asked.word() + " is asked for, and the adapter " + ofAdapter
@@ -62,7 +62,7 @@ record TrainingStart(
         List<String> known = ofIts.isEmpty() && task.isClassification() ? Models.labels(found.directory()) : ofIts;
         // an adapter that says what it was trained for has a head already, for as many classes as are known
         boolean headed = trained != null || !ofIts.isEmpty();
-        ProblemType problem = headed ? found.problem(task, known, learnt.problem) : usual.problem();
+        ProblemType problem = headed ? found.problem(task, known, learnt.problem(task, rows)) : usual.problem();
         LearntTask aim = new LearntTask(task, known, problem);
         return new TrainingStart(
                 found, task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(prompts.of(found.sentences())) : aim, adapter);

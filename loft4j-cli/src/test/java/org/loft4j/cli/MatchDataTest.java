@@ -324,7 +324,7 @@ class MatchDataTest {
                 "--query-prompt is of sentence embeddings, and the model is for causal-lm",
                 train(file("u.jsonl", "{\"text\": \"Once\"}\n"), "--task", "causal-lm", "--query-prompt", "a"));
         assertRefused("which a language model does not learn", train(rows, "--task", "causal-lm"));
-        assertRefused("and no classifier or regression", train(rows, "--task", "sequence-classification"));
+        assertRefused("holds no \"negative\"", train(rows, "--task", "sequence-classification"));
         assertRefused(
                 "label_smoothing_factor is 0.1, and sentence embeddings have no classes",
                 train(rows, "--label-smoothing", "0.1"));

@@ -161,9 +161,7 @@ class PreferenceDataTest {
         String classifier =
                 "texts.jsonl, line 1: holds two answers of which one is preferred, which a language model learns"
                         + " (--task causal-lm) and no classifier or regression does";
-        for (String task : List.of("sequence-classification", "token-classification")) {
-            assertRefused(classifier, train(model, rows, "--task", task));
-        }
+        assertRefused(classifier, train(model, rows, "--task", "token-classification"));
         assertRefused(
                 classifier, train(model, rows, "--task", "sequence-classification", "--problem-type", "regression"));
         Captured experiment = loft(

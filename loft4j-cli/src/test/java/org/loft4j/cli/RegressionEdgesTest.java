@@ -73,7 +73,7 @@ class RegressionEdgesTest {
         assertTrue(
                 several.err()
                         .contains(
-                                "problem_type must be one of single_label_classification, multi_label_classification, regression, got"),
+                                "problem_type must be one of single_label_classification, multi_label_classification, regression, ranking, got"),
                 several.err());
         Captured metric = calls().train(model, rows, "--eval-data", rows.toString(), "--metric-for-best", "accuracy");
         assertEquals(2, metric.status());
@@ -81,7 +81,7 @@ class RegressionEdgesTest {
         Captured smoothed = calls().train(model, rows, "--label-smoothing", "0.1");
         assertEquals(2, smoothed.status());
         assertTrue(
-                smoothed.err().contains("label_smoothing_factor is 0.1, and a regression learns numbers"),
+                smoothed.err().contains("label_smoothing_factor is 0.1, and a single output is a number"),
                 smoothed.err());
         Path one = Files.writeString(folder.resolve("one.csv"), "sentence1,sentence2,score\nred,a ball,2.5\n");
         Captured alone = calls().train(model, rows, "--eval-data", one.toString(), "--metric-for-best", "spearmanr");

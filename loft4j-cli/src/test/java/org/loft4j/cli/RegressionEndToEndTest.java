@@ -23,7 +23,7 @@ class RegressionEndToEndTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String STORIES = Fixtures.of("stories260K").toString();
 
-    private static final String SMOOTHED = "label_smoothing_factor is 0.1, and a regression learns numbers";
+    private static final String SMOOTHED = "label_smoothing_factor is 0.1, and a single output is a number";
 
     @TempDir
     Path folder;

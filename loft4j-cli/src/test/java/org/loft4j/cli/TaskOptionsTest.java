@@ -80,7 +80,7 @@ class TaskOptionsTest {
         refused(
                 call("train", "--problem-type", "regression", "--class-weights", "a=2", "--label-smoothing", 0.1),
                 "class_weights are of a classifier, and the model is opened for regression: leave them out",
-                "label_smoothing_factor is 0.1, and a regression learns numbers");
+                "label_smoothing_factor is 0.1, and a single output is a number");
     }
 
     /** The memory is reckoned from shapes alone, and what is refused before it is refused before there are weights. */

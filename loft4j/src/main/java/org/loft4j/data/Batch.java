@@ -15,7 +15,7 @@ import org.loft4j.Checks;
  * @param labels for a language model (rows, columns), {@link Encoded#NO_LOSS} at padding; for a classifier (rows); none of a
  *     regression, and where a text may have several labels
  * @param tokens number of tokens without padding
- * @param targets how many predictions the mean loss is taken over: the rows of a classifier or a regression; the pairs of preferences, or the answers that are judged one by one; the anchors of texts that belong together; for a language model the labelled
+ * @param targets how many predictions the mean loss is taken over: the rows of a classifier or a regression; the pairs of preferences, or the answers that are judged one by one; the anchors of texts that belong together; the groups of pairs to rank; for a language model the labelled
  *     tokens from the second of each row on, since a token is predicted from those before it; for a classifier of words the labelled tokens
  * @param tokenTypeIds 0 for the tokens of a first text and 1 for those of a second, 0 at padding, (rows, columns); null where all are 0
  * @param segments lengths of the examples that lie end to end in the one row; null where each row is one
@@ -26,6 +26,7 @@ import org.loft4j.Checks;
  * @param signs of answers that are judged one by one, (rows): {@link JudgedDataset#GOOD}, {@link JudgedDataset#BAD}, or {@link
  *     JudgedDataset#STRANGE}; null for all else
  * @param matches of texts for sentence embeddings, which of them belong together, (rows); null for all else
+ * @param groups of pairs of texts to rank, how many rows of each example follow each other, the right one first; null for all else
  */
 public record Batch(
         int rows,
@@ -40,11 +41,12 @@ public record Batch(
         float @Nullable [] scores,
         double @Nullable [] reference,
         int @Nullable [] signs,
-        @Nullable MatchedTexts matches)
+        @Nullable MatchedTexts matches,
+        int @Nullable [] groups)
         implements MiniBatch {
     public Batch(
             int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
-        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null, null, null);
+        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null, null, null, null);
     }
 
     /** Collects the examples with the given indices. */
@@ -79,22 +81,28 @@ public record Batch(
             tokens += length;
         }
         long targets = one ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
-        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null, null, null);
+        return new Batch(
+                rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null, null, null, null);
     }
 
     /** The same answers of a language model as preferences: a preferred one and another in turn. */
     Batch withReference(double[] logProbabilities) {
-        return with(rows / 2, logProbabilities, null, null);
+        return with(rows / 2, logProbabilities, null, null, null);
     }
 
     /** The same answers as some that are judged one by one. */
     Batch withSigns(int[] judged) {
-        return with(count(judged, sign -> sign != JudgedDataset.STRANGE), reference, judged, null);
+        return with(count(judged, sign -> sign != JudgedDataset.STRANGE), reference, judged, null, null);
     }
 
     /** The same texts as some that belong together. */
     Batch withMatches(MatchedTexts together) {
-        return with(count(together.roles(), role -> role == MatchDataset.ANCHOR), null, null, together);
+        return with(count(together.roles(), role -> role == MatchDataset.ANCHOR), null, null, together, null);
+    }
+
+    /** The same pairs of texts as groups of which each has one that is right, its first. */
+    Batch withGroups(int[] sizes) {
+        return with(sizes.length, null, null, null, sizes);
     }
 
     private static long count(int[] of, IntPredicate which) {
@@ -102,7 +110,11 @@ public record Batch(
     }
 
     private Batch with(
-            long learnt, double @Nullable [] before, int @Nullable [] judged, @Nullable MatchedTexts together) {
+            long learnt,
+            double @Nullable [] before,
+            int @Nullable [] judged,
+            @Nullable MatchedTexts together,
+            int @Nullable [] sizes) {
         return new Batch(
                 rows,
                 columns,
@@ -116,7 +128,8 @@ public record Batch(
                 scores,
                 before,
                 judged,
-                together);
+                together,
+                sizes);
     }
 
     /** The examples of a language model with the given indices end to end, none of whose first tokens is predicted. */
@@ -146,6 +159,7 @@ public record Batch(
                 targets(labels, columns, 1),
                 null,
                 segments,
+                null,
                 null,
                 null,
                 null,

@@ -219,7 +219,7 @@ public final class Labels {
             throw row.origin()
                     .fault(
                             "holds two answers of which one is preferred, which a language model learns (--task causal-lm) and no"
-                                    + " classifier or regression does");
+                                    + " classifier or regression does; --problem-type ranking learns to tell which it is");
         }
         if (row instanceof JudgedAnswer) {
             throw row.origin()
@@ -231,7 +231,7 @@ public final class Labels {
             throw row.origin()
                     .fault(
                             "holds texts that belong together, which sentence embeddings are learnt from (--task sentence-embedding)"
-                                    + " and no classifier or regression");
+                                    + " and no classifier or regression; --problem-type ranking learns to tell which do");
         }
     }
 

@@ -38,7 +38,7 @@ public final class StreamingDataset implements TrainingSet {
     private final int shuffleBuffer;
     private final Tokenized sample;
 
-    /** Makes examples of rows; the same of the same. Texts that belong together are a {@link MatchDataset}, preferences a {@link PreferenceDataset}. */
+    /** Makes examples of rows; the same of the same. Texts that belong together are a {@link MatchDataset}, preferences a {@link PreferenceDataset}, texts to rank a {@link RankedDataset}. */
     public interface Encoder {
         /** @throws DataException if a row cannot be used */
         Tokenized encode(List<Row> rows) throws IOException;
@@ -93,6 +93,11 @@ public final class StreamingDataset implements TrainingSet {
     @Override
     public boolean hasPreferences() {
         return sample.hasPreferences();
+    }
+
+    @Override
+    public boolean isRanked() {
+        return sample.isRanked();
     }
 
     @Override

@@ -30,6 +30,11 @@ public sealed interface TrainingSet permits Examples, StreamingDataset {
         return false;
     }
 
+    /** Whether the rows are groups of texts of which one is right: {@link RankedDataset}. */
+    default boolean isRanked() {
+        return false;
+    }
+
     /**
      * The batches of a run. Which rows are in which is a function of these arguments, so that a resumed run finds them again.
      *

@@ -1,17 +1,21 @@
 package org.loft4j.nn;
 
+import java.util.Arrays;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
+import org.loft4j.tensor.Tensors;
 
 /**
  * Losses as Transformers computes them, at least in float32: cross entropy, with targets of {@link #IGNORED} left out, the
- * squared error of regression, and the binary cross entropy of labels of which a text may have several. The mean forms are NaN when no target is left; the sum forms are 0 then.
+ * squared error of regression, the cross entropy of the right one among texts that are ranked, and the binary cross entropy of labels of which a text may have several. The mean forms are NaN when no target is left; the sum forms are 0 then.
  *
  * <p>With label smoothing ε a target's loss is {@code (1 − ε)·−log p(target)} and ε times the mean of {@code −log p} over all
  * classes or tokens (Szegedy et al. 2016, section 7), as Transformers' {@code LabelSmoother} has it.
@@ -67,6 +71,40 @@ public final class Losses {
     /** The sum whose mean over the rows is {@link #regression(Tensor, Tensor)}. */
     public static Tensor regressionSum(Tensor logits, Tensor scores) {
         return regression(logits, scores, SUM);
+    }
+
+    /**
+     * The sum over groups of texts, of each of which the first is the right one: {@code −log(exp z₁ / Σ exp zᵢ)}. Of two texts that is
+     * {@code −log σ(z₁ − z₂)}, by which rewards are learnt (Bradley and Terry 1952; Ouyang et al. 2022, arXiv 2203.02155, equation 1), of
+     * one passage among others the localised contrastive loss of rerankers (Gao, Dai and Callan 2021, arXiv 2101.08751).
+     *
+     * @param logits {@code (batch, 1)}, group after group
+     * @param groups how many rows each has
+     * @throws ShapeException if they are not as many rows as there are
+     */
+    public static Tensor rankingSum(Tensor logits, int[] groups) {
+        long rows = Arrays.stream(groups).asLongStream().sum();
+        if (rows != logits.numel()) {
+            throw new ShapeException("groups of " + rows + " texts need as many logits, got " + logits.numel());
+        }
+        int widest = Arrays.stream(groups).max().orElse(0);
+        long[] places = new long[groups.length * widest];
+        double[] absent = new double[places.length];
+        int start = 0;
+        for (int group = 0; group < groups.length; group++) {
+            for (int i = 0; i < widest; i++) {
+                boolean there = i < groups[group];
+                places[group * widest + i] = there ? start + i : start;
+                absent[group * widest + i] = there ? 0 : Double.NEGATIVE_INFINITY;
+            }
+            start += groups[group];
+        }
+        Device device = DeviceSpec.of(logits).torch();
+        Tensor wide = wide(logits).flatten();
+        Tensor z = wide.index_select(0, Tensors.of(places, places.length).to(device, Dtype.I64.scalarType()))
+                .view(groups.length, widest)
+                .add(Tensors.of(absent, groups.length, widest).to(device, wide.scalar_type()));
+        return z.logsumexp(1).sub(z.select(1, 0)).sum();
     }
 
     /**
@@ -139,7 +177,7 @@ public final class Losses {
     /** Number of labels {@code (batch, seq)} that a language model is scored on: not ignored, and not the first of a row. */
     public static long causalLmTargets(Tensor labels) {
         Shapes.require("labels", labels, -1, -1);
-        long[] values = org.loft4j.tensor.Tensors.toLongs(labels);
+        long[] values = Tensors.toLongs(labels);
         return causalLmTargets(values, Math.toIntExact(labels.size(1)));
     }
 

@@ -19,7 +19,7 @@ import org.loft4j.tensor.Tensors;
  * The mean loss over several batches, taken in shares that add up to it, so that the size of the batches does not matter:
  * a language model's loss is the mean over all target tokens, a classifier's and a regression's over all examples,
  * where a text may have several labels over examples and labels, that of preferences over the pairs, or over the answers that are
- * judged one by one.
+ * judged one by one, that of texts to rank over their groups.
  *
  * @param task which loss
  * @param total number of target tokens, examples or preferences in all batches, each as often as its class weighs
@@ -102,8 +102,11 @@ record BatchLoss(
                             .backward(batch.input(), batch.labels(), scale * lossScale, smoothing);
         }
         Tensor logits = model.logits(batch.input());
-        Tensor share =
-                sum(task, logits, batch.labels(), smoothing, weights(logits)).mul(new Scalar(scale * lossScale));
+        int[] groups = batch.groups();
+        Tensor sum = groups != null
+                ? Losses.rankingSum(logits, groups)
+                : sum(task, logits, batch.labels(), smoothing, weights(logits));
+        Tensor share = sum.mul(new Scalar(scale * lossScale));
         share.backward();
         return share.item_double() / lossScale;
     }

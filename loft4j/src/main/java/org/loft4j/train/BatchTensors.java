@@ -28,15 +28,21 @@ import org.loft4j.tensor.Tensors;
  * @param reference of preferences, two rows each, or one of answers that are judged one by one, the log-probability of each row before
  *     training; null for all else
  * @param signs of answers that are judged one by one, {@link Batch#signs}; null for all else
+ * @param groups of pairs of texts to rank, {@link Batch#groups}; null for all else
  */
-record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] reference, int @Nullable [] signs) {
+record BatchTensors(
+        ModelInput input,
+        Tensor labels,
+        double @Nullable [] reference,
+        int @Nullable [] signs,
+        int @Nullable [] groups) {
     private BatchTensors(ModelInput input, Tensor labels) {
-        this(input, labels, null, null);
+        this(input, labels, null, null, null);
     }
 
     /** The same input with other labels, one row for each of its own. */
     BatchTensors withLabels(Tensor others) {
-        return new BatchTensors(input, others, reference, signs);
+        return new BatchTensors(input, others, reference, signs, groups);
     }
 
     /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
@@ -88,18 +94,29 @@ record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] referen
                         types == null ? null : on(device, Tensors.of(types, batch.rows(), batch.columns()))),
                 on(device, labels),
                 batch.reference(),
-                batch.signs());
+                batch.signs(),
+                batch.groups());
     }
 
-    /** Number of rows, or of examples that lie end to end, or of preferences: what stays whole where a batch is split. */
+    /** Number of rows, or of examples that lie end to end, or of preferences or groups: what stays whole where a batch is split. */
     long rows() {
         long[] segments = input instanceof TokenInput tokens ? tokens.segments() : null;
-        return segments == null ? labels.size(0) / together() : segments.length;
+        if (segments != null) {
+            return segments.length;
+        }
+        return groups != null ? groups.length : labels.size(0) / together();
     }
 
-    /** Rows that stay in one part. */
+    /** Rows that stay in one part, where all have as many. */
     private long together() {
         return reference == null || signs != null ? 1 : 2;
+    }
+
+    /** The first row of what stays whole. */
+    private long start(long which) {
+        return groups == null
+                ? which * together()
+                : Arrays.stream(groups).limit(which).asLongStream().sum();
     }
 
     /** Tokens of the longest row, or of the longest example; 1 for images. */
@@ -133,14 +150,15 @@ record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] referen
         long rows = rows();
         List<BatchTensors> split = new ArrayList<>();
         for (long part = 0; part < Math.min(parts, rows); part++) {
-            long from = rows * part / Math.min(parts, rows);
-            long count = rows * (part + 1) / Math.min(parts, rows) - from;
-            split.add(rows(from * together(), count * together()));
+            split.add(some(rows * part / Math.min(parts, rows), rows * (part + 1) / Math.min(parts, rows)));
         }
         return split;
     }
 
-    private BatchTensors rows(long from, long count) {
+    /** Those of what stays whole from one to before another. */
+    private BatchTensors some(long begin, long behind) {
+        long from = start(begin);
+        long count = start(behind) - from;
         BatchTensors some = tensors(from, count);
         double[] before = reference;
         int first = Math.toIntExact(from);
@@ -149,7 +167,8 @@ record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] referen
                 some.input,
                 some.labels,
                 before == null || before.length == 0 ? before : Arrays.copyOfRange(before, first, end),
-                signs == null ? null : Arrays.copyOfRange(signs, first, end));
+                signs == null ? null : Arrays.copyOfRange(signs, first, end),
+                groups == null ? null : Arrays.copyOfRange(groups, Math.toIntExact(begin), Math.toIntExact(behind)));
     }
 
     private BatchTensors tensors(long from, long count) {

@@ -19,7 +19,7 @@ import org.loft4j.nn.Task;
  *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
  *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}, and of that {@code roc_auc}; of a regression {@code pearson}, {@code spearmanr},
- *     {@code mse}; of sentence embeddings {@code accuracy_at_1}, {@code recall_at_10}, {@code mrr_at_10} ({@code RetrievalScore}); of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}, and {@code kl} where answers are judged one by one; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
+ *     {@code mse}; of sentence embeddings {@code accuracy_at_1}, {@code recall_at_10}, {@code mrr_at_10} ({@code RetrievalScore}); of texts to rank {@code accuracy}, {@code mrr}, {@code margin} ({@code RankingScore}); of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}, and {@code kl} where answers are judged one by one; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -51,6 +51,7 @@ public record Evaluation(
             "spearmanr",
             "mse",
             "margin",
+            "mrr",
             "accuracy_at_1",
             "recall_at_10",
             "mrr_at_10");
@@ -72,12 +73,18 @@ public record Evaluation(
     /** The names of the values by which an evaluation of preferences can be chosen. */
     public static final List<String> OF_PREFERENCES = List.of("loss", "accuracy", "margin");
 
+    /** The names of all values of an evaluation of texts to rank. */
+    public static final List<String> OF_RANKINGS = List.of("loss", "accuracy", "mrr", "margin");
+
     /** The names of the values of an evaluation of a model by such rows, by which it can be chosen. */
     public static List<String> metrics(Model model, @Nullable TrainingSet rows) {
+        if (rows != null && rows.isRanked()) {
+            return OF_RANKINGS;
+        }
         return rows != null && rows.hasPreferences() ? OF_PREFERENCES : metrics(model);
     }
 
-    /** The names of all values that an evaluation of a model has; of preferences {@link #OF_PREFERENCES}. */
+    /** The names of all values that an evaluation of a model has; of preferences {@link #OF_PREFERENCES}, of texts to rank {@link #OF_RANKINGS}. */
     public static List<String> metrics(Model model) {
         return switch (model.task()) {
             case SENTENCE_EMBEDDING -> List.of("loss", "accuracy_at_1", "recall_at_10", "mrr_at_10");
@@ -189,6 +196,15 @@ public record Evaluation(
         scores.put("pearson", score.pearson());
         scores.put("spearmanr", score.spearman());
         scores.put("mse", score.mse());
+        return new Evaluation(loss, scores, score.count(), seconds);
+    }
+
+    /** The scores of texts to rank. */
+    public static Evaluation ranking(double loss, RankingScore score, double seconds) {
+        Map<String, Double> scores = new LinkedHashMap<>();
+        scores.put("accuracy", score.accuracy());
+        scores.put("mrr", score.mrr());
+        scores.put("margin", score.margin());
         return new Evaluation(loss, scores, score.count(), seconds);
     }
 

@@ -22,14 +22,16 @@ final class EvaluationTally {
     private final PreferenceScore preferences = new PreferenceScore();
     private final PreferenceLoss preferenceLoss;
     private final JudgedScore judged = new JudgedScore();
+    private final @Nullable RankingScore ranking;
     private double sum;
     private long right;
 
     /**
      * @param threshold of labels of which a text may have several
      * @param preferenceLoss by which preferences are judged
+     * @param ranked whether the rows are groups of texts of which one is right
      */
-    EvaluationTally(Model model, Threshold threshold, PreferenceLoss preferenceLoss) {
+    EvaluationTally(Model model, Threshold threshold, PreferenceLoss preferenceLoss, boolean ranked) {
         List<String> labels = model.description().labels();
         int classes = Math.max(1, labels.size());
         this.model = model;
@@ -37,6 +39,7 @@ final class EvaluationTally {
         this.confusion = new ConfusionMatrix(model.isMultiLabel() ? 1 : classes);
         this.entities = EntityScore.fits(labels) ? new EntityScore(labels) : null;
         this.several = new MultiLabelScore(model.isMultiLabel() ? classes : 0, threshold);
+        this.ranking = ranked ? new RankingScore() : null;
         this.ofTwo = tellsTwoApart(model) ? new RocAuc(1) : null;
     }
 
@@ -55,7 +58,7 @@ final class EvaluationTally {
      * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model and a regression; where a text may have
      *     several labels 1 for those that each has and 0 for the others; of answers that are judged one by one their signs
      * @param predicted classes
-     * @param scores the numbers of a regression, in order
+     * @param scores the numbers of a regression, in order; of texts to rank 1 for the right one of each group, its first, and 0 for the others
      * @param told what the model gives in their place; of several labels a text the logits, of two classes by how much that of the
      *     second is above the first's, of preferences the rewards
      * @param right tokens that a language model tells
@@ -82,7 +85,9 @@ final class EvaluationTally {
 
     void add(Part part) {
         sum += part.loss();
-        if (model.isRegression()) {
+        if (ranking != null) {
+            ranking.add(part.scores(), part.told());
+        } else if (model.isRegression()) {
             numbers.add(part.scores(), part.told());
         } else if (model.isMultiLabel()) {
             several.add(part.expected(), part.told());
@@ -110,6 +115,9 @@ final class EvaluationTally {
      */
     Evaluation evaluation(long count, boolean preferred, double seconds) {
         double loss = sum / count;
+        if (ranking != null) {
+            return Evaluation.ranking(loss, ranking, seconds);
+        }
         if (model.isRegression()) {
             return Evaluation.regression(loss, numbers, seconds);
         }

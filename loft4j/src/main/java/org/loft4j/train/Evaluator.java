@@ -22,6 +22,7 @@ import org.loft4j.data.MiniBatch;
 import org.loft4j.data.Preferences;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
+import org.loft4j.nn.Losses;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
@@ -141,7 +142,7 @@ public final class Evaluator {
             return new MatchEvaluation(this, model, matchLoss, padId).evaluate(matches, givenUp, progress);
         }
         long start = System.nanoTime();
-        EvaluationTally tally = new EvaluationTally(model, threshold, preferenceLoss);
+        EvaluationTally tally = new EvaluationTally(model, threshold, preferenceLoss, rows.isRanked());
         long count = 0;
         int done = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
@@ -256,7 +257,11 @@ public final class Evaluator {
             return new EvaluationTally.Part(judged.sum(), judged.right());
         }
         Tensor logits = model.logits(rows.input());
-        double loss = BatchLoss.sum(model.task(), logits, rows.labels()).item_double();
+        int[] groups = rows.groups();
+        double loss = (groups != null
+                        ? Losses.rankingSum(logits, groups)
+                        : BatchLoss.sum(model.task(), logits, rows.labels()))
+                .item_double();
         if (model.isRegression()) {
             return new EvaluationTally.Part(
                     loss, Tensors.toDoubles(rows.labels()), Tensors.toDoubles(logits.flatten()));

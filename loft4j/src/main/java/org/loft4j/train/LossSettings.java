@@ -57,7 +57,7 @@ public record LossSettings(
     public List<String> problems(Task task, boolean regression, boolean multiLabel) {
         List<String> problems = new ArrayList<>();
         String noClasses = regression
-                ? "a regression learns numbers"
+                ? "a single output is a number"
                 : multiLabel
                         ? "where a text may have several labels none of them excludes the others"
                         : task == Task.SENTENCE_EMBEDDING ? "sentence embeddings have no classes" : null;

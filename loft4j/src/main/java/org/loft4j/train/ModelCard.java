@@ -70,7 +70,7 @@ final class ModelCard {
                 .append(model.description().family())
                 .append(" model.\n\n");
         if (task.isRegression()) {
-            text.append("One output: a number for each text (regression).\n\n");
+            text.append("One output: a number for each text, or pair of texts.\n\n");
         } else if (!task.labels().isEmpty()) {
             text.append("Labels: ")
                     .append(String.join(", ", task.labels()))

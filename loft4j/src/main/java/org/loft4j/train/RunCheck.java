@@ -109,6 +109,11 @@ final class RunCheck {
                     + (train.hasPreferences() ? "texts" : "preferences")
                     + ": both must be of one kind");
         }
+        if (data.eval() != null && train.isRanked() != data.eval().isRanked()) {
+            problems.add(
+                    "of the training data and the evaluation data one holds texts to rank, and the other does not: both"
+                            + " must be of one kind");
+        }
         if (train.hasPreferences()
                 && data.eval() instanceof Preferences held
                 && shown instanceof JudgedDataset != held instanceof JudgedDataset) {

@@ -95,7 +95,7 @@ class ScorerEndToEndTest {
         assertTrue(pearson >= 0.9, "pearson " + pearson);
         assertTrue(TaskFile.read(output).isRegression());
         String card = Files.readString(output.resolve("README.md"));
-        assertTrue(card.contains("One output: a number for each text (regression)."), card);
+        assertTrue(card.contains("One output: a number for each text, or pair of texts."), card);
         List<LabeledText> held = rows(40, 2);
         try (Scorer scorer = Scorer.open(output)) {
             List<Double> scores = scorer.scorePairs(held.stream()

@@ -188,7 +188,7 @@ class RegressionTest {
                     .loss(loss -> loss.withLabelSmoothing(0.1))
                     .build();
             assertEquals(
-                    "label_smoothing_factor is 0.1, and a regression learns numbers: there are no other classes to spread a"
+                    "label_smoothing_factor is 0.1, and a single output is a number: there are no other classes to spread a"
                             + " target over; leave it out",
                     fault(() -> RunCheck.check(regression, data, config)));
             RunCheck.check(classifier, new TrainData(classes, null, 0, 12), config);

@@ -1,0 +1,258 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.cli.RegressionCalls.json;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code --problem-type ranking}: of balls the red one is right. */
+class RankingEndToEndTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String STORIES = Fixtures.of("stories260K").toString();
+    private static final String RANKING = "sequence-classification";
+
+    @TempDir
+    Path folder;
+
+    private String model = "";
+    private Path matches = Path.of("");
+    private Path answers = Path.of("");
+
+    @BeforeEach
+    void rows() throws IOException {
+        model = TinyModels.encoder(folder.resolve("model")).toString();
+        StringBuilder triples = new StringBuilder();
+        StringBuilder pairs = new StringBuilder();
+        for (int i = 0; i < 48; i++) {
+            String right = "red ".repeat(4) + "ball " + i;
+            String wrong = "blue ".repeat(4) + "ball " + i;
+            String other = i % 2 == 0 ? "" : ",\"green ball " + i + "\"";
+            triples.append("{\"anchor\":\"which one\",\"positive\":\"" + right + "\",\"negative\":[\"" + wrong + "\""
+                    + other + "]}\n");
+            pairs.append("{\"prompt\":\"which one\",\"chosen\":\"" + right + "\",\"rejected\":\"" + wrong + "\"}\n");
+        }
+        matches = Files.writeString(folder.resolve("matches.jsonl"), triples);
+        answers = Files.writeString(folder.resolve("answers.jsonl"), pairs);
+    }
+
+    private Captured train(Path data, String output, String... more) {
+        return Captured.loft(Stream.concat(
+                        Stream.of(
+                                "train",
+                                "--data",
+                                data.toString(),
+                                "--rank",
+                                "4",
+                                "--learning-rate",
+                                "3e-3",
+                                "--head-learning-rate",
+                                "0.05",
+                                "--output",
+                                folder.resolve(output).toString()),
+                        Stream.of(more))
+                .toArray(String[]::new));
+    }
+
+    private JsonNode eval(Path data, String run) throws IOException {
+        Captured judged = Captured.loft(
+                "eval",
+                "--json",
+                "--adapter",
+                folder.resolve(run).toString(),
+                "--model",
+                model,
+                "--data",
+                data.toString());
+        assertEquals(0, judged.status(), judged.err());
+        assertFalse(judged.err().contains("trained on pairs of texts"), judged.err());
+        return JSON.readTree(judged.out());
+    }
+
+    @Test
+    void theRightTextIsLearntJudgedToldAndGoneOnWith() throws IOException {
+        Captured trained = train(
+                matches,
+                "run",
+                "--model",
+                model,
+                "--task",
+                RANKING,
+                "--eval-data",
+                matches.toString(),
+                "--epochs",
+                "8",
+                "--metric-for-best",
+                "mrr");
+        assertEquals(0, trained.status(), trained.err());
+        assertTrue(trained.err().contains("72 negatives beside them"), trained.err());
+        assertTrue(Files.readString(folder.resolve("run/metrics.jsonl")).contains("\"eval_mrr\""));
+        JsonNode judged = eval(matches, "run");
+        assertEquals(1, judged.get("accuracy").asDouble(), judged.toString());
+        assertEquals(1, judged.get("mrr").asDouble());
+        assertTrue(judged.get("margin").asDouble() > 0, judged.toString());
+        assertEquals(48, judged.get("rows").asInt());
+        // a model that ranks is judged by preferences too
+        assertEquals(1, eval(answers, "run").get("accuracy").asDouble());
+        assertTrue(
+                Files.readString(folder.resolve("run/README.md")).contains("a number for each text, or pair of texts"));
+        assertEquals(
+                "regression",
+                json(folder.resolve("run/loft_task.json")).get("problem_type").asText());
+
+        Captured told = Captured.loft(
+                "predict",
+                "--model",
+                model,
+                "--adapter",
+                folder.resolve("run").toString(),
+                "--text",
+                "which one",
+                "--text-pair",
+                "red red red red ball 3",
+                "--text",
+                "which one",
+                "--text-pair",
+                "blue blue blue blue ball 3");
+        assertEquals(0, told.status(), told.err());
+        List<Double> numbers = told.out()
+                .lines()
+                .map(line -> Double.parseDouble(line.split("\t")[0]))
+                .toList();
+        assertTrue(numbers.get(0) > numbers.get(1), told.out());
+
+        // rows of an anchor and what belongs to it make sentence embeddings, but of a model that ranks
+        Captured further = train(
+                matches,
+                "further",
+                "--model",
+                model,
+                "--adapter",
+                folder.resolve("run").toString(),
+                "--max-steps",
+                "1");
+        assertEquals(0, further.status(), further.err());
+        assertEquals(
+                "sequence_classification",
+                json(folder.resolve("further/loft_task.json")).get("task").asText());
+        Path merged = folder.resolve("merged");
+        assertEquals(
+                0,
+                Captured.loft(
+                                "merge",
+                                "--model",
+                                model,
+                                "--adapter",
+                                folder.resolve("run").toString(),
+                                "--output",
+                                merged.toString())
+                        .status());
+        Files.delete(merged.resolve("loft_task.json"));
+        Captured again = train(matches, "again", "--model", merged.toString(), "--max-steps", "1");
+        assertEquals(0, again.status(), again.err());
+        assertEquals(
+                "sequence_classification",
+                json(folder.resolve("again/loft_task.json")).get("task").asText());
+        Captured embedded = train(matches, "embedded", "--model", model, "--max-steps", "1");
+        assertEquals(0, embedded.status(), embedded.err());
+        assertEquals(
+                "sentence_embedding",
+                json(folder.resolve("embedded/loft_task.json")).get("task").asText());
+    }
+
+    @Test
+    void rewardsAreLearntFromPreferences() throws IOException {
+        // of an encoder, which cannot write the answers; a decoder has to be asked for a number
+        Captured encoder = train(answers, "encoder", "--model", model, "--epochs", "8");
+        assertEquals(0, encoder.status(), encoder.err());
+        assertEquals(1, eval(answers, "encoder").get("accuracy").asDouble());
+        assertFalse(encoder.err().contains("of the usual learning rate"), encoder.err());
+        Captured decoder = train(
+                answers,
+                "decoder",
+                "--model",
+                STORIES,
+                "--task",
+                RANKING,
+                "--epochs",
+                "3",
+                "--streaming",
+                "--accumulate",
+                "2");
+        assertEquals(0, decoder.status(), decoder.err());
+        Captured judged = Captured.loft(
+                "eval",
+                "--json",
+                "--adapter",
+                folder.resolve("decoder").toString(),
+                "--model",
+                STORIES,
+                "--data",
+                answers.toString());
+        assertTrue(JSON.readTree(judged.out()).get("accuracy").asDouble() > 0.9, judged.out() + judged.err());
+    }
+
+    @Test
+    void rowsAreShownCheckedAndReckonedAsTheyAreRanked() throws IOException {
+        Captured shown = Captured.loft(
+                "inspect", "--data", matches.toString(), "--model", model, "--task", RANKING, "--rows", "2");
+        assertEquals(0, shown.status(), shown.err());
+        assertEquals(
+                List.of("positive", "negative", "positive", "negative", "negative"),
+                shown.out()
+                        .lines()
+                        .filter(line -> line.matches("(positive|negative|anchor): .*"))
+                        .map(line -> line.split(":")[0])
+                        .toList(),
+                shown.out());
+        Captured checked =
+                Captured.loft("data", "check", matches.toString(), "--model", model, "--problem-type", "ranking");
+        assertEquals(0, checked.status(), checked.out());
+        Captured dry = train(matches, "dry", "--model", model, "--task", RANKING, "--dry-run", "--json");
+        assertEquals(0, dry.status(), dry.err());
+        assertEquals(6, JSON.readTree(dry.out()).at("/total_steps").asInt(), dry.out());
+    }
+
+    @Test
+    void whatCannotBeRankedIsRefused() throws IOException {
+        Path alone = Files.writeString(
+                folder.resolve("alone.csv"), "anchor,positive\nwhich one,red ball\nwhich one,red red ball\n");
+        assertRefused(train(alone, "none", "--model", model, "--problem-type", "ranking"), "holds no \"negative\"");
+        Path labels = TinyModels.colours(folder.resolve("labels.csv"), 8);
+        assertRefused(train(labels, "none", "--model", model, "--problem-type", "ranking"), "holds nothing to rank");
+        assertRefused(
+                train(matches, "none", "--model", model, "--problem-type", "ranking", "--task", "causal-lm"),
+                "--problem-type ranking is for --task sequence-classification");
+        assertRefused(
+                train(matches, "none", "--model", model, "--task", RANKING, "--label-smoothing", "0.1"),
+                "a single output is a number");
+        assertRefused(train(answers, "none", "--model", model, "--packing", "examples"), "packing");
+        assertRefused(
+                train(answers, "none", "--model", model, "--preference-loss", "ipo"), "loss_type is of preferences");
+        assertRefused(
+                train(matches, "none", "--model", model, "--task", RANKING, "--eval-data", labels.toString()),
+                "holds no texts that belong together, as the rows to learn from do");
+        assertFalse(Files.exists(folder.resolve("none")));
+        assertEquals(
+                0,
+                train(labels, "classes", "--model", model, "--max-steps", "1").status());
+        assertRefused(
+                train(matches, "none", "--adapter", folder.resolve("classes").toString(), "--model", model),
+                "was trained for sequence-classification of \"blue\", \"red\"");
+    }
+
+    private static void assertRefused(Captured call, String why) {
+        assertTrue(call.status() == 1 || call.status() == 2, call.err());
+        assertTrue(call.err().contains(why), call.err());
+    }
+}

@@ -1,0 +1,184 @@
+package org.loft4j.data;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.loft4j.DataException;
+
+/**
+ * Texts of which one belongs to another text more than the rest do, for a model that gives each pair of texts a number: what is searched
+ * for and passages, or a prompt and answers. An example is a group of pairs with the same first text, the right one first; the groups
+ * need not be of one size.
+ */
+public final class RankedDataset implements Tokenized {
+    private static final float RIGHT = 1;
+    private static final float OTHER = 0;
+
+    // a regression's, whose numbers are 1 for the right pair of each group and 0 for the others
+    private final Dataset pairs;
+    // where each group begins among the pairs, and the end
+    private final int[] starts;
+
+    private RankedDataset(Dataset pairs) {
+        this.pairs = pairs;
+        this.starts = IntStream.concat(
+                        IntStream.range(0, pairs.size()).filter(i -> pairs.score(i) == RIGHT),
+                        IntStream.of(pairs.size()))
+                .toArray();
+    }
+
+    /**
+     * Tokenizes rows: a {@link TextMatch} with its negatives, or a {@link Preference} that is a prompt with two texts, or with two turns
+     * behind one of the user. Blanks around texts are left out; a pair is cut as {@link Dataset#classification} cuts it, and a row counts
+     * once among {@link Dataset#truncations}.
+     *
+     * @throws DataException if a row is neither, has nothing beside the right text, a text has no tokens, or another pair of a row is the
+     *     same tokens as the right one
+     */
+    public static RankedDataset of(List<? extends Row> rows, Tokenizer tokenizer, int maxLength) throws DataException {
+        tokenizer.requireRoom(maxLength);
+        List<LabeledText> texts = new ArrayList<>();
+        List<Integer> ofRow = new ArrayList<>();
+        List<Integer> begins = new ArrayList<>();
+        for (int row = 0; row < rows.size(); row++) {
+            begins.add(texts.size());
+            for (LabeledText pair : pairs(rows.get(row))) {
+                texts.add(pair);
+                ofRow.add(row);
+            }
+        }
+        EncodedTexts encoded = EncodedTexts.of(texts, tokenizer, maxLength);
+        float[] scores = new float[texts.size()];
+        begins.forEach(begin -> scores[begin] = RIGHT);
+        int right = 0;
+        for (int i = 0; i < scores.length; i++) {
+            if (scores[i] == RIGHT) {
+                right = i;
+            } else if (Arrays.equals(encoded.ids()[i], encoded.ids()[right])) {
+                throw texts.get(i)
+                        .origin()
+                        .fault("has two texts to rank that are the same tokens"
+                                + (encoded.lost()[i] > 0
+                                        ? " once they are cut to " + maxLength
+                                                + ": raise max_length, or leave the row out"
+                                        : ": there is nothing to learn from them"));
+            }
+        }
+        return new RankedDataset(
+                Dataset.ofTexts(encoded.ofRows(ofRow.stream().mapToInt(i -> i).toArray()), null, scores, null));
+    }
+
+    /** The pairs of a row, the right one first. */
+    private static List<LabeledText> pairs(Row row) throws DataException {
+        if (row instanceof TextMatch match) {
+            if (match.negatives().isEmpty()) {
+                throw row.origin()
+                        .fault(
+                                "holds no \"negative\", and a ranking is learnt by what belongs to the anchor beside what does"
+                                        + " not: give it one, or more, such as what 'loft embed --query' finds near it, or learn"
+                                        + " sentence embeddings (--task sentence-embedding), which make do without");
+            }
+            List<LabeledText> pairs = new ArrayList<>();
+            pairs.add(pair(match.anchor(), match.positive(), row.origin()));
+            match.negatives().forEach(negative -> pairs.add(pair(match.anchor(), negative, row.origin())));
+            return pairs;
+        }
+        if (row instanceof Preference preference) {
+            return List.of(answer(preference.chosen()), answer(preference.rejected()));
+        }
+        throw row.origin()
+                .fault(
+                        "holds nothing to rank: it needs \"anchor\", \"positive\" and \"negative\", or \"prompt\", \"chosen\""
+                                + " and \"rejected\"");
+    }
+
+    private static LabeledText answer(Row row) throws DataException {
+        if (row instanceof PromptCompletion prompted) {
+            return pair(prompted.alone(), prompted.completion(), row.origin());
+        }
+        List<Message> turns = ((Conversation) row).messages();
+        if (turns.size() != 2) {
+            throw row.origin()
+                    .fault("holds a conversation of " + turns.size()
+                            + " turns, and a ranking reads pairs of texts: the prompt must be one turn, or a text");
+        }
+        return pair(turns.get(0).text(), turns.get(1).text(), row.origin());
+    }
+
+    private static LabeledText pair(String text, String other, Origin origin) {
+        return new LabeledText(text.strip(), other.strip(), "", origin);
+    }
+
+    /** All pairs, one group after the other, with 1 as the number of the right one and 0 as that of the others. */
+    @Override
+    public Dataset texts() {
+        return pairs;
+    }
+
+    @Override
+    public boolean hasPairs() {
+        return true;
+    }
+
+    @Override
+    public boolean isRanked() {
+        return true;
+    }
+
+    /** The number of groups. */
+    @Override
+    public int size() {
+        return starts.length - 1;
+    }
+
+    /** Of each group the longest pair. */
+    @Override
+    public int[] lengths() {
+        return IntStream.range(0, size())
+                .map(group -> IntStream.range(starts[group], starts[group + 1])
+                        .map(pairs::length)
+                        .max()
+                        .orElseThrow())
+                .toArray();
+    }
+
+    /** How many pairs a batch of so many groups has at most. */
+    public long rowsTogether(long groups) {
+        int[] sizes = sizes(IntStream.range(0, size()).toArray());
+        Arrays.sort(sizes);
+        return Arrays.stream(sizes)
+                .skip(Math.max(0, sizes.length - groups))
+                .asLongStream()
+                .sum();
+    }
+
+    private int[] sizes(int[] groups) {
+        return Arrays.stream(groups)
+                .map(group -> starts[group + 1] - starts[group])
+                .toArray();
+    }
+
+    @Override
+    public String fingerprint() {
+        return "groups to rank of " + pairs.fingerprint();
+    }
+
+    @Override
+    public long heapBytes() {
+        return pairs.heapBytes() + HeapSize.ofInts(starts.length);
+    }
+
+    @Override
+    public Batch batch(int[] indices, long padId) {
+        int[] which = Arrays.stream(indices)
+                .flatMap(group -> IntStream.range(starts[group], starts[group + 1]))
+                .toArray();
+        return Batch.collate(pairs, which, padId).withGroups(sizes(indices));
+    }
+
+    @Override
+    public Batch trainingBatch(int[] indices, long padId, long seed, long epoch) {
+        return batch(indices, padId);
+    }
+}
