@@ -1,9 +1,13 @@
 package org.loft4j.data;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
+import org.loft4j.ConfigException;
 
 /**
  * Examples padded on the right to the longest of them, row by row; or end to end in a single row.
@@ -27,6 +31,7 @@ import org.loft4j.Checks;
  *     JudgedDataset#STRANGE}; null for all else
  * @param matches of texts for sentence embeddings, which of them belong together, (rows); null for all else
  * @param groups of pairs of texts to rank, how many rows of each example follow each other, the right one first; null for all else
+ * @param advantages of answers that a reward has judged, (rows); null for all else
  */
 public record Batch(
         int rows,
@@ -42,11 +47,12 @@ public record Batch(
         double @Nullable [] reference,
         int @Nullable [] signs,
         @Nullable MatchedTexts matches,
-        int @Nullable [] groups)
+        int @Nullable [] groups,
+        @Nullable Advantages advantages)
         implements MiniBatch {
     public Batch(
             int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
-        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null, null, null, null);
+        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null, null, null, null, null);
     }
 
     /** Collects the examples with the given indices. */
@@ -82,27 +88,60 @@ public record Batch(
         }
         long targets = one ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
         return new Batch(
-                rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null, null, null, null);
+                rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null, null, null, null, null);
     }
 
     /** The same answers of a language model as preferences: a preferred one and another in turn. */
     Batch withReference(double[] logProbabilities) {
-        return with(rows / 2, logProbabilities, null, null, null);
+        return with(rows / 2, logProbabilities, null, null, null, null);
     }
 
     /** The same answers as some that are judged one by one. */
     Batch withSigns(int[] judged) {
-        return with(count(judged, sign -> sign != JudgedDataset.STRANGE), reference, judged, null, null);
+        return with(count(judged, sign -> sign != JudgedDataset.STRANGE), reference, judged, null, null, null);
     }
 
     /** The same texts as some that belong together. */
     Batch withMatches(MatchedTexts together) {
-        return with(count(together.roles(), role -> role == MatchDataset.ANCHOR), null, null, together, null);
+        return with(count(together.roles(), role -> role == MatchDataset.ANCHOR), null, null, together, null, null);
     }
 
     /** The same pairs of texts as groups of which each has one that is right, its first. */
     Batch withGroups(int[] sizes) {
-        return with(sizes.length, null, null, null, sizes);
+        return with(sizes.length, null, null, null, sizes, null);
+    }
+
+    /**
+     * Answers that a model has given, each behind its prompt; all of an answer is learnt, its end too.
+     *
+     * @param prompts of the answers
+     * @param advantages of the answers
+     * @throws org.loft4j.ConfigException if there are not as many of each, or one of the first two has no token
+     */
+    public static Batch ofAnswers(List<long[]> prompts, List<long[]> answers, Advantages advantages, long padId) {
+        int rows = answers.size();
+        if (prompts.size() != rows || advantages.ofRows().length != rows) {
+            throw new ConfigException(rows + " answers need as many prompts and advantages, got " + prompts.size()
+                    + " and " + advantages.ofRows().length);
+        }
+        int[][] ids = new int[rows][];
+        int[][] loss = new int[rows][];
+        for (int i = 0; i < rows; i++) {
+            int prompt = prompts.get(i).length;
+            Checks.atLeast("number of tokens of a prompt", prompt, 1);
+            Checks.atLeast("number of tokens of an answer", answers.get(i).length, 1);
+            ids[i] = LongStream.concat(Arrays.stream(prompts.get(i)), Arrays.stream(answers.get(i)))
+                    .mapToInt(Math::toIntExact)
+                    .toArray();
+            loss[i] = new int[] {prompt, ids[i].length};
+        }
+        return collate(Dataset.ofLanguage(ids, loss), IntStream.range(0, rows).toArray(), padId)
+                .withAdvantages(advantages);
+    }
+
+    /** The same answers with other advantages. */
+    public Batch withAdvantages(Advantages others) {
+        return with(targets, null, null, null, null, others);
     }
 
     private static long count(int[] of, IntPredicate which) {
@@ -114,7 +153,8 @@ public record Batch(
             double @Nullable [] before,
             int @Nullable [] judged,
             @Nullable MatchedTexts together,
-            int @Nullable [] sizes) {
+            int @Nullable [] sizes,
+            @Nullable Advantages better) {
         return new Batch(
                 rows,
                 columns,
@@ -129,7 +169,8 @@ public record Batch(
                 before,
                 judged,
                 together,
-                sizes);
+                sizes,
+                better);
     }
 
     /** The examples of a language model with the given indices end to end, none of whose first tokens is predicted. */
@@ -159,6 +200,7 @@ public record Batch(
                 targets(labels, columns, 1),
                 null,
                 segments,
+                null,
                 null,
                 null,
                 null,

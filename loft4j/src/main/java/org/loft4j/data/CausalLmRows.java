@@ -95,6 +95,12 @@ final class CausalLmRows {
                     .fault("holds an answer that is judged, and a language model would learn it here, good or bad:"
                             + " JudgedDataset learns which it is, as 'loft train' does");
         }
+        if (row instanceof RewardedPrompt) {
+            throw row.origin()
+                    .fault(
+                            "holds a prompt whose answers a reward judges, of which none is given: PromptDataset has them made, as"
+                                    + " 'loft train --reward' does; without --format reward, rows are recognised by their columns");
+        }
         if (row instanceof Conversation && format == null) {
             throw row.origin()
                     .fault("holds messages, but the model has no chat template: name one (--chat-template FILE), or"

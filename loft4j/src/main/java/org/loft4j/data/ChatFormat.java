@@ -53,7 +53,9 @@ public record ChatFormat(
         // of two answers to one prompt either
         Row one = row instanceof Preference pair
                 ? pair.chosen()
-                : row instanceof JudgedAnswer judged ? judged.answer() : row;
+                : row instanceof JudgedAnswer judged
+                        ? judged.answer()
+                        : row instanceof RewardedPrompt prompt ? prompt.prompt() : row;
         if (one instanceof Conversation turns) {
             return template.unwritten(turns.beforeLastAnswer(), variables(turns));
         }

@@ -14,7 +14,7 @@ import org.loft4j.ConfigException;
  * @param textPair column of a second text, which is read behind the first; null for none, or that of the usual name
  * @param label column of the label or of the tags
  * @param prompt column of the prompt
- * @param completion column of the completion; where answers are not read, it need not be named beside the prompt
+ * @param completion column of the completion; where answers are not read, or are made, it need not be named beside the prompt
  * @param format which columns make a row
  * @param answers whether rows have what is learnt: a label, tags, a completion or an output; else none of it is read, whatever it is
  * @param scores whether a label is a number to be learnt as such, with decimals too, and no class
@@ -33,7 +33,12 @@ public record Columns(
     private static final Columns AUTO = new Columns(null, null, null, null);
 
     public Columns {
-        if (prompt == null ? completion != null : answers && completion == null) {
+        boolean rewarded = format == RowFormat.REWARD;
+        if (rewarded && completion != null) {
+            throw new ConfigException(
+                    "format reward has no completion_column: the model makes the completions; leave it out");
+        }
+        if (prompt == null ? completion != null : answers && completion == null && !rewarded) {
             throw new ConfigException("prompt_column and completion_column belong together: name both or neither");
         }
         boolean judged = format == RowFormat.JUDGED;
@@ -46,7 +51,7 @@ public record Columns(
         if ((text != null && !texts)
                 || (textPair != null && !(texts && format != RowFormat.TEXT))
                 || (label != null && !(texts && format != RowFormat.TEXT) && format != RowFormat.TAGS && !judged)
-                || (prompt != null && format != RowFormat.AUTO && format != RowFormat.PROMPT && !judged)) {
+                || (prompt != null && format != RowFormat.AUTO && format != RowFormat.PROMPT && !judged && !rewarded)) {
             throw new ConfigException("format " + format.word() + " has no column of that name: leave out "
                     + (prompt != null
                             ? "prompt_column and completion_column"

@@ -125,7 +125,7 @@ final class DuckDb implements AutoCloseable {
         rows.begin(kind, whole);
         rows.classes(kind.label() == null ? List.of() : classes.of(kind.label()));
         Set<String> read = new LinkedHashSet<>(kind.columns());
-        read.addAll(kind.optional());
+        read.addAll(kind instanceof RowKind.Rewarded ? types.keySet() : kind.optional());
         read.retainAll(types.keySet());
         for (String column : read) {
             if (String.valueOf(types.get(column)).startsWith("BLOB")) {

@@ -71,6 +71,9 @@ final class HeapSize {
         if (row instanceof JudgedAnswer judged) {
             return RECORD + of(judged.answer());
         }
+        if (row instanceof RewardedPrompt prompt) {
+            return RECORD + of(prompt.prompt()) + ofValue(prompt.columns());
+        }
         if (row instanceof TextMatch match) {
             return ROW + of(match.anchor()) + of(match.positive()) + ofValue(match.negatives());
         }

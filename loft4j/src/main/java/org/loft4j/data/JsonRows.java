@@ -188,6 +188,9 @@ final class JsonRows {
         } else if (kind instanceof RowKind.Preferred preferred) {
             RowKind asked = preferred.asked();
             return PreferenceRows.of(asked == null ? null : row(asked, object, origin), object, origin);
+        } else if (kind instanceof RowKind.Rewarded rewarded) {
+            Row prompt = prompted(new RowKind.Prompted(rewarded.asked(), null, null), object, origin);
+            return RewardRows.of(prompt, PlainJson.map(object), origin);
         } else if (kind instanceof RowKind.Chat chat) {
             return ChatRows.messages(object, chat.messages(), origin);
         } else if (kind instanceof RowKind.ShareGpt turns) {

@@ -227,6 +227,12 @@ public final class Labels {
                             "holds an answer that is judged, which a language model learns (--task causal-lm) and no classifier"
                                     + " or regression does");
         }
+        if (row instanceof RewardedPrompt) {
+            throw row.origin()
+                    .fault(
+                            "holds a prompt whose answers a reward judges, which a language model learns (--task causal-lm) and no"
+                                    + " classifier or regression does");
+        }
         if (row instanceof TextMatch) {
             throw row.origin()
                     .fault(

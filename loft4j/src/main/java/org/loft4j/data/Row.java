@@ -11,13 +11,14 @@ public sealed interface Row
                 PlainText,
                 Preference,
                 PromptCompletion,
+                RewardedPrompt,
                 TaggedWords,
                 TextMatch,
                 TextPair {
     /** Where it was read. */
     Origin origin();
 
-    /** The conversations in it, for which a chat template is needed: itself, or those of both answers of a preference; else none. */
+    /** The conversations in it, for which a chat template is needed: itself, or those of both answers of a preference, or that of a prompt; else none. */
     default List<Conversation> conversations() {
         return List.of();
     }

@@ -25,6 +25,8 @@ public enum RowFormat {
     PREFERENCE,
     /** A prompt, an answer, {@code completion}, and whether that is good, {@code label}. */
     JUDGED,
+    /** A prompt, or {@code messages} that end with who asks, whose answers a reward judges; it is told all columns. */
+    REWARD,
     /** Two texts that belong together, {@code anchor} and {@code positive}, and texts that do not, {@code negative}. */
     MATCH,
     /** Words and a tag for each. */

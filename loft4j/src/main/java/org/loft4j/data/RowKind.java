@@ -204,6 +204,24 @@ sealed interface RowKind {
         }
     }
 
+    /** @param asked the column of the prompt; a reward is told all others */
+    record Rewarded(String asked) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(asked);
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.REWARD;
+        }
+
+        @Override
+        public boolean nested() {
+            return asked.equals(RewardRows.MESSAGES);
+        }
+    }
+
     /** Texts that belong together; negatives are read where they are. */
     record Matched(String anchor, String positive) implements RowKind {
         @Override
@@ -283,6 +301,7 @@ sealed interface RowKind {
             case PROMPT -> prompted(asked, null, present, where, origin);
             case JUDGED -> prompted(asked, or(asked.label(), "label"), present, where, origin);
             case PREFERENCE -> PreferenceRows.kind(asked, present, where, origin);
+            case REWARD -> RewardRows.kind(asked, present, where, origin);
             case MATCH -> MatchRows.kind(asked, present, where, origin);
             case TAGS -> tagged(asked, present, where, origin);
             case LABEL ->

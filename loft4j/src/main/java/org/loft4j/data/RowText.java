@@ -37,6 +37,9 @@ final class RowText {
         if (row instanceof JudgedAnswer judged) {
             return question(judged.answer());
         }
+        if (row instanceof RewardedPrompt prompt) {
+            return question(prompt.prompt());
+        }
         if (row instanceof TextMatch match) {
             return match.anchor();
         }
@@ -70,6 +73,9 @@ final class RowText {
         if (row instanceof JudgedAnswer judged) {
             return both(answer(judged.answer()), judged.good() ? "good" : "bad");
         }
+        if (row instanceof RewardedPrompt prompt) {
+            return prompt.columns().toString();
+        }
         if (row instanceof TextMatch match) {
             return String.join("\0", match.texts().subList(1, match.texts().size()));
         }
@@ -96,6 +102,8 @@ final class RowText {
             update(crc, preference.rejected());
         } else if (row instanceof JudgedAnswer judged) {
             update(crc, judged.answer());
+        } else if (row instanceof RewardedPrompt prompt) {
+            update(crc, prompt.prompt());
         }
     }
 

@@ -7,7 +7,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -275,6 +277,11 @@ final class TableRows implements RowReading {
                     value(prompted.completion(), values),
                     origin);
             return judged == null ? row : JudgedRows.of(row, judged, TextNode.valueOf(value(judged, values)), origin);
+        } else if (kind instanceof RowKind.Rewarded rewarded) {
+            Map<String, @Nullable Object> columns = new LinkedHashMap<>();
+            header.forEach(column -> columns.put(column, value(column, values)));
+            Row prompt = row(new RowKind.Prompted(rewarded.asked(), null, null), values, origin);
+            return RewardRows.of(prompt, columns, origin);
         } else if (kind instanceof RowKind.Preferred preferred) {
             RowKind asked = preferred.asked();
             return PreferenceRows.of(

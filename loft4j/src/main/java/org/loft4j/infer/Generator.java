@@ -13,6 +13,7 @@ import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -20,7 +21,7 @@ import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /** Continues prompts token by token, reading each token once; several prompts in one batch, padded on the left. */
-public final class Generator {
+public final class Generator implements PromptSampler {
     private final Decoder model;
 
     /** @param model in evaluation mode; stays the caller's */
@@ -39,18 +40,6 @@ public final class Generator {
         }
         throw new ConfigException("generation needs a causal language model, got task " + model.task()
                 + " of model_type " + model.description().family());
-    }
-
-    /** Hears each new id as it comes. */
-    @FunctionalInterface
-    public interface Listener {
-        /**
-         * A new id of one prompt's continuation, the stop id included.
-         *
-         * @param row number of the prompt, from 0
-         * @return whether that continuation shall go on
-         */
-        boolean onToken(int row, long id);
     }
 
     /**
@@ -136,6 +125,21 @@ public final class Generator {
             }
         }
         return rows.stream().map(Row::continuation).toList();
+    }
+
+    @Override
+    public List<long[]> sample(
+            List<long[]> prompts,
+            long firstRow,
+            int maxNewTokens,
+            Set<Long> stopIds,
+            double temperature,
+            long seed,
+            Listener listener) {
+        SamplingConfig sampling = new SamplingConfig(temperature, 0, 1, 0, 1, seed);
+        return generate(prompts, firstRow, maxNewTokens, stopIds, sampling, listener).stream()
+                .map(Continuation::ids)
+                .toList();
     }
 
     /** Reads the columns that the cache does not hold yet; the logits of the last one, row by row. */

@@ -112,36 +112,57 @@ public final class LanguageModelLoss {
     }
 
     /**
+     * What a model holds of each target.
+     *
+     * @param logProbabilities row by row, in the order of their columns
+     * @param rows the row of the batch that each is in
+     */
+    public record Tokens(double[] logProbabilities, int[] rows) {
+        private Rows together(long count) {
+            double[] sums = new double[Math.toIntExact(count)];
+            int[] counts = new int[sums.length];
+            for (int i = 0; i < rows.length; i++) {
+                sums[rows[i]] += logProbabilities[i];
+                counts[rows[i]]++;
+            }
+            return new Rows(sums, counts);
+        }
+    }
+
+    /**
      * What the model holds of each row, without gradients.
      *
      * @param labels as {@link #judge} takes them
      */
     public Rows judgeRows(ModelInput input, Tensor labels) {
+        return judgeTokens(input, labels).together(labels.size(0));
+    }
+
+    /**
+     * What the model holds of each target, without gradients.
+     *
+     * @param labels as {@link #judge} takes them
+     */
+    public Tokens judgeTokens(ModelInput input, Tensor labels) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            return judgeRows(Targets.of(model.hiddenStates(input), labels), labels.size(0));
+            return judgeTokens(Targets.of(model.hiddenStates(input), labels));
         }
     }
 
-    private Rows judgeRows(Targets targets, long rows) {
-        double[] sums = new double[Math.toIntExact(rows)];
-        int[] counts = new int[sums.length];
-        for (int row : targets.rows()) {
-            counts[row]++;
-        }
+    private Tokens judgeTokens(Targets targets) {
+        double[] all = new double[Math.toIntExact(targets.count())];
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (long start = 0; start < targets.count(); start += chunk) {
                 try (NativeScope scope = new NativeScope()) {
                     Targets part = targets.some(start, chunk);
                     double[] some = Tensors.toDoubles(
                             logProbabilities(logits(part), part).to(Dtype.F64.scalarType()));
-                    for (int i = 0; i < some.length; i++) {
-                        sums[targets.rows()[Math.toIntExact(start) + i]] += some[i];
-                    }
+                    System.arraycopy(some, 0, all, Math.toIntExact(start), some.length);
                 }
             }
         }
-        return new Rows(sums, counts);
+        return new Tokens(all, targets.rows());
     }
 
     private Tensor logits(Targets targets) {
@@ -173,10 +194,28 @@ public final class LanguageModelLoss {
     public double backward(ModelInput input, Tensor labels, double scale, double smoothing) {
         try (NativeScope scope = new NativeScope()) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
-            double[] scales = new double[Math.toIntExact(labels.size(0))];
+            double[] scales = new double[Math.toIntExact(targets.count())];
             Arrays.fill(scales, scale);
             return backward(targets, scales, smoothing);
         }
+    }
+
+    /**
+     * Adds the gradient of a sum of cross entropies that do not count alike to the gradients of all that asks for them.
+     *
+     * @param labels as {@link #judge} takes them
+     * @param weights of the targets of each row
+     */
+    public void backward(ModelInput input, Tensor labels, double[] weights) {
+        try (NativeScope scope = new NativeScope()) {
+            Targets targets = Targets.of(model.hiddenStates(input), labels);
+            backward(targets, each(targets.rows(), weights), 0);
+        }
+    }
+
+    /** What is said of rows, of each of their targets. */
+    private static double[] each(int[] rows, double[] ofRows) {
+        return Arrays.stream(rows).mapToDouble(row -> ofRows[row]).toArray();
     }
 
     /**
@@ -187,18 +226,29 @@ public final class LanguageModelLoss {
      * @param slopes the derivatives of the function by each row's log-probability, where these are given
      */
     public Rows backward(ModelInput input, Tensor labels, Function<Rows, double[]> slopes) {
+        long rows = labels.size(0);
+        return backwardTokens(input, labels, tokens -> each(tokens.rows(), slopes.apply(tokens.together(rows))))
+                .together(rows);
+    }
+
+    /**
+     * The same of a function of the targets' log-probabilities.
+     *
+     * @param slopes the derivatives of the function by each of them, where these are given
+     */
+    public Tokens backwardTokens(ModelInput input, Tensor labels, Function<Tokens, double[]> slopes) {
         try (NativeScope scope = new NativeScope()) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
-            Rows rows = judgeRows(targets, labels.size(0));
+            Tokens tokens = judgeTokens(targets);
             // the cross entropy is −log p
             double[] scales =
-                    Arrays.stream(slopes.apply(rows)).map(slope -> -slope).toArray();
+                    Arrays.stream(slopes.apply(tokens)).map(slope -> -slope).toArray();
             backward(targets, scales, 0);
-            return rows;
+            return tokens;
         }
     }
 
-    /** @param scales of each row */
+    /** @param scales of each target */
     private double backward(Targets targets, double[] scales, double smoothing) {
         try (HeadSum ofHead = new HeadSum()) {
             Tensor hidden = targets.hidden();
@@ -208,7 +258,9 @@ public final class LanguageModelLoss {
             for (long start = 0; start < Math.max(1, targets.count()); start += chunk) {
                 try (NativeScope part = new NativeScope()) {
                     Targets some = targets.some(start, chunk).asLeaf(hidden.requires_grad());
-                    sum += headBackward(some, scales, smoothing, ofHead);
+                    int first = Math.toIntExact(start);
+                    double[] own = Arrays.copyOfRange(scales, first, first + Math.toIntExact(some.count()));
+                    sum += headBackward(some, own, smoothing, ofHead);
                     if (hidden.requires_grad()) {
                         gradient.narrow(0, start, some.count())
                                 .copy_(some.hidden().grad());
@@ -232,7 +284,7 @@ public final class LanguageModelLoss {
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             // what took the head over may need its output again
             Tensor gradient = head.override() == null ? product.detach() : torch.empty_like(product);
-            Tensor factor = factor(targets, scales, product);
+            Tensor factor = factor(scales, product);
             double sum = 0;
             long rows = blockRows(product);
             for (long start = 0; start < targets.count(); start += rows) {
@@ -270,16 +322,14 @@ public final class LanguageModelLoss {
         }
     }
 
-    /** What the gradient of each target's logits is multiplied by: one number for all rows, or {@code (count, 1)}. */
-    private static Tensor factor(Targets targets, double[] scales, Tensor product) {
-        if (Arrays.stream(scales).distinct().count() <= 1) {
+    /** What the gradient of each target's logits is multiplied by: one number for all, or {@code (count, 1)}. */
+    private static Tensor factor(double[] scales, Tensor product) {
+        if (Arrays.stream(scales).allMatch(scale -> scale == scales[0])) {
             return torch.scalar_tensor(
                     new Scalar(scales.length == 0 ? 0 : scales[0]), Tensors.options(Dtype.F64, DeviceSpec.of(product)));
         }
-        double[] each =
-                Arrays.stream(targets.rows()).mapToDouble(row -> scales[row]).toArray();
         Dtype type = Dtype.of(product).isHalf() ? Dtype.F32 : Dtype.of(product);
-        return Tensors.of(each, each.length, 1).to(product.device(), type.scalarType());
+        return Tensors.of(scales, scales.length, 1).to(product.device(), type.scalarType());
     }
 
     /** On the processor what fits the caches of the cores that work on it, elsewhere all. */

@@ -27,6 +27,17 @@ record Targets(Tensor hidden, Tensor labels, int[] rows) {
         return new Targets(states.flatten(0, 1).index_select(0, like(labels, before)), like(labels, chosen), rows);
     }
 
+    /** How many there are in each row of labels. */
+    static int[] counts(Tensor labels) {
+        long[] values = Tensors.toLongs(labels);
+        int columns = Math.toIntExact(labels.size(1));
+        int[] counts = new int[Math.toIntExact(labels.size(0))];
+        for (int i = 0; i < values.length; i++) {
+            counts[i / columns] += i % columns != 0 && values[i] != Losses.IGNORED ? 1 : 0;
+        }
+        return counts;
+    }
+
     private static Tensor like(Tensor labels, long[] values) {
         return Tensors.of(values, values.length).to(labels.device(), labels.scalar_type());
     }

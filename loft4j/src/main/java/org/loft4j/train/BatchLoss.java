@@ -4,8 +4,11 @@ import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.Advantages;
+import org.loft4j.data.Batch;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Decoder;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.KtoLoss;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
@@ -19,7 +22,7 @@ import org.loft4j.tensor.Tensors;
  * The mean loss over several batches, taken in shares that add up to it, so that the size of the batches does not matter:
  * a language model's loss is the mean over all target tokens, a classifier's and a regression's over all examples,
  * where a text may have several labels over examples and labels, that of preferences over the pairs, or over the answers that are
- * judged one by one, that of texts to rank over their groups.
+ * judged one by one, that of texts to rank over their groups, that of answers which a reward has judged as {@link GrpoLoss} says.
  *
  * @param task which loss
  * @param total number of target tokens, examples or preferences in all batches, each as often as its class weighs
@@ -27,6 +30,7 @@ import org.loft4j.tensor.Tensors;
  * @param smoothing label smoothing, in [0, 1)
  * @param preferences how they are learnt
  * @param classWeights {@link ClassWeights}; null for none
+ * @param rewards how answers are learnt that a reward has judged
  * @param zero of answers that are judged one by one, the reward that strange ones have in all batches: {@link KtoLoss#zero}
  */
 record BatchLoss(
@@ -36,6 +40,7 @@ record BatchLoss(
         double smoothing,
         PreferenceLoss preferences,
         double @Nullable [] classWeights,
+        GrpoLoss rewards,
         double zero) {
     BatchLoss(
             Task task,
@@ -44,12 +49,23 @@ record BatchLoss(
             double smoothing,
             PreferenceLoss preferences,
             double @Nullable [] classWeights) {
-        this(task, total, lossScale, smoothing, preferences, classWeights, 0);
+        this(task, total, lossScale, smoothing, preferences, classWeights, GrpoLoss.USUAL, 0);
     }
 
     /** The same where strange answers have another reward than 0. */
     BatchLoss withZero(double other) {
-        return new BatchLoss(task, total, lossScale, smoothing, preferences, classWeights, other);
+        return new BatchLoss(task, total, lossScale, smoothing, preferences, classWeights, rewards, other);
+    }
+
+    /** The same of answers that a reward has judged, if the batches hold such ones. */
+    BatchLoss withRewards(GrpoLoss loss, List<? extends MiniBatch> batches) {
+        if (!(batches.get(0) instanceof Batch first) || first.advantages() == null) {
+            return this;
+        }
+        long answers = batches.stream().mapToLong(MiniBatch::rows).sum();
+        long tokens = batches.stream().mapToLong(MiniBatch::targets).sum();
+        double all = loss.total(answers, tokens);
+        return new BatchLoss(task, all, lossScale, smoothing, preferences, classWeights, loss, zero);
     }
 
     static BatchLoss over(
@@ -76,6 +92,17 @@ record BatchLoss(
      */
     double backward(Model model, BatchTensors batch) {
         double scale = total > 0 ? 1 / total : 1;
+        Advantages advantages = batch.advantages();
+        if (advantages != null) {
+            return scale
+                    * rewards.backward(
+                            (Decoder) model,
+                            batch.input(),
+                            batch.labels(),
+                            advantages.ofRows(),
+                            advantages.reference(),
+                            scale * lossScale);
+        }
         double[] reference = batch.reference();
         int[] signs = batch.signs();
         if (reference != null && signs != null) {

@@ -6,9 +6,11 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Advantages;
 import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.data.PromptBatch;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Model;
@@ -29,26 +31,33 @@ import org.loft4j.tensor.Tensors;
  *     training; null for all else
  * @param signs of answers that are judged one by one, {@link Batch#signs}; null for all else
  * @param groups of pairs of texts to rank, {@link Batch#groups}; null for all else
+ * @param advantages of answers that a reward has judged, {@link Batch#advantages}; null for all else
  */
 record BatchTensors(
         ModelInput input,
         Tensor labels,
         double @Nullable [] reference,
         int @Nullable [] signs,
-        int @Nullable [] groups) {
+        int @Nullable [] groups,
+        @Nullable Advantages advantages) {
     private BatchTensors(ModelInput input, Tensor labels) {
-        this(input, labels, null, null, null);
+        this(input, labels, null, null, null, null);
     }
 
     /** The same input with other labels, one row for each of its own. */
     BatchTensors withLabels(Tensor others) {
-        return new BatchTensors(input, others, reference, signs, groups);
+        return new BatchTensors(input, others, reference, signs, groups, advantages);
     }
 
     /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
     static BatchTensors of(MiniBatch batch, Model model) {
         if (batch instanceof ImageBatch images) {
             return of(images, model.description().device());
+        }
+        if (batch instanceof PromptBatch) {
+            throw new ConfigException(
+                    "prompts have no answers yet that could be learnt or judged: a TrainingRun has them answered, and Rollouts"
+                            + " for a Trainer");
         }
         return of((Batch) batch, model);
     }
@@ -95,7 +104,8 @@ record BatchTensors(
                 on(device, labels),
                 batch.reference(),
                 batch.signs(),
-                batch.groups());
+                batch.groups(),
+                batch.advantages());
     }
 
     /** Number of rows, or of examples that lie end to end, or of preferences or groups: what stays whole where a batch is split. */
@@ -168,7 +178,8 @@ record BatchTensors(
                 some.labels,
                 before == null || before.length == 0 ? before : Arrays.copyOfRange(before, first, end),
                 signs == null ? null : Arrays.copyOfRange(signs, first, end),
-                groups == null ? null : Arrays.copyOfRange(groups, Math.toIntExact(begin), Math.toIntExact(behind)));
+                groups == null ? null : Arrays.copyOfRange(groups, Math.toIntExact(begin), Math.toIntExact(behind)),
+                advantages == null ? null : advantages.rows(first, end));
     }
 
     private BatchTensors tensors(long from, long count) {

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.PromptDataset;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
@@ -19,7 +20,7 @@ import org.loft4j.nn.Task;
  *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
  *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}, and of that {@code roc_auc}; of a regression {@code pearson}, {@code spearmanr},
- *     {@code mse}; of sentence embeddings {@code accuracy_at_1}, {@code recall_at_10}, {@code mrr_at_10} ({@code RetrievalScore}); of texts to rank {@code accuracy}, {@code mrr}, {@code margin} ({@code RankingScore}); of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}, and {@code kl} where answers are judged one by one; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
+ *     {@code mse}; of sentence embeddings {@code accuracy_at_1}, {@code recall_at_10}, {@code mrr_at_10} ({@code RetrievalScore}); of texts to rank {@code accuracy}, {@code mrr}, {@code margin} ({@code RankingScore}); of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}, and {@code kl} where answers are judged one by one; of prompts {@code reward}, {@code reward_std}, of several rewards each one's, {@code completion_length}, {@code clipped_ratio}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -52,6 +53,7 @@ public record Evaluation(
             "mse",
             "margin",
             "mrr",
+            "reward",
             "accuracy_at_1",
             "recall_at_10",
             "mrr_at_10");
@@ -73,6 +75,9 @@ public record Evaluation(
     /** The names of the values by which an evaluation of preferences can be chosen. */
     public static final List<String> OF_PREFERENCES = List.of("loss", "accuracy", "margin");
 
+    /** The names of the values by which an evaluation of prompts can be chosen, whose loss is the mean reward with a minus. */
+    public static final List<String> OF_REWARDS = List.of("loss", "reward");
+
     /** The names of all values of an evaluation of texts to rank. */
     public static final List<String> OF_RANKINGS = List.of("loss", "accuracy", "mrr", "margin");
 
@@ -80,6 +85,9 @@ public record Evaluation(
     public static List<String> metrics(Model model, @Nullable TrainingSet rows) {
         if (rows != null && rows.isRanked()) {
             return OF_RANKINGS;
+        }
+        if (rows instanceof PromptDataset) {
+            return OF_REWARDS;
         }
         return rows != null && rows.hasPreferences() ? OF_PREFERENCES : metrics(model);
     }

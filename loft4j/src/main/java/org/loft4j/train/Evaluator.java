@@ -20,6 +20,7 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.Preferences;
+import org.loft4j.data.PromptDataset;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
@@ -138,6 +139,11 @@ public final class Evaluator {
     /** The same, which tells how far it is. */
     @Nullable
     Evaluation evaluate(Examples rows, BooleanSupplier givenUp, Progress progress) throws IOException {
+        if (rows instanceof PromptDataset) {
+            throw new ConfigException(
+                    "the rows are prompts, whose answers rewards judge: a run that has them (--reward) does so as"
+                            + " it trains, on its evaluation data");
+        }
         if (rows instanceof MatchDataset matches) {
             return new MatchEvaluation(this, model, matchLoss, padId).evaluate(matches, givenUp, progress);
         }

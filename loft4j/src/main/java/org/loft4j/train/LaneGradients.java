@@ -167,6 +167,20 @@ final class LaneGradients implements AutoCloseable {
                         .logProbabilities());
     }
 
+    /**
+     * The log-probabilities of the learnt tokens of a batch, row by row. Nothing is kept for a gradient.
+     *
+     * @param seed as {@link #backward} takes it
+     */
+    double[] tokenLogProbabilities(BatchTensors batch, long seed) {
+        return found(
+                batch,
+                seed,
+                part -> new LanguageModelLoss((Decoder) model)
+                        .judgeTokens(part.input(), part.labels())
+                        .logProbabilities());
+    }
+
     private double[] found(BatchTensors batch, long seed, Function<BatchTensors, double[]> look) {
         List<BatchTensors> parts = batch.split(lanes(batch.rows()), model);
         double[][] found = new double[parts.size()][];

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
@@ -19,32 +20,41 @@ import org.loft4j.nn.Task;
  * @param classWeights of a classifier, what each class weighs in the loss of the steps; evaluations are without them
  * @param preferences how preferences are learnt
  * @param matches of sentence embeddings, how texts that belong together are told from others
+ * @param rewards how answers are learnt that a reward has judged
  */
 public record LossSettings(
-        double labelSmoothing, ClassWeights classWeights, PreferenceLoss preferences, MatchLoss matches) {
+        double labelSmoothing,
+        ClassWeights classWeights,
+        PreferenceLoss preferences,
+        MatchLoss matches,
+        GrpoLoss rewards) {
     public LossSettings {
         Checks.fraction("label_smoothing_factor", labelSmoothing);
     }
 
     /** Each loss as it is where nothing else is asked for. */
     public static LossSettings defaults() {
-        return new LossSettings(0, ClassWeights.EQUAL, PreferenceLoss.DPO, MatchLoss.USUAL);
+        return new LossSettings(0, ClassWeights.EQUAL, PreferenceLoss.DPO, MatchLoss.USUAL, GrpoLoss.USUAL);
     }
 
     public LossSettings withLabelSmoothing(double share) {
-        return new LossSettings(share, classWeights, preferences, matches);
+        return new LossSettings(share, classWeights, preferences, matches, rewards);
     }
 
     public LossSettings withClassWeights(ClassWeights weights) {
-        return new LossSettings(labelSmoothing, weights, preferences, matches);
+        return new LossSettings(labelSmoothing, weights, preferences, matches, rewards);
     }
 
     public LossSettings withPreferences(PreferenceLoss loss) {
-        return new LossSettings(labelSmoothing, classWeights, loss, matches);
+        return new LossSettings(labelSmoothing, classWeights, loss, matches, rewards);
     }
 
     public LossSettings withMatches(MatchLoss loss) {
-        return new LossSettings(labelSmoothing, classWeights, preferences, loss);
+        return new LossSettings(labelSmoothing, classWeights, preferences, loss, rewards);
+    }
+
+    public LossSettings withRewards(GrpoLoss loss) {
+        return new LossSettings(labelSmoothing, classWeights, preferences, matches, loss);
     }
 
     /**
@@ -70,7 +80,9 @@ public record LossSettings(
             problems.add(weights);
         }
         if (task != Task.CAUSAL_LM) {
-            problems.addAll(ofPreferences(", and the task is " + task.word() + ": leave it out"));
+            String other = ", and the task is " + task.word() + ": leave it out";
+            problems.addAll(ofPreferences(other));
+            problems.addAll(ofRewards(other));
         }
         if (task != Task.SENTENCE_EMBEDDING) {
             problems.addAll(ofMatches(task));
@@ -84,6 +96,19 @@ public record LossSettings(
                 + (preferences.kind() == PreferenceLoss.Kind.KTO
                         ? "\"prompt\", \"completion\" and \"label\""
                         : "\"chosen\" and \"rejected\""));
+    }
+
+    /** What of them has no meaning where no reward judges answers. */
+    List<String> problemsWithoutRewards() {
+        return ofRewards(", and none judges answers to the training data: leave it out, or give prompts and a reward");
+    }
+
+    private List<String> ofRewards(String why) {
+        Map<String, Object> usual = GrpoLoss.USUAL.toMap();
+        return rewards.toMap().entrySet().stream()
+                .filter(setting -> !setting.getValue().equals(usual.get(setting.getKey())))
+                .map(setting -> setting.getKey() + " is of rewards" + why)
+                .toList();
     }
 
     private List<String> ofPreferences(String why) {
@@ -133,6 +158,7 @@ public record LossSettings(
         map.put(ClassWeights.KEY, classWeights.words());
         map.putAll(preferences.toMap());
         map.putAll(matches.toMap());
+        map.putAll(rewards.toMap());
         return map;
     }
 }

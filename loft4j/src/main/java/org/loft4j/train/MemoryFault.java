@@ -43,6 +43,14 @@ public final class MemoryFault {
                             + " lower --rank");
         }
 
+        static Work answers(long step) {
+            return new Work(
+                    "the answers of step " + step,
+                    List.of(),
+                    "a smaller --batch-size with a larger --accumulate, fewer --num-generations, a smaller --max-completion-length,"
+                            + " and for an adapter with --load-in 8bit or 4bit");
+        }
+
         static Work test() {
             return new Work("the test after the last step", List.of(), "a smaller --eval-batch-size");
         }

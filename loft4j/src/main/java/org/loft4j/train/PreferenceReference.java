@@ -132,6 +132,7 @@ final class PreferenceReference {
                 eval != null && held instanceof Preferences rows ? rows.withReference(eval) : held,
                 data.padId(),
                 data.maxLength(),
-                data.metrics());
+                data.metrics(),
+                data.rewards());
     }
 }

@@ -20,6 +20,7 @@ public final class ProgressLine implements TrainListener {
     private final int columns;
     private final LongSupplier nanos;
     private double weightedLoss;
+    private double weightedReward;
     private double weights;
     private long lastDrawn;
     private boolean drawn;
@@ -50,6 +51,7 @@ public final class ProgressLine implements TrainListener {
         } else {
             // divided by the weights, the first steps do not count for more than those after them
             weightedLoss = SMOOTHING * weightedLoss + (1 - SMOOTHING) * event.loss();
+            weightedReward = SMOOTHING * weightedReward + (1 - SMOOTHING) * reward(event);
             weights = SMOOTHING * weights + (1 - SMOOTHING);
         }
         long now = nanos.getAsLong();
@@ -59,6 +61,11 @@ public final class ProgressLine implements TrainListener {
             drawn = true;
             draw(text(event), last);
         }
+    }
+
+    /** The mean reward of its answers, which tells how well it goes where there is one; else 0. */
+    private static double reward(StepEvent event) {
+        return event.scores().getOrDefault("reward", 0.0);
     }
 
     /** A short one shows nothing. */
@@ -136,10 +143,11 @@ public final class ProgressLine implements TrainListener {
         }
         text.append(String.format(
                 Locale.ROOT,
-                "%d/%d  loss %.4f  lr %.2e  %,.0f %s/s  %s  %s left%s",
+                "%d/%d  %s %.4f  lr %.2e  %,.0f %s/s  %s  %s left%s",
                 event.step(),
                 event.totalSteps(),
-                weightedLoss / weights,
+                event.scores().containsKey("reward") ? "reward" : "loss",
+                (event.scores().containsKey("reward") ? weightedReward : weightedLoss) / weights,
                 event.learningRate(),
                 event.tokensPerSecond(),
                 event.images() ? "img" : "tok",

@@ -43,6 +43,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
     private static final String LABELS = "labels";
     private static final String START = "starting_adapter";
     private static final String NONE = "none";
+    private static final String REWARDS = "rewards";
 
     /** Beside {@link #BASE}, what earlier versions did not write down: a run of theirs goes on with a warning. */
     private static final Set<String> ADDED = Set.of(BASE, "pooling", LABELS, "max_length", "tokenizer", "chat_format");
@@ -90,6 +91,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("min_lr_ratio", 0.0);
         settings.put(START, NONE);
         settings.putAll(LossSettings.defaults().toMap());
+        settings.put(REWARDS, NONE);
         settings.put(QUERY_PROMPT, quoted(""));
         settings.put(DOCUMENT_PROMPT, quoted(""));
         return Map.copyOf(settings);
@@ -136,6 +138,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             settings.put("tokenizer", base.tokenizer());
             settings.put("chat_format", described(data.train().chatFormat()));
         }
+        settings.put(REWARDS, data.rewards() == null ? NONE : data.rewards().described());
         Examples eval = data.eval();
         settings.put("eval_data", eval == null ? NONE : eval.fingerprint());
         return new RunPlan(length.stepsPerEpoch(), length.totalSteps(), settings);

@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -96,7 +97,8 @@ final class RunRecorder implements AutoCloseable {
                 images,
                 residentBytes,
                 pace.lastSeconds(),
-                pace.secondsFor(plan.totalSteps() - state.step(), evaluations));
+                pace.secondsFor(plan.totalSteps() - state.step(), evaluations),
+                result.scores());
         listeners.tell(listener -> listener.onStep(event));
     }
 
@@ -107,7 +109,8 @@ final class RunRecorder implements AutoCloseable {
      */
     void training(StepResult last, Pace pace, double seconds, long residentBytes) throws IOException {
         Map<String, Object> entry = entry();
-        entry.put("loss", state.takeWindowLoss());
+        Map<String, Double> means = state.takeWindow();
+        entry.putAll(means);
         entry.put("grad_norm", last.report().gradNorm());
         entry.put("learning_rate", last.learningRate());
         entry.put("skipped_steps", state.skippedSteps());
@@ -116,7 +119,9 @@ final class RunRecorder implements AutoCloseable {
         entry.put("memory_bytes", residentBytes);
         entry.put("seconds", seconds);
         write(entry);
-        for (String key : List.of("loss", "grad_norm", "learning_rate", "tokens_per_second", "memory_bytes")) {
+        List<String> shown = new ArrayList<>(means.keySet());
+        shown.addAll(List.of("grad_norm", "learning_rate", "tokens_per_second", "memory_bytes"));
+        for (String key : shown) {
             if (entry.get(key) instanceof Number number) {
                 board.scalar("train/" + key, number.doubleValue(), state.step());
             }

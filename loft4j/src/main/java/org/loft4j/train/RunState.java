@@ -32,6 +32,7 @@ final class RunState {
     private double seconds;
     private double windowLoss;
     private long windowSteps;
+    private final Map<String, Double> windowScores = new LinkedHashMap<>();
     private BestSoFar best;
     private @Nullable String finished;
     private long resultStep;
@@ -95,9 +96,13 @@ final class RunState {
             skippedSince = skippedSince == 0 ? step : skippedSince;
         } else {
             skippedSince = 0;
-            watch.add(step, result.loss());
+            // of answers that rewards judge the loss does not say how well it goes
+            if (result.scores().isEmpty()) {
+                watch.add(step, result.loss());
+            }
             windowLoss += result.loss();
             windowSteps++;
+            result.scores().forEach((name, score) -> windowScores.merge(name, score, Double::sum));
         }
     }
 
@@ -127,12 +132,18 @@ final class RunState {
         return rising == 0 || skippedSince == 0 ? Math.max(rising, skippedSince) : Math.min(rising, skippedSince);
     }
 
-    /** The mean loss of the steps since it was last asked for; not a number if all were skipped. */
-    double takeWindowLoss() {
-        double mean = windowLoss / windowSteps;
+    /**
+     * The mean {@code loss} of the steps since it was last asked for, and the mean scores of answers that rewards have judged; not a number
+     * if all were skipped.
+     */
+    Map<String, Double> takeWindow() {
+        Map<String, Double> means = new LinkedHashMap<>();
+        means.put("loss", windowLoss / windowSteps);
+        windowScores.forEach((name, sum) -> means.put(name, sum / windowSteps));
         windowLoss = 0;
         windowSteps = 0;
-        return mean;
+        windowScores.clear();
+        return means;
     }
 
     /** Whether the evaluation after this step was given up, and is to be made before the next step is taken. */
@@ -213,6 +224,9 @@ final class RunState {
         tree.put("seconds", secondsNow);
         tree.put("window_loss", windowLoss);
         tree.put("window_steps", windowSteps);
+        if (!windowScores.isEmpty()) {
+            tree.put("window_scores", new LinkedHashMap<>(windowScores));
+        }
         tree.put("finished", finished);
         tree.put("result_step", resultStep);
         tree.put("plan", plan.settings());
@@ -239,6 +253,12 @@ final class RunState {
         state.seconds = json.requireDouble("seconds");
         state.windowLoss = json.requireDouble("window_loss");
         state.windowSteps = json.requireLong("window_steps");
+        JsonObject scores = json.findObject("window_scores");
+        if (scores != null) {
+            for (String name : scores.keys()) {
+                state.windowScores.put(name, scores.requireDouble(name));
+            }
+        }
         state.best = new BestSoFar(
                 metricForBest,
                 json.doubleOr("best_metric", Double.NaN),

@@ -1,5 +1,9 @@
 package org.loft4j.train;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
 /**
  * What a listener learns of one optimizer step.
  *
@@ -15,6 +19,7 @@ package org.loft4j.train;
  * @param residentBytes resident memory of the process in bytes
  * @param seconds that this step took, from its batch to the moved weights
  * @param secondsLeft estimate of the time to the last step
+ * @param scores of answers that rewards have judged, by name ({@link Rollouts}); empty for all else
  */
 public record StepEvent(
         long step,
@@ -28,4 +33,39 @@ public record StepEvent(
         boolean images,
         long residentBytes,
         double seconds,
-        double secondsLeft) {}
+        double secondsLeft,
+        Map<String, Double> scores) {
+    public StepEvent {
+        scores = Collections.unmodifiableMap(new LinkedHashMap<>(scores));
+    }
+
+    /** Of rows that have their answers. */
+    public StepEvent(
+            long step,
+            long totalSteps,
+            double epoch,
+            double loss,
+            double learningRate,
+            double gradNorm,
+            boolean skipped,
+            double tokensPerSecond,
+            boolean images,
+            long residentBytes,
+            double seconds,
+            double secondsLeft) {
+        this(
+                step,
+                totalSteps,
+                epoch,
+                loss,
+                learningRate,
+                gradNorm,
+                skipped,
+                tokensPerSecond,
+                images,
+                residentBytes,
+                seconds,
+                secondsLeft,
+                Map.of());
+    }
+}

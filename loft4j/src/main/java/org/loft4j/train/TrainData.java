@@ -21,9 +21,15 @@ import org.loft4j.tensor.NativeScope;
  * @param padId token id that fills up short rows
  * @param maxLength length in tokens to which rows were cut, which a resume must have too; of no meaning for images
  * @param metrics scores of one's own beside the task's, by name
+ * @param rewards what answers and what judges the rows of a {@link org.loft4j.data.PromptDataset}; null for all else
  */
 public record TrainData(
-        TrainingSet train, @Nullable Examples eval, long padId, int maxLength, Map<String, Metric> metrics) {
+        TrainingSet train,
+        @Nullable Examples eval,
+        long padId,
+        int maxLength,
+        Map<String, Metric> metrics,
+        @Nullable Rewards rewards) {
     public TrainData {
         metrics = Collections.unmodifiableMap(new LinkedHashMap<>(metrics));
         Checks.atLeast("pad_token_id", padId, 0);
@@ -38,7 +44,12 @@ public record TrainData(
 
     /** Data that is judged by the scores of its task. */
     public TrainData(TrainingSet train, @Nullable Examples eval, long padId, int maxLength) {
-        this(train, eval, padId, maxLength, Map.of());
+        this(train, eval, padId, maxLength, Map.of(), null);
+    }
+
+    /** The same with what answers prompts, and what judges the answers. */
+    public TrainData withRewards(Rewards judging) {
+        return new TrainData(train, eval, padId, maxLength, metrics, judging);
     }
 
     /**
@@ -56,7 +67,7 @@ public record TrainData(
         }
         Map<String, Metric> more = new LinkedHashMap<>(metrics);
         more.put(name, metric);
-        return new TrainData(train, eval, padId, maxLength, more);
+        return new TrainData(train, eval, padId, maxLength, more, rewards);
     }
 
     /** An evaluation with the scores of {@link #metrics} behind those of the task. */

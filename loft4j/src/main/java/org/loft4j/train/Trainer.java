@@ -54,7 +54,7 @@ public final class Trainer {
     }
 
     /**
-     * One optimizer step on the mean loss of all examples (classification), target tokens (language model), preferences, judged answers or anchors (sentence embeddings, whose candidates are those of all) of the
+     * One optimizer step on the mean loss of all examples (classification), target tokens (language model), preferences, judged answers, answers to {@link Rollouts} or anchors (sentence embeddings, whose candidates are those of all) of the
      * micro-batches, as if they had been one batch. Random numbers are a function of seed and step alone. If the loss or a
      * gradient is not finite, nothing changes.
      *
@@ -102,7 +102,8 @@ public final class Trainer {
                         config.loss().labelSmoothing(),
                         config.loss().preferences(),
                         classWeights)
-                .withZero(zero(microBatches, seeds));
+                .withZero(zero(microBatches, seeds))
+                .withRewards(config.loss().rewards(), microBatches);
         double loss = 0;
         for (int i = 0; i < microBatches.size(); i++) {
             if (isStrange(microBatches.get(i))) {

@@ -13,6 +13,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.data.PromptDataset;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.ProcessMemory;
@@ -38,6 +39,7 @@ public final class TrainingRun implements AutoCloseable {
     private final Trainable trainable;
     private final RunPlan plan;
     private final RunRows rows;
+    private final @Nullable Rollouts rollouts;
     private final Listeners listeners = new Listeners();
     private final StopRequest stopRequest = new StopRequest();
     private final ReentrantLock atWork = new ReentrantLock();
@@ -77,6 +79,8 @@ public final class TrainingRun implements AutoCloseable {
         this.plan = RunPlan.of(config, model, trainable, data, base, start);
         this.rhythm = new RunRhythm(config, plan, nanos);
         this.rows = new RunRows(data, config, plan);
+        // before a checkpoint is restored: what the adapter is now is what it was before training
+        this.rollouts = data.rewards() == null ? null : new Rollouts(model, trainable, data, config);
         boolean resume = onExisting == OnExisting.RESUME;
         this.alreadyFinished = resume && output.isFinished();
         ResumePoint point = resume && !alreadyFinished ? ResumePoint.of(output, plan, config) : ResumePoint.START;
@@ -295,7 +299,11 @@ public final class TrainingRun implements AutoCloseable {
                 active.poll();
                 // its checkpoint is there already, and the evaluation is made again if it is gone on from once more
                 boolean saved = state.evaluationPending();
-                boolean improved = saved ? evaluate(recorder) : tell(recorder, step(trainer));
+                StepResult result = saved ? null : step(trainer);
+                if (!saved && result == null) {
+                    return stoppedAmongAnswers(active);
+                }
+                boolean improved = result == null ? evaluate(recorder) : tell(recorder, result);
                 boolean givenUp = state.evaluationPending();
                 Divergence divergence = givenUp || isOver() ? null : state.divergence();
                 boolean stop = givenUp || (isStopWanted() && !isOver());
@@ -313,6 +321,17 @@ public final class TrainingRun implements AutoCloseable {
         }
         trainable.setTraining(false);
         return ended(ending::finish);
+    }
+
+    /** A stop that comes while prompts are answered does not wait for the step, which the resumed run begins anew. */
+    private TrainResult stoppedAmongAnswers(RunSaver active) throws IOException {
+        active.await();
+        if (state.step() > 0 && !output.checkpoints().path(state.step()).equals(active.newest())) {
+            save(active);
+            active.await();
+        }
+        trainable.setTraining(false);
+        return ending.interrupted();
     }
 
     /** What is left of a run that has come to an end. */
@@ -342,7 +361,7 @@ public final class TrainingRun implements AutoCloseable {
         atWork.lock();
         try {
             requireOpen();
-            return evaluator().evaluate(held, () -> closing || givenUp.getAsBoolean());
+            return judged(held, () -> closing || givenUp.getAsBoolean(), (done, all) -> {});
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
                 throw e;
@@ -393,15 +412,27 @@ public final class TrainingRun implements AutoCloseable {
         recorder.saved(step, checkpoint);
     }
 
-    private StepResult step(Trainer trainer) throws IOException {
-        trainable.setTraining(true);
+    /** Null where a stop came before there was anything to learn. */
+    private @Nullable StepResult step(Trainer trainer) throws IOException {
         pace.startStep();
-        List<MiniBatch> micro = rowsOfNext();
+        List<? extends MiniBatch> micro = rowsOfNext();
+        Rollouts.Step answers = null;
+        if (rollouts != null) {
+            answers = answered(rollouts, micro);
+            if (answers == null) {
+                return null;
+            }
+            micro = answers.batches();
+        }
+        trainable.setTraining(true);
         StepResult result;
         try {
             result = trainer.step(micro, state.step());
         } catch (RuntimeException | OutOfMemoryError e) {
-            throw explained(e, MemoryFault.Work.step(state.step() + 1, micro));
+            throw explained(e, MemoryFault.Work.step(state.step() + 1, List.copyOf(micro)));
+        }
+        if (rollouts != null && answers != null) {
+            result = result.withScores(rollouts.scores(answers, result.loss()));
         }
         String bad = result.report().skipped() ? BadPixels.in(micro) : null;
         if (bad != null) {
@@ -411,6 +442,22 @@ public final class TrainingRun implements AutoCloseable {
         pace.endStep(result.tokens());
         NativeHeap.trimNowAndThen(pace.steps());
         return result;
+    }
+
+    /** Has the prompts of the next step answered; the steps before it are not lost where a reward fails. */
+    private Rollouts.@Nullable Step answered(Rollouts answering, List<? extends MiniBatch> prompts) throws IOException {
+        trainable.setTraining(false);
+        try {
+            Rollouts.Step answers = answering.take(prompts, state.step(), this::isStopWanted);
+            stopRequest.takeInterrupt();
+            return answers;
+        } catch (IOException | RuntimeException | OutOfMemoryError e) {
+            saveDespite(e);
+            if (e instanceof IOException fault) {
+                throw fault;
+            }
+            throw explained(e, MemoryFault.Work.answers(state.step() + 1));
+        }
     }
 
     /** What the next step learns; the steps before it are not lost where it cannot be had. */
@@ -438,6 +485,13 @@ public final class TrainingRun implements AutoCloseable {
         } catch (RuntimeException | OutOfMemoryError e) {
             throw explained(e, MemoryFault.Work.reference());
         }
+    }
+
+    private @Nullable Evaluation judged(Examples held, BooleanSupplier givenUp, Evaluator.Progress progress)
+            throws IOException {
+        return rollouts != null && held instanceof PromptDataset prompts
+                ? rollouts.evaluate(prompts, givenUp, progress)
+                : evaluator().evaluate(held, givenUp, progress);
     }
 
     private Evaluator evaluator() {
@@ -484,7 +538,7 @@ public final class TrainingRun implements AutoCloseable {
         Examples held = Objects.requireNonNull(rows.data().eval());
         Evaluation evaluation;
         try {
-            evaluation = evaluator().evaluate(held, this::isStopWanted, recorder::evaluationProgress);
+            evaluation = judged(held, this::isStopWanted, recorder::evaluationProgress);
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;
@@ -565,7 +619,8 @@ public final class TrainingRun implements AutoCloseable {
         try (training;
                 output;
                 trainable;
-                rows) {
+                rows;
+                rollouts) {
             // each lets go, the last first
         }
     }

@@ -1,0 +1,66 @@
+package org.loft4j.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.loft4j.ConfigException;
+import org.loft4j.nn.PromptSampler;
+
+/**
+ * What makes answers while a model learns, and what judges them: an answer's reward is the sum of all, each times its weight.
+ *
+ * @param sampler over the model that is trained
+ * @param all that judge, one at least for a training
+ */
+public record Rewards(PromptSampler sampler, List<Named> all) {
+    /**
+     * One of those that judge.
+     *
+     * @param name under which its mean is told, {@code reward_NAME}
+     * @param weight finite
+     */
+    public record Named(String name, double weight, Reward reward) {
+        public Named {
+            // the deviation of the sum is reward_std
+            if (!name.matches("[a-z][a-z0-9_]*") || name.equals("std")) {
+                throw new ConfigException(
+                        "the name of a reward must be of lower-case letters, digits and underscores, and"
+                                + " other than std, got " + name);
+            }
+            if (!Double.isFinite(weight)) {
+                throw new ConfigException("the weight of reward " + name + " must be a finite number, got " + weight);
+            }
+        }
+    }
+
+    /** @throws ConfigException if two have one name */
+    public Rewards {
+        all = List.copyOf(all);
+        if (all.stream().map(Named::name).distinct().count() < all.size()) {
+            throw new ConfigException("rewards must have different names, got "
+                    + all.stream().map(Named::name).collect(Collectors.joining(", ")));
+        }
+    }
+
+    /** Answers that nothing judges yet. */
+    public static Rewards of(PromptSampler sampler) {
+        return new Rewards(sampler, List.of());
+    }
+
+    /** The same with one more that judges. */
+    public Rewards with(String name, double weight, Reward reward) {
+        List<Named> more = new ArrayList<>(all);
+        more.add(new Named(name, weight, reward));
+        return new Rewards(sampler, more);
+    }
+
+    /** The same with one more, of weight 1. */
+    public Rewards with(String name, Reward reward) {
+        return with(name, 1, reward);
+    }
+
+    /** Names and weights, in words. */
+    String described() {
+        return all.stream().map(one -> one.name() + " × " + one.weight()).collect(Collectors.joining(", "));
+    }
+}
