@@ -10,6 +10,7 @@ import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Preferences;
 import org.loft4j.data.RankedDataset;
+import org.loft4j.data.PromptDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
@@ -30,12 +31,12 @@ import org.loft4j.train.TrainData;
 record BatchSizes(
         List<int[]> batches, long[] cells, int[] lengths, int[] largest, long rows, long tokens, int[] before) {
     static BatchSizes of(Examples train, TrainConfig config) {
-        int[] lengths = train.lengths();
+        int[] lengths = lengths(train, config);
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
         long[] cells = batches.stream()
                 .mapToLong(batch -> train instanceof MatchDataset matches
                         ? matches.cells(batch)
-                        : rows(train, batch.length) * longest(batch, lengths))
+                        : rows(train, batch.length, config) * longest(batch, lengths))
                 .toArray();
         int[] largest = batches.get(0);
         for (int[] batch : batches) {
@@ -48,15 +49,27 @@ record BatchSizes(
                 cells,
                 lengths,
                 largest,
-                rows(train, largest.length),
-                tokens(train),
+                rows(train, largest.length, config),
+                tokens(train, config),
                 train instanceof Preferences preferences
                                 && config.loss().preferences().kind().hasReference()
                         ? preferences.compared().lengths()
                         : new int[0]);
     }
 
-    /** Rows that so many examples make at most: two of a preference, of texts that belong together all but the anchors, of texts to rank all. */
+    /** Of prompts with the longest answers. */
+    private static int[] lengths(Examples examples, TrainConfig config) {
+        int answer = examples instanceof PromptDataset ? config.loss().rewards().maxCompletionLength() : 0;
+        return Arrays.stream(examples.lengths()).map(length -> length + answer).toArray();
+    }
+
+    /** Rows that so many examples make at most: two of a preference, of texts that belong together all but the anchors, of texts to rank all, and of a prompt its answers. */
+    private static long rows(Examples examples, int count, TrainConfig config) {
+        return examples instanceof PromptDataset
+                ? (long) count * config.loss().rewards().generations()
+                : rows(examples, count);
+    }
+
     private static long rows(Examples examples, int count) {
         return examples instanceof MatchDataset matches
                 ? matches.rowsTogether(count)
@@ -70,6 +83,16 @@ record BatchSizes(
         return held instanceof MatchDataset matches
                 ? Math.min(config.evalBatchSize(), matches.texts().size())
                 : (held instanceof JudgedDataset ? 2 : 1) * rows(held, Math.min(config.evalBatchSize(), held.size()));
+    }
+
+    /** Tokens of all that is learnt, without padding; of prompts with the longest answers. */
+    private static long tokens(Examples examples, TrainConfig config) {
+        return examples instanceof PromptDataset
+                ? rows(examples, 1, config)
+                        * Arrays.stream(lengths(examples, config))
+                                .asLongStream()
+                                .sum()
+                : tokens(examples);
     }
 
     /** Tokens of all examples, without padding. */
@@ -120,7 +143,7 @@ record BatchSizes(
         long evalRows = held == null ? 0 : judged(held, config);
         int[] judged = held instanceof Preferences answers
                 ? answers.compared().lengths()
-                : held == null ? new int[0] : held.lengths();
+                : held == null ? new int[0] : lengths(held, config);
         int columns = held == null ? 0 : Arrays.stream(judged).max().orElse(1);
         if (before.length > 0) {
             // before the first step the answers to learn from are judged too, by themselves

@@ -41,7 +41,7 @@ final class ColumnFlags {
             completionCandidates = WordLists.RowFormats.class,
             description =
                     "Which columns make a row: text, label (text and label), prompt (prompt and completion), messages,"
-                            + " sharegpt (conversations), alpaca (instruction, input, output), preference (a prompt, chosen and rejected), judged (prompt, completion, and label, which is true or false), match (anchor, positive, negative), tags (tokens and tags), or auto: what"
+                            + " sharegpt (conversations), alpaca (instruction, input, output), preference (a prompt, chosen and rejected), judged (prompt, completion, and label, which is true or false), reward (a prompt alone, or messages that end with who asks, for --reward), match (anchor, positive, negative), tags (tokens and tags), or auto: what"
                             + " their names say. Default: auto.")
     RowFormat format = RowFormat.AUTO;
 

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Examples;
@@ -20,6 +21,7 @@ import org.loft4j.train.ClassWeights;
 import org.loft4j.train.LoftSettings;
 import org.loft4j.train.MemoryEstimate;
 import org.loft4j.train.OnExisting;
+import org.loft4j.train.Rollouts;
 import org.loft4j.train.RunLength;
 import org.loft4j.train.StartingAdapter;
 import org.loft4j.train.TrainConfig;
@@ -120,7 +122,6 @@ final class DryRun {
         BatchSizes sizes = BatchSizes.of(rows(data), config);
         RunLength length = RunLength.of(config, data.train());
         Trainer trainer = new Trainer(model, trainable, config, length.totalSteps(), weights);
-        trainable.setTraining(true);
         DeviceSpec device = model.description().device();
         int accumulation = config.gradientAccumulationSteps();
         int steps = (int) length.stepsPerEpoch();
@@ -128,26 +129,34 @@ final class DryRun {
         long ofGradients = 0;
         long ofUpdates = 0;
         int warmedUp = 0;
-        for (int tried = -1; tried < TRIED; tried++) {
-            int from = (int) ((long) steps * Math.max(0, tried) / TRIED) * accumulation;
-            int to = Math.min(sizes.batches().size(), from + accumulation);
-            List<MiniBatch> micro = new ArrayList<>();
-            for (int[] indices : sizes.batches().subList(from, to)) {
-                micro.addAll(rows(data).trainingBatches(indices, data.padId(), config.seed(), 0));
-            }
-            long start = now(device);
-            double loss = trainer.findGradients(micro, tried + 1);
-            long found = now(device);
-            boolean skipped = trainer.update(loss, tried + 1).skipped();
-            long updated = now(device);
-            if (tried < 0 && skipped && ++warmedUp < MOST_WARM_UPS) {
-                // the loss scale of float16 begins high, and a step that is skipped takes no time
-                tried--;
-            } else if (tried >= 0) {
-                ofUpdates += updated - found;
-                ofGradients += found - start;
-                for (int i = from; i < to; i++) {
-                    cells += sizes.cells()[i];
+        try (Rollouts rollouts = data.rewards() == null ? null : new Rollouts(model, trainable, data, config)) {
+            for (int tried = -1; tried < TRIED; tried++) {
+                int from = (int) ((long) steps * Math.max(0, tried) / TRIED) * accumulation;
+                int to = Math.min(sizes.batches().size(), from + accumulation);
+                List<MiniBatch> micro = new ArrayList<>();
+                for (int[] indices : sizes.batches().subList(from, to)) {
+                    micro.addAll(rows(data).trainingBatches(indices, data.padId(), config.seed(), 0));
+                }
+                long start = now(device);
+                if (rollouts != null) {
+                    trainable.setTraining(false);
+                    micro = new ArrayList<>(Objects.requireNonNull(rollouts.take(micro, tried + 1, () -> false))
+                            .batches());
+                }
+                trainable.setTraining(true);
+                double loss = trainer.findGradients(micro, tried + 1);
+                long found = now(device);
+                boolean skipped = trainer.update(loss, tried + 1).skipped();
+                long updated = now(device);
+                if (tried < 0 && skipped && ++warmedUp < MOST_WARM_UPS) {
+                    // the loss scale of float16 begins high, and a step that is skipped takes no time
+                    tried--;
+                } else if (tried >= 0) {
+                    ofUpdates += updated - found;
+                    ofGradients += found - start;
+                    for (int i = from; i < to; i++) {
+                        cells += sizes.cells()[i];
+                    }
                 }
             }
         }

@@ -21,6 +21,7 @@ import org.loft4j.data.LabeledText;
 import org.loft4j.data.Message;
 import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.Preference;
+import org.loft4j.data.RewardedPrompt;
 import org.loft4j.data.Row;
 import org.loft4j.data.TaggedWords;
 
@@ -131,7 +132,11 @@ record ScannedRows(
                 // are not learnt
                 emptyAnswers += turns
                         .subList(
-                                row instanceof Preference || row instanceof JudgedAnswer ? conversation.given() : 0,
+                                row instanceof Preference
+                                                || row instanceof JudgedAnswer
+                                                || row instanceof RewardedPrompt
+                                        ? conversation.given()
+                                        : 0,
                                 turns.size())
                         .stream()
                         .filter(ScannedRows::isEmptyAnswer)

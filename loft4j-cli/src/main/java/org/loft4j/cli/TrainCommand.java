@@ -107,6 +107,9 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Preferences")
     PreferenceLossFlags preference;
 
+    @Mixin(name = "Rewards")
+    RewardFlags reward;
+
     @Mixin(name = "Sentence embeddings")
     EmbeddingFlags embedding;
 
@@ -160,6 +163,7 @@ final class TrainCommand implements Verb {
                     "--skip-faulty-rows and --streaming exclude each other: whether a row can be used shows only when it is"
                             + " tokenized, and how many there are must be known before; 'loft data check' tells all that cannot");
         }
+        reward.check(problems, data, stream, packing.packing);
         chat.check(problems);
         images.check(problems);
         eval.check(problems);
@@ -183,11 +187,15 @@ final class TrainCommand implements Verb {
     }
 
     /** With the rate of the model's width, if none is given. */
-    private TrainConfig config(Path directory, LearntTask aim, boolean preferences) throws IOException {
+    private TrainConfig config(Path directory, LearntTask aim, boolean preferences, boolean prompts)
+            throws IOException {
         TrainConfig.Builder config = settings(aim.problem());
         if (optimizer.learningRate == null) {
+            long width = Models.hiddenSize(directory);
             config.learningRate(
-                    LearningRates.usual(method.method, Models.hiddenSize(directory), preference.kind(preferences)));
+                    prompts
+                            ? method.method.rewardLearningRate(width)
+                            : LearningRates.usual(method.method, width, preference.kind(preferences)));
         }
         return config.build();
     }
@@ -196,6 +204,7 @@ final class TrainCommand implements Verb {
     private TrainConfig.Builder settings(@Nullable ProblemType problem) {
         TrainConfig.Builder config = TrainConfig.builder(method.method);
         preference.apply(config);
+        reward.apply(config);
         embedding.apply(config);
         loss.apply(config);
         optimizer.apply(config);
@@ -213,7 +222,7 @@ final class TrainCommand implements Verb {
     public int run() throws IOException {
         TrainingStart start = TrainingStart.of(model, learnt, embedding.prompts, data, shape(), run.output);
         LearntTask aim = start.aim();
-        TrainConfig plain = config(start.directory(), aim, false);
+        TrainConfig plain = config(start.directory(), aim, false, false);
         Task task = aim.task();
         TaskOptions.require(spec, task);
         aim.require(plain);
@@ -229,9 +238,15 @@ final class TrainCommand implements Verb {
         start.require(read.classes(), err());
         read.tellShape(err());
         TrainingRows rows = preference.settle(read, data.columns.format, err());
-        TrainConfig config = rows.arePreferences() ? config(start.directory(), aim, true) : plain;
+        boolean prompts = rows.arePrompts();
+        TrainConfig config = rows.arePreferences() || prompts
+                ? config(start.directory(), aim, rows.arePreferences(), prompts)
+                : plain;
         if (config.learningRate() != plain.learningRate()) {
-            err().println("loft: preferences are learnt at " + preference.share()
+            err().println("loft: "
+                    + (prompts
+                            ? "rewards are learnt at a twentieth"
+                            : "preferences are learnt at " + preference.share())
                     + " of the usual learning rate, " + Trial.rateText(config.learningRate())
                     + "; --learning-rate names another");
         }
@@ -239,21 +254,44 @@ final class TrainCommand implements Verb {
         TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());
         ModelOptions options = rows.options(options(start));
         int maxLength = start.maxLength(data.maxLength, err());
+        reward.require(rows.all(List.of()));
+        int rowLength = reward.promptLength(maxLength);
         try (Tokenizer tokenizer = start.found().openTokenizer()) {
             ChatFormat format =
                     task == Task.CAUSAL_LM ? chat.format(start.found(), rows.all(List.of()), run.chatDate()) : null;
             ChatFlags.tell(format, rows.train(), tokenizer, err());
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
-                    : packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err());
+                    : packing.encode(rows, rows.train(), tokenizer, format, rowLength, "training", err());
             Examples held = rows.eval() == null
                     ? null
-                    : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
-            TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
+                    : packing.encode(rows, rows.eval(), tokenizer, format, rowLength, "held-out", err());
+            return runOnTexts(
+                    start,
+                    options,
+                    rows,
+                    new TrainData(train, held, tokenizer.padId(), maxLength),
+                    config,
+                    format,
+                    tokenizer);
+        }
+    }
+
+    private int runOnTexts(
+            TrainingStart start,
+            ModelOptions options,
+            TrainingRows rows,
+            TrainData learnt,
+            TrainConfig config,
+            @Nullable ChatFormat format,
+            Tokenizer tokenizer)
+            throws IOException {
+        try (RewardFlags.Judging judging = reward.start()) {
+            TrainData encoded = judging == null ? learnt : learnt.withRewards(judging.rewards());
             boolean mayStream = !stream.streaming
                     && packing.packing == Packing.NONE
                     && !faults.skip
-                    && rows.mayBeStreamed(preferred);
+                    && rows.mayBeStreamed(config.loss().preferences().kind());
             MemoryPlan.Rows onHeap = rows.onHeap(encoded, mayStream);
             Load load = BatchSizes.largest(encoded, config);
             MemoryEstimate memory =
@@ -263,7 +301,7 @@ final class TrainCommand implements Verb {
                 if (run.dryRun) {
                     return dryRun(start, opened, encoded, config, memory);
                 }
-                Samples samples = task == Task.CAUSAL_LM
+                Samples samples = opened.task() == Task.CAUSAL_LM
                         ? Samples.of(watch, format, opened, tokenizer, run.output)
                         : Samples.NONE;
                 return train(start, opened, encoded, config, samples);

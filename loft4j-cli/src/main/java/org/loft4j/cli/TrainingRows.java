@@ -27,6 +27,8 @@ import org.loft4j.data.PlainText;
 import org.loft4j.data.Preference;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.RankedDataset;
+import org.loft4j.data.PromptDataset;
+import org.loft4j.data.RewardedPrompt;
 import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
 import org.loft4j.data.StreamingDataset;
@@ -196,6 +198,11 @@ record TrainingRows(
         return all;
     }
 
+    /** Whether they are prompts, whose answers rewards judge. */
+    boolean arePrompts() {
+        return train.get(0) instanceof RewardedPrompt;
+    }
+
     /** Whether texts belong together. */
     boolean areMatches() {
         return train.get(0) instanceof TextMatch;
@@ -207,7 +214,7 @@ record TrainingRows(
      * @param loss of preferences
      */
     boolean mayBeStreamed(PreferenceLoss.Kind loss) {
-        return !(arePreferences() && loss.hasReference());
+        return !(arePreferences() && loss.hasReference()) && !arePrompts();
     }
 
     Task task() {
@@ -365,6 +372,9 @@ record TrainingRows(
         }
         if (!packed && rows.get(0) instanceof JudgedAnswer) {
             return JudgedDataset.of(rows, tokenizer, maxLength, chat);
+        }
+        if (!packed && rows.get(0) instanceof RewardedPrompt) {
+            return PromptDataset.of(rows, tokenizer, maxLength, chat);
         }
         if (!packed) {
             return Dataset.causalLm(rows, tokenizer, maxLength, chat);

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.stream.Stream;
 import org.loft4j.data.LossOn;
 import org.loft4j.data.RowFormat;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.PreferenceLoss;
@@ -84,6 +85,18 @@ final class WordLists {
     static final class PreferenceLosses extends Listed {
         PreferenceLosses() {
             super(Arrays.stream(PreferenceLoss.Kind.values()).map(PreferenceLoss.Kind::word));
+        }
+    }
+
+    static final class GrpoLosses extends Listed {
+        GrpoLosses() {
+            super(Listed.small(GrpoLoss.Kind.values()));
+        }
+    }
+
+    static final class RewardScales extends Listed {
+        RewardScales() {
+            super(Listed.small(GrpoLoss.Scale.values()));
         }
     }
 

@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.util.function.Function;
 import org.loft4j.ConfigException;
 import org.loft4j.data.RowFormat;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.PreferenceLoss;
@@ -75,6 +76,18 @@ abstract class Words<T> implements ITypeConverter<T> {
     static final class OfPreferenceLoss extends Words<PreferenceLoss.Kind> {
         OfPreferenceLoss() {
             super(PreferenceLoss.Kind::parse);
+        }
+    }
+
+    static final class OfGrpoLoss extends Words<GrpoLoss.Kind> {
+        OfGrpoLoss() {
+            super(GrpoLoss.Kind::parse);
+        }
+    }
+
+    static final class OfRewardScale extends Words<GrpoLoss.Scale> {
+        OfRewardScale() {
+            super(GrpoLoss.Scale::parse);
         }
     }
 

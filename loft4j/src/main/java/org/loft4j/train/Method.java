@@ -107,6 +107,11 @@ public enum Method {
         return rounded(share * learningRate(hiddenSize));
     }
 
+    /** The default learning rate of rewards: in TRL that of preferences. */
+    public double rewardLearningRate(long hiddenSize) {
+        return rounded(PREFERENCE_SHARE * learningRate(hiddenSize));
+    }
+
     private static double rounded(double rate) {
         return BigDecimal.valueOf(rate).round(new MathContext(2)).doubleValue();
     }

@@ -2,17 +2,19 @@ package org.loft4j.train;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
 
 /**
  * What makes answers while a model learns, and what judges them: an answer's reward is the sum of all, each times its weight.
  *
- * @param sampler over the model that is trained
+ * @param sampler makes answers with the model that is trained: {@code Generator::of}
  * @param all that judge, one at least for a training
  */
-public record Rewards(PromptSampler sampler, List<Named> all) {
+public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all) {
     /**
      * One of those that judge.
      *
@@ -43,7 +45,7 @@ public record Rewards(PromptSampler sampler, List<Named> all) {
     }
 
     /** Answers that nothing judges yet. */
-    public static Rewards of(PromptSampler sampler) {
+    public static Rewards of(Function<Model, PromptSampler> sampler) {
         return new Rewards(sampler, List.of());
     }
 

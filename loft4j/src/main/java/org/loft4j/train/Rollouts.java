@@ -19,6 +19,7 @@ import org.loft4j.data.PromptBatch;
 import org.loft4j.data.PromptDataset;
 import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PromptSampler;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 
@@ -31,6 +32,7 @@ public final class Rollouts implements AutoCloseable {
     private final Trainable trainable;
     private final TrainData data;
     private final Rewards rewards;
+    private final PromptSampler sampler;
     private final GrpoLoss loss;
     private final long seed;
     private final int evalBatchSize;
@@ -51,6 +53,7 @@ public final class Rollouts implements AutoCloseable {
         this.trainable = trainable;
         this.data = data;
         this.rewards = judging;
+        this.sampler = judging.sampler().apply(model);
         this.loss = config.loss().rewards();
         this.seed = config.seed();
         this.evalBatchSize = config.evalBatchSize();
@@ -127,15 +130,14 @@ public final class Rollouts implements AutoCloseable {
             return List.of();
         }
         List<AnswerText> texts = prompts.stream().map(rows::answerText).toList();
-        List<long[]> ids = rewards.sampler()
-                .sample(
-                        prompts.stream().map(PromptDataset.Prompt::ids).toList(),
-                        first,
-                        loss.maxCompletionLength(),
-                        rows.stopIds(),
-                        temperature,
-                        drawn,
-                        (row, id) -> texts.get(row).add(id) && !givenUp.getAsBoolean());
+        List<long[]> ids = sampler.sample(
+                prompts.stream().map(PromptDataset.Prompt::ids).toList(),
+                first,
+                loss.maxCompletionLength(),
+                rows.stopIds(),
+                temperature,
+                drawn,
+                (row, id) -> texts.get(row).add(id) && !givenUp.getAsBoolean());
         List<Given> given = new ArrayList<>();
         for (int i = 0; i < ids.size(); i++) {
             String text = texts.get(i).finish();

@@ -89,7 +89,8 @@ public record ComparisonData(TrainData training, Examples test, Map<String, Stri
                 ready.apply(validation()),
                 training.padId(),
                 training.maxLength(),
-                training.metrics());
+                training.metrics(),
+                training.rewards());
         return new ComparisonData(learnt, ready.apply(test), shared);
     }
 

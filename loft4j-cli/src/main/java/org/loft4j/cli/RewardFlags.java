@@ -1,0 +1,288 @@
+package org.loft4j.cli;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+import org.loft4j.data.RewardedPrompt;
+import org.loft4j.data.Row;
+import org.loft4j.data.RowFormat;
+import org.loft4j.infer.Generator;
+import org.loft4j.nn.GrpoLoss;
+import org.loft4j.train.Reward;
+import org.loft4j.train.Rewards;
+import org.loft4j.train.TrainConfig;
+import picocli.CommandLine.Option;
+
+/** Rewards that judge answers which the model gives while it learns. */
+final class RewardFlags {
+    /** The options, which language models alone have a use for. */
+    static final String[] NAMES = {
+        "--reward",
+        "--reward-weights",
+        "--reward-timeout",
+        "--num-generations",
+        "--max-completion-length",
+        "--scale-rewards",
+        "--grpo-loss",
+        "--kl-beta"
+    };
+
+    private static final String EXACT = "exact";
+    private static final String REGEX = "regex";
+    private static final String COMMAND = "command";
+    private static final String ANSWER = "answer";
+
+    @Option(
+            names = "--reward",
+            paramLabel = "REWARD",
+            description =
+                    "What judges the answers that a language model gives to rows of prompts while it learns (GRPO); may be given several"
+                            + " times. exact: 1 where the answer is the column answer (exact:COLUMN names another), blanks around it"
+                            + " aside, else 0. regex:PATTERN: 1 where it is found in the answer, else 0. command:PROGRAM ARGUMENTS: a program"
+                            + " that reads a JSON object a line (prompt, completion, columns) and writes a number a line. Default: none.")
+    List<String> rewards = List.of();
+
+    @Option(
+            names = "--reward-weights",
+            paramLabel = "WEIGHT",
+            split = ",",
+            description =
+                    "What each --reward is multiplied by before they are added up, in their order, with commas between."
+                            + " Default: 1 each.")
+    List<Double> weights = List.of();
+
+    @Option(
+            names = "--reward-timeout",
+            paramLabel = "SECONDS",
+            description = "How long a program may take to judge an answer. Default: ${DEFAULT-VALUE}.")
+    int timeout = 60;
+
+    @Option(
+            names = "--num-generations",
+            paramLabel = "N",
+            description =
+                    "Answers to each prompt of a step: --batch-size 8 are so many times eight rows. Default: ${DEFAULT-VALUE}.")
+    int generations = GrpoLoss.USUAL.generations();
+
+    @Option(
+            names = "--max-completion-length",
+            paramLabel = "TOKENS",
+            description = "Tokens of an answer at most, within --max-length. Default: ${DEFAULT-VALUE}.")
+    int maxCompletionLength = GrpoLoss.USUAL.maxCompletionLength();
+
+    @Option(
+            names = "--scale-rewards",
+            paramLabel = "HOW",
+            converter = Words.OfRewardScale.class,
+            completionCandidates = WordLists.RewardScales.class,
+            description =
+                    "What the rewards of a prompt's answers are divided by once their mean is taken off: group (their"
+                            + " deviation), batch (that of all in the step) or none. Default: group.")
+    GrpoLoss.Scale scale = GrpoLoss.USUAL.scale();
+
+    @Option(
+            names = "--grpo-loss",
+            paramLabel = "LOSS",
+            converter = Words.OfGrpoLoss.class,
+            completionCandidates = WordLists.GrpoLosses.class,
+            description =
+                    "What the loss of an answer's tokens is divided by: grpo (the answer's length, so that each answer"
+                            + " counts alike), dr_grpo (the greatest length) or dapo (the tokens of all answers of the step, so that each"
+                            + " token counts alike). Default: dapo.")
+    GrpoLoss.Kind loss = GrpoLoss.USUAL.kind();
+
+    @Option(
+            names = "--kl-beta",
+            paramLabel = "BETA",
+            description =
+                    "How dearly the model pays for leaving what it was before training; not with --method full. Default:"
+                            + " ${DEFAULT-VALUE}, which is not at all.")
+    double beta = GrpoLoss.USUAL.beta();
+
+    /** Whether there are any. */
+    boolean areGiven() {
+        return !rewards.isEmpty();
+    }
+
+    void check(Problems problems, DataFlags data, StreamFlags stream, Packing packing) {
+        RowFormat format = data.columns.format;
+        if (areGiven() && format != RowFormat.AUTO && format != RowFormat.REWARD) {
+            problems.add("--reward judges answers to rows of prompts (--format reward), and --format is "
+                    + format.word() + ": leave one of them out");
+        }
+        if (!areGiven() && format == RowFormat.REWARD) {
+            problems.add(
+                    "--format reward has prompts alone, whose answers a reward judges: name one (--reward exact, regex:PATTERN or"
+                            + " command:PROGRAM)");
+        }
+        if (areGiven() && stream.streaming) {
+            problems.add(
+                    "--reward and --streaming exclude each other: prompts are kept in memory, which they need little of");
+        }
+        if (areGiven() && packing != Packing.NONE) {
+            problems.add(
+                    "--reward and --packing exclude each other: answers of a step go through the model as they were made,"
+                            + " each in a row of its own");
+        }
+        if (!weights.isEmpty() && weights.size() != rewards.size()) {
+            problems.add("reward_weights must be as many as there are rewards, " + rewards.size() + ", got "
+                    + weights.size());
+        }
+        if (timeout < 1) {
+            problems.add("reward_timeout must be at least 1, got " + timeout);
+        }
+        for (String reward : rewards) {
+            problems.of(() -> requireKnown(reward));
+        }
+        if (areGiven()) {
+            data.columns.format = RowFormat.REWARD;
+        }
+    }
+
+    void apply(TrainConfig.Builder config) {
+        config.loss(
+                settings -> settings.withRewards(new GrpoLoss(loss, beta, generations, maxCompletionLength, scale)));
+    }
+
+    /** Tokens that a row may have before its answer. */
+    int promptLength(int maxLength) {
+        if (!areGiven()) {
+            return maxLength;
+        }
+        if (maxCompletionLength >= maxLength) {
+            throw new ConfigException("max_completion_length is " + maxCompletionLength
+                    + ", which leaves no place for a prompt within max_length, " + maxLength
+                    + ": lower it, or raise that");
+        }
+        return maxLength - maxCompletionLength;
+    }
+
+    private static String word(String reward) {
+        return reward.split(":", 2)[0];
+    }
+
+    private static @Nullable String argument(String reward) {
+        int colon = reward.indexOf(':');
+        return colon < 0 ? null : reward.substring(colon + 1);
+    }
+
+    private static String requireKnown(String reward) {
+        String argument = argument(reward);
+        switch (word(reward)) {
+            case EXACT -> {
+                return reward;
+            }
+            case REGEX -> {
+                if (argument != null) {
+                    try {
+                        return Pattern.compile(argument).pattern();
+                    } catch (PatternSyntaxException e) {
+                        throw new ConfigException(
+                                "--reward " + reward + ": " + e.getDescription() + " at character " + (e.getIndex() + 1), e);
+                    }
+                }
+            }
+            case COMMAND -> {
+                if (argument != null) {
+                    return CommandReward.words(argument).get(0);
+                }
+            }
+            default -> {}
+        }
+        throw new ConfigException(
+                "reward must be exact, exact:COLUMN, regex:PATTERN or command:PROGRAM ARGUMENTS, got " + reward);
+    }
+
+    /**
+     * Refuses rows that lack what a reward judges by, before a step has gone into finding out.
+     *
+     * @throws DataException that names the first
+     */
+    void require(List<? extends Row> rows) throws DataException {
+        for (String reward : rewards) {
+            if (word(reward).equals(EXACT)) {
+                for (Row row : rows) {
+                    expected(reward, row);
+                }
+            }
+        }
+    }
+
+    private static void expected(String reward, Row row) throws DataException {
+        String column = column(reward);
+        if (!(row instanceof RewardedPrompt prompt) || prompt.columns().get(column) == null) {
+            throw row.origin()
+                    .fault("has no \"" + column + "\" for --reward " + reward
+                            + " to compare answers with: exact:COLUMN names another column");
+        }
+    }
+
+    private static String column(String reward) {
+        return Objects.requireNonNullElse(argument(reward), ANSWER);
+    }
+
+    /** The rewards of a run, whose programs end with it. */
+    record Judging(Rewards rewards, List<CommandReward> programs) implements AutoCloseable {
+        @Override
+        public void close() {
+            programs.forEach(CommandReward::close);
+        }
+    }
+
+    /** Starts what judges answers; null where nothing does. */
+    @Nullable
+    Judging start() {
+        if (!areGiven()) {
+            return null;
+        }
+        List<CommandReward> programs = new ArrayList<>();
+        Rewards all = Rewards.of(Generator::of);
+        Set<String> names = new HashSet<>();
+        try {
+            for (int i = 0; i < rewards.size(); i++) {
+                String reward = rewards.get(i);
+                String name = Stream.iterate(1, number -> number + 1)
+                        .map(number -> word(reward) + (number == 1 ? "" : "_" + number))
+                        .filter(names::add)
+                        .findFirst()
+                        .orElseThrow();
+                all = all.with(name, weights.isEmpty() ? 1 : weights.get(i), judge(reward, programs));
+            }
+            return new Judging(all, programs);
+        } catch (RuntimeException e) {
+            programs.forEach(CommandReward::close);
+            throw e;
+        }
+    }
+
+    private Reward judge(String reward, List<CommandReward> programs) {
+        String argument = Objects.requireNonNullElse(argument(reward), "");
+        switch (word(reward)) {
+            case REGEX -> {
+                Pattern pattern = Pattern.compile(argument);
+                return answer -> pattern.matcher(answer.completion()).find() ? 1 : 0;
+            }
+            case COMMAND -> {
+                CommandReward program = new CommandReward(argument, timeout);
+                programs.add(program);
+                return program;
+            }
+            default -> {
+                String column = column(reward);
+                return answer -> String.valueOf(answer.columns().get(column))
+                                .strip()
+                                .equals(answer.completion().strip())
+                        ? 1
+                        : 0;
+            }
+        }
+    }
+}
