@@ -186,7 +186,9 @@ final class RewardFlags {
                         return Pattern.compile(argument).pattern();
                     } catch (PatternSyntaxException e) {
                         throw new ConfigException(
-                                "--reward " + reward + ": " + e.getDescription() + " at character " + (e.getIndex() + 1), e);
+                                "--reward " + reward + ": " + e.getDescription() + " at character "
+                                        + (e.getIndex() + 1),
+                                e);
                     }
                 }
             }

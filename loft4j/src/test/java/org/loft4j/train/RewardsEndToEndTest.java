@@ -1,0 +1,295 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Origin;
+import org.loft4j.data.PromptCompletion;
+import org.loft4j.data.PromptDataset;
+import org.loft4j.data.RewardedPrompt;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.Generator;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.GrpoLoss;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+/** A model of stories that learns by what is said of the stories that it tells. */
+class RewardsEndToEndTest {
+    private static final Path STORIES = Fixture.directory("stories260K");
+    private static final GrpoLoss LOSS =
+            GrpoLoss.USUAL.withMaxCompletionLength(12).withGenerations(4);
+
+    /** How much of an answer is the letter e. */
+    private static final Reward LETTER =
+            answer -> (double) answer.completion().chars().filter(c -> c == 'e').count()
+                    / Math.max(1, answer.completion().length());
+
+    @TempDir
+    private Path directory;
+
+    private static List<RewardedPrompt> prompts(String... texts) {
+        List<RewardedPrompt> rows = new ArrayList<>();
+        for (String text : texts) {
+            Origin origin = new Origin(Path.of("prompts.jsonl"), rows.size() + 1);
+            rows.add(new RewardedPrompt(
+                    new PromptCompletion(text, "", origin), Map.of("prompt", text, "who", "Lily"), origin));
+        }
+        return rows;
+    }
+
+    private static PromptDataset train(Tokenizer tokenizer) throws IOException {
+        String[] texts = Stream.of("Lily", "Tom", "Ben", "Mia")
+                .flatMap(name ->
+                        Stream.of(name + " had a ball.", "One day, " + name + " went out.", name + " saw a cat."))
+                .toArray(String[]::new);
+        return PromptDataset.of(prompts(texts), tokenizer, 64, null);
+    }
+
+    private static TrainData data(Tokenizer tokenizer, Rewards rewards) throws IOException {
+        PromptDataset held = PromptDataset.of(prompts("Sam ran.", "Sue sat.", "Max ate."), tokenizer, 64, null);
+        return new TrainData(train(tokenizer), held, tokenizer.padId(), 128).withRewards(rewards);
+    }
+
+    private static Rewards letter() {
+        return Rewards.of(Generator::of).with("letter", LETTER);
+    }
+
+    private static LoraConfig lora(double dropout) {
+        return new LoraConfig(1, 1, dropout, TargetModules.allLinear(), null, false, List.of());
+    }
+
+    private static TrainConfig.Builder config(Method method, GrpoLoss loss) {
+        return TrainConfig.builder(method)
+                .batchSize(2)
+                .gradientAccumulationSteps(2)
+                .learningRate(3e-3)
+                .evalSteps(3)
+                .saveSteps(2)
+                .loggingSteps(2)
+                .seed(3)
+                .loss(settings -> settings.withRewards(loss));
+    }
+
+    /** Settings of a run, but for what is trained. */
+    private record Case(TrainConfig config, LoraConfig lora, UnaryOperator<Reward> wrapped) {}
+
+    private interface Watch {
+        void over(TrainingRun run) throws IOException;
+    }
+
+    private static TrainResult train(Case how, Path output, OnExisting onExisting, Watch watch) throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(STORIES);
+                Model model = Models.open(STORIES, ModelOptions.of(Task.CAUSAL_LM))) {
+            Rewards rewards =
+                    Rewards.of(Generator::of).with("letter", how.wrapped().apply(LETTER));
+            try (TrainingRun run =
+                    TrainingRun.open(model, data(tokenizer, rewards), how.config(), how.lora(), output, onExisting)) {
+                watch.over(run);
+                return run.run();
+            }
+        }
+    }
+
+    private static TrainListener each(List<StepEvent> steps) {
+        return new TrainListener() {
+            @Override
+            public void onStep(StepEvent event) {
+                steps.add(event);
+            }
+        };
+    }
+
+    private static double mean(List<StepEvent> steps, int from, int to) {
+        return steps.subList(from, to).stream()
+                .mapToDouble(step -> step.scores().get("reward"))
+                .average()
+                .orElseThrow();
+    }
+
+    @Test
+    void loftAtRankOneEarnsMore() throws IOException {
+        List<StepEvent> steps = new ArrayList<>();
+        TrainConfig config = config(Method.LOFT, LOSS.withGenerations(8))
+                .epochs(12)
+                .evalSteps(12)
+                .learningRate(3e-3)
+                .build();
+        TrainResult result = train(
+                new Case(config, lora(0), UnaryOperator.identity()),
+                directory,
+                OnExisting.REFUSE,
+                run -> run.addListener(each(steps)));
+        assertEquals(36, steps.size());
+        double first = mean(steps, 0, 6);
+        double last = mean(steps, 30, 36);
+        assertTrue(last > 2 * first && last > 0.15, first + " became " + last);
+        // what chooses the best evaluation is the reward
+        assertEquals(
+                -result.bestEvaluation().get("loss"), result.bestEvaluation().get("reward"));
+        assertTrue(result.bestEvaluation().get("reward") > 0.15, result::toString);
+        assertEquals(12, steps.get(0).scores().get("completion_length"), 2);
+    }
+
+    /** A stop that comes while answers are judged does not wait for the step: the run that goes on makes the same ones. */
+    @Test
+    void aRunThatIsStoppedAmongItsAnswersEndsWhereItWouldHave() throws IOException {
+        // dropout is on in the steps, and off in answers and in the reference
+        TrainConfig config = config(Method.LOFT, LOSS.withBeta(0.05)).epochs(3).build();
+        Path whole = directory.resolve("whole");
+        Path stopped = directory.resolve("stopped");
+        List<StepEvent> steps = new ArrayList<>();
+        Case plain = new Case(config, lora(0.1), UnaryOperator.identity());
+        TrainResult result = train(plain, whole, OnExisting.REFUSE, run -> run.addListener(each(steps)));
+        assertEquals(9, result.totalSteps());
+        assertTrue(steps.get(8).scores().get("kl") > 1e-5, steps.toString());
+
+        TrainingRun[] running = new TrainingRun[1];
+        int[] judged = new int[1];
+        Case stopping = new Case(config, lora(0.1), reward -> answer -> {
+            if (++judged[0] == 4 * 16 + 7) {
+                running[0].requestStop();
+            }
+            return reward.of(answer);
+        });
+        List<StepEvent> before = new ArrayList<>();
+        TrainResult interrupted = train(stopping, stopped, OnExisting.REFUSE, run -> {
+            running[0] = run;
+            run.addListener(each(before));
+        });
+        assertEquals(TrainResult.Outcome.INTERRUPTED, interrupted.outcome());
+        // three answers of the first evaluation were among them
+        assertEquals(4, interrupted.step());
+        assertEquals(4, before.size());
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                train(plain, stopped, OnExisting.RESUME, run -> assertEquals(4, run.step()))
+                        .outcome());
+        TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, stopped, 9);
+    }
+
+    @Test
+    void aRewardThatFailsNamesTheRowAndLosesNothing() throws IOException {
+        TrainConfig config = config(Method.LORA, LOSS).epochs(1).build();
+        int[] judged = new int[1];
+        Case lost = new Case(config, lora(0), reward -> answer -> ++judged[0] > 20 ? Double.NaN : reward.of(answer));
+        String told = assertThrows(DataException.class, () -> train(lost, directory, OnExisting.REFUSE, run -> {}))
+                .getMessage();
+        assertTrue(
+                told.matches(
+                        "prompts.jsonl, line \\d+: reward letter gave NaN for an answer to this prompt: it must be a"
+                                + " finite number"),
+                told);
+        Case failing = new Case(config, lora(0), reward -> answer -> {
+            throw new IllegalStateException(
+                    "no such answer to " + answer.columns().get("who"));
+        });
+        // of the step before nothing is lost
+        String failed = assertThrows(
+                        DataException.class,
+                        () -> train(failing, directory, OnExisting.RESUME, run -> assertEquals(1, run.step())))
+                .getMessage();
+        assertTrue(
+                failed.matches(
+                        "prompts.jsonl, line \\d+: reward letter failed on an answer to this prompt: no such answer to"
+                                + " Lily"),
+                failed);
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                train(new Case(config, lora(0), UnaryOperator.identity()), directory, OnExisting.RESUME, run -> {})
+                        .outcome());
+    }
+
+    @Test
+    void otherRewardsAreAnotherRun() throws IOException {
+        TrainConfig config = config(Method.LORA, LOSS).epochs(1).build();
+        TrainConfig other = config(Method.LORA, LOSS.withScale(GrpoLoss.Scale.NONE))
+                .epochs(1)
+                .build();
+        Case plain = new Case(config, lora(0), UnaryOperator.identity());
+        train(
+                plain,
+                directory,
+                OnExisting.REFUSE,
+                run -> run.addListener(new TrainListener() {
+                    @Override
+                    public void onStep(StepEvent event) {
+                        run.requestStop();
+                    }
+                }));
+        Case scaled = new Case(other, lora(0), UnaryOperator.identity());
+        String told = assertThrows(ConfigException.class, () -> train(scaled, directory, OnExisting.RESUME, run -> {}))
+                .getMessage();
+        assertTrue(told.contains("scale_rewards was group and is now none"), told);
+    }
+
+    @Test
+    void whatDoesNotFitIsRefusedBefore() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(STORIES);
+                Model model = Models.open(STORIES, ModelOptions.of(Task.CAUSAL_LM))) {
+            TrainData prompts = new TrainData(train(tokenizer), null, 0, 128);
+            TrainData texts = new TrainData(Dataset.causalLmIds(List.of(new int[] {1, 2, 3})), null, 0, 128);
+            TrainConfig usual = config(Method.LORA, LOSS).build();
+            assertRefused("no reward judges the answers", model, prompts, usual);
+            assertRefused("no reward judges the answers", model, prompts.withRewards(Rewards.of(Generator::of)), usual);
+            assertRefused("the training data holds none (PromptDataset)", model, texts.withRewards(letter()), usual);
+            assertRefused("num_generations is of rewards, and none judges answers", model, texts, usual);
+            assertRefused(
+                    "kl_beta above 0 sets answers against the model before training, and method full keeps no copy",
+                    model,
+                    prompts.withRewards(letter()),
+                    config(Method.FULL, LOSS.withBeta(0.1)).build());
+            assertRefused(
+                    "tokens together, but the model was made for 512",
+                    model,
+                    prompts.withRewards(letter()),
+                    config(Method.LORA, LOSS.withMaxCompletionLength(510)).build());
+            assertRefused(
+                    "label_smoothing_factor is 0.1, and answers that rewards judge are no targets",
+                    model,
+                    prompts.withRewards(letter()),
+                    config(Method.LORA, LOSS)
+                            .loss(loss -> loss.withLabelSmoothing(0.1))
+                            .build());
+            assertRefused(
+                    "metric_for_best_model must be one of loss, reward for this task, got perplexity",
+                    model,
+                    prompts.withRewards(letter()),
+                    config(Method.LORA, LOSS).metricForBest("perplexity").build());
+            assertTrue(assertThrows(ConfigException.class, () -> new Evaluator(model, 0, 8).evaluate(train(tokenizer)))
+                    .getMessage()
+                    .contains("the rows are prompts"));
+            assertTrue(assertThrows(
+                            DataException.class,
+                            () -> PromptDataset.of(prompts("Lily went to the park and back."), tokenizer, 3, null))
+                    .getMessage()
+                    .contains("and beside an answer there is room for 3: raise max_length"));
+            assertThrows(ConfigException.class, () -> letter().with("letter", LETTER));
+            assertThrows(ConfigException.class, () -> letter().with("std", LETTER));
+            assertThrows(ConfigException.class, () -> letter().with("other", Double.NaN, LETTER));
+        }
+    }
+
+    private static void assertRefused(String why, Model model, TrainData data, TrainConfig config) {
+        String told = assertThrows(ConfigException.class, () -> TrainingRun.requireFits(model, data, config))
+                .getMessage();
+        assertTrue(told.contains(why), told);
+    }
+}
