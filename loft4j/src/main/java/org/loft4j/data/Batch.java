@@ -2,7 +2,6 @@ package org.loft4j.data;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
@@ -25,13 +24,7 @@ import org.loft4j.ConfigException;
  * @param segments lengths of the examples that lie end to end in the one row; null where each row is one
  * @param scores of a regression the numbers that are learnt, (rows); of texts that may have several labels 1 for those that each has and
  *     0 for the others, (rows, labels); null where there are none
- * @param reference of preferences, whose rows are a preferred answer and another in turn, or answers that are judged one by one, the
- *     log-probability that each had before training, (rows), or none (0) where that is not known; null for all else
- * @param signs of answers that are judged one by one, (rows): {@link JudgedDataset#GOOD}, {@link JudgedDataset#BAD}, or {@link
- *     JudgedDataset#STRANGE}; null for all else
- * @param matches of texts for sentence embeddings, which of them belong together, (rows); null for all else
- * @param groups of pairs of texts to rank, how many rows of each example follow each other, the right one first; null for all else
- * @param advantages of answers that a reward has judged, (rows); null for all else
+ * @param facts what a loss asks of the rows beside their labels; null for nothing
  */
 public record Batch(
         int rows,
@@ -44,15 +37,11 @@ public record Batch(
         long @Nullable [] tokenTypeIds,
         int @Nullable [] segments,
         float @Nullable [] scores,
-        double @Nullable [] reference,
-        int @Nullable [] signs,
-        @Nullable MatchedTexts matches,
-        int @Nullable [] groups,
-        @Nullable Advantages advantages)
+        @Nullable RowFacts facts)
         implements MiniBatch {
     public Batch(
             int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
-        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null, null, null, null, null);
+        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null);
     }
 
     /** Collects the examples with the given indices. */
@@ -87,28 +76,27 @@ public record Batch(
             tokens += length;
         }
         long targets = one ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
-        return new Batch(
-                rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null, null, null, null, null);
+        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null);
     }
 
     /** The same answers of a language model as preferences: a preferred one and another in turn. */
-    Batch withReference(double[] logProbabilities) {
-        return with(rows / 2, logProbabilities, null, null, null, null);
+    Batch with(RowFacts.Pairs pairs) {
+        return with(pairs.count(), pairs);
     }
 
     /** The same answers as some that are judged one by one. */
-    Batch withSigns(int[] judged) {
-        return with(count(judged, sign -> sign != JudgedDataset.STRANGE), reference, judged, null, null, null);
+    Batch with(RowFacts.Judged judged) {
+        return with(judged.learnt(), judged);
     }
 
     /** The same texts as some that belong together. */
-    Batch withMatches(MatchedTexts together) {
-        return with(count(together.roles(), role -> role == MatchDataset.ANCHOR), null, null, together, null, null);
+    Batch with(MatchedTexts together) {
+        return with(together.anchors(), together);
     }
 
     /** The same pairs of texts as groups of which each has one that is right, its first. */
-    Batch withGroups(int[] sizes) {
-        return with(sizes.length, null, null, null, sizes, null);
+    Batch with(RowFacts.Groups groups) {
+        return with(groups.count(), groups);
     }
 
     /**
@@ -136,41 +124,17 @@ public record Batch(
             loss[i] = new int[] {prompt, ids[i].length};
         }
         return collate(Dataset.ofLanguage(ids, loss), IntStream.range(0, rows).toArray(), padId)
-                .withAdvantages(advantages);
+                .with(advantages);
     }
 
     /** The same answers with other advantages. */
-    public Batch withAdvantages(Advantages others) {
-        return with(targets, null, null, null, null, others);
+    public Batch with(Advantages others) {
+        return with(targets, others);
     }
 
-    private static long count(int[] of, IntPredicate which) {
-        return Arrays.stream(of).filter(which).count();
-    }
-
-    private Batch with(
-            long learnt,
-            double @Nullable [] before,
-            int @Nullable [] judged,
-            @Nullable MatchedTexts together,
-            int @Nullable [] sizes,
-            @Nullable Advantages better) {
+    private Batch with(long learnt, RowFacts known) {
         return new Batch(
-                rows,
-                columns,
-                inputIds,
-                attentionMask,
-                labels,
-                tokens,
-                learnt,
-                tokenTypeIds,
-                segments,
-                scores,
-                before,
-                judged,
-                together,
-                sizes,
-                better);
+                rows, columns, inputIds, attentionMask, labels, tokens, learnt, tokenTypeIds, segments, scores, known);
     }
 
     /** The examples of a language model with the given indices end to end, none of whose first tokens is predicted. */
@@ -191,21 +155,7 @@ public record Batch(
             at += example.ids().length;
         }
         return new Batch(
-                1,
-                columns,
-                ids,
-                mask,
-                labels,
-                columns,
-                targets(labels, columns, 1),
-                null,
-                segments,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null);
+                1, columns, ids, mask, labels, columns, targets(labels, columns, 1), null, segments, null, null);
     }
 
     /** @param first column of the first prediction: a next token is predicted from those before it, a class is not */

@@ -21,7 +21,7 @@ import org.loft4j.DataException;
  * the model held of it before training need be known once.
  */
 public final class JudgedDataset implements Preferences {
-    /** What {@link Batch#signs} says of a good answer, of a bad one, and of a strange one. */
+    /** What {@link RowFacts.Judged#signs} says of a good answer, of a bad one, and of a strange one. */
     public static final int GOOD = 1;
 
     public static final int BAD = -1;
@@ -256,12 +256,12 @@ public final class JudgedDataset implements Preferences {
         int[] rows = which.toArray();
         double[] all = reference;
         return Batch.collate(compared, rows, padId)
-                .withReference(
+                .with(new RowFacts.Judged(
+                        Arrays.stream(rows)
+                                .map(i -> i % 2 == 1 ? STRANGE : good[i / 2] ? GOOD : BAD)
+                                .toArray(),
                         all == null
                                 ? new double[0]
-                                : Arrays.stream(rows).mapToDouble(i -> all[i]).toArray())
-                .withSigns(Arrays.stream(rows)
-                        .map(i -> i % 2 == 1 ? STRANGE : good[i / 2] ? GOOD : BAD)
-                        .toArray());
+                                : Arrays.stream(rows).mapToDouble(i -> all[i]).toArray()));
     }
 }

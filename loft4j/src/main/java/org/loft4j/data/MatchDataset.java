@@ -257,7 +257,7 @@ public final class MatchDataset implements Tokenized {
 
     private Batch batch(int[] indices, IntPredicate ofRole, long padId) {
         int[] which = which(indices, ofRole);
-        return Batch.collate(texts, which, padId).withMatches(matched(which));
+        return Batch.collate(texts, which, padId).with(matched(which));
     }
 
     private MatchedTexts matched(int[] which) {

@@ -1,6 +1,7 @@
 package org.loft4j.data;
 
 import java.nio.IntBuffer;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -11,4 +12,24 @@ import java.util.List;
  * @param roles {@link MatchDataset#ANCHOR}, {@link MatchDataset#POSITIVE} or {@link MatchDataset#NEGATIVE}
  * @param texts the tokens of each without a prompt: where they are equal it is the same text
  */
-public record MatchedTexts(MatchDataset source, int[] examples, int[] roles, List<IntBuffer> texts) {}
+public record MatchedTexts(MatchDataset source, int[] examples, int[] roles, List<IntBuffer> texts)
+        implements RowFacts {
+    @Override
+    public int count() {
+        return roles.length;
+    }
+
+    @Override
+    public MatchedTexts some(int from, int to) {
+        return new MatchedTexts(
+                source,
+                Arrays.copyOfRange(examples, from, to),
+                Arrays.copyOfRange(roles, from, to),
+                texts.subList(from, to));
+    }
+
+    /** How many of them are anchors. */
+    long anchors() {
+        return Arrays.stream(roles).filter(role -> role == MatchDataset.ANCHOR).count();
+    }
+}

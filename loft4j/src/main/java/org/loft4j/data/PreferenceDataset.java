@@ -146,10 +146,11 @@ public final class PreferenceDataset implements Preferences {
                 .flatMap(i -> IntStream.of(2 * i, 2 * i + 1))
                 .toArray();
         return Batch.collate(answers, rows, padId)
-                .withReference(
+                .with(new RowFacts.Pairs(
+                        indices.length,
                         all == null
                                 ? new double[0]
-                                : Arrays.stream(rows).mapToDouble(i -> all[i]).toArray());
+                                : Arrays.stream(rows).mapToDouble(i -> all[i]).toArray()));
     }
 
     /** The same as {@link #batch}: tokens stay as they are. */

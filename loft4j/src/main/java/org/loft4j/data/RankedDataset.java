@@ -174,7 +174,7 @@ public final class RankedDataset implements Tokenized {
         int[] which = Arrays.stream(indices)
                 .flatMap(group -> IntStream.range(starts[group], starts[group + 1]))
                 .toArray();
-        return Batch.collate(pairs, which, padId).withGroups(sizes(indices));
+        return Batch.collate(pairs, which, padId).with(new RowFacts.Groups(sizes(indices)));
     }
 
     @Override

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Advantages;
 import org.loft4j.data.Batch;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.data.RowFacts;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.KtoLoss;
@@ -59,7 +60,7 @@ record BatchLoss(
 
     /** The same of answers that a reward has judged, if the batches hold such ones. */
     BatchLoss withRewards(GrpoLoss loss, List<? extends MiniBatch> batches) {
-        if (!(batches.get(0) instanceof Batch first) || first.advantages() == null) {
+        if (!(batches.get(0) instanceof Batch first && first.facts() instanceof Advantages)) {
             return this;
         }
         long answers = batches.stream().mapToLong(MiniBatch::rows).sum();
@@ -92,8 +93,8 @@ record BatchLoss(
      */
     double backward(Model model, BatchTensors batch) {
         double scale = total > 0 ? 1 / total : 1;
-        Advantages advantages = batch.advantages();
-        if (advantages != null) {
+        RowFacts facts = batch.facts();
+        if (facts instanceof Advantages advantages) {
             return scale
                     * rewards.backward(
                             (Decoder) model,
@@ -103,9 +104,7 @@ record BatchLoss(
                             advantages.reference(),
                             scale * lossScale);
         }
-        double[] reference = batch.reference();
-        int[] signs = batch.signs();
-        if (reference != null && signs != null) {
+        if (facts instanceof RowFacts.Judged judged) {
             return scale
                     * preferences
                             .kto()
@@ -113,15 +112,20 @@ record BatchLoss(
                                     (Decoder) model,
                                     batch.input(),
                                     batch.labels(),
-                                    reference,
-                                    signs,
+                                    judged.reference(),
+                                    judged.signs(),
                                     zero,
                                     scale * lossScale);
         }
-        if (reference != null) {
+        if (facts instanceof RowFacts.Pairs pairs) {
             return scale
                     * preferences.backward(
-                            (Decoder) model, batch.input(), batch.labels(), reference, scale * lossScale, smoothing);
+                            (Decoder) model,
+                            batch.input(),
+                            batch.labels(),
+                            pairs.reference(),
+                            scale * lossScale,
+                            smoothing);
         }
         if (task == Task.CAUSAL_LM) {
             return scale
@@ -129,9 +133,8 @@ record BatchLoss(
                             .backward(batch.input(), batch.labels(), scale * lossScale, smoothing);
         }
         Tensor logits = model.logits(batch.input());
-        int[] groups = batch.groups();
-        Tensor sum = groups != null
-                ? Losses.rankingSum(logits, groups)
+        Tensor sum = facts instanceof RowFacts.Groups groups
+                ? Losses.rankingSum(logits, groups.sizes())
                 : sum(task, logits, batch.labels(), smoothing, weights(logits));
         Tensor share = sum.mul(new Scalar(scale * lossScale));
         share.backward();

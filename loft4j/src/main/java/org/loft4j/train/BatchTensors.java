@@ -6,11 +6,11 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
-import org.loft4j.data.Advantages;
 import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PromptBatch;
+import org.loft4j.data.RowFacts;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Model;
@@ -27,26 +27,17 @@ import org.loft4j.tensor.Tensors;
  * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one; float32 {@code (batch)}
  *     for regression, {@code (batch, labels)} where a text may have several labels; for sentence embeddings {@code (batch)}, or the
  *     gradient of each vector {@code (batch, hidden)}
- * @param reference of preferences, two rows each, or one of answers that are judged one by one, the log-probability of each row before
- *     training; null for all else
- * @param signs of answers that are judged one by one, {@link Batch#signs}; null for all else
- * @param groups of pairs of texts to rank, {@link Batch#groups}; null for all else
- * @param advantages of answers that a reward has judged, {@link Batch#advantages}; null for all else
+ * @param facts what a loss asks of the rows beside their labels; null for nothing
  */
 record BatchTensors(
-        ModelInput input,
-        Tensor labels,
-        double @Nullable [] reference,
-        int @Nullable [] signs,
-        int @Nullable [] groups,
-        @Nullable Advantages advantages) {
+        ModelInput input, Tensor labels, @Nullable RowFacts facts) {
     private BatchTensors(ModelInput input, Tensor labels) {
-        this(input, labels, null, null, null, null);
+        this(input, labels, null);
     }
 
     /** The same input with other labels, one row for each of its own. */
     BatchTensors withLabels(Tensor others) {
-        return new BatchTensors(input, others, reference, signs, groups, advantages);
+        return new BatchTensors(input, others, facts);
     }
 
     /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
@@ -102,10 +93,7 @@ record BatchTensors(
                         padded ? on(device, Tensors.of(batch.attentionMask(), batch.rows(), batch.columns())) : null,
                         types == null ? null : on(device, Tensors.of(types, batch.rows(), batch.columns()))),
                 on(device, labels),
-                batch.reference(),
-                batch.signs(),
-                batch.groups(),
-                batch.advantages());
+                batch.facts());
     }
 
     /** Number of rows, or of examples that lie end to end, or of preferences or groups: what stays whole where a batch is split. */
@@ -114,19 +102,7 @@ record BatchTensors(
         if (segments != null) {
             return segments.length;
         }
-        return groups != null ? groups.length : labels.size(0) / together();
-    }
-
-    /** Rows that stay in one part, where all have as many. */
-    private long together() {
-        return reference == null || signs != null ? 1 : 2;
-    }
-
-    /** The first row of what stays whole. */
-    private long start(long which) {
-        return groups == null
-                ? which * together()
-                : Arrays.stream(groups).limit(which).asLongStream().sum();
+        return facts == null ? labels.size(0) : facts.count();
     }
 
     /** Tokens of the longest row, or of the longest example; 1 for images. */
@@ -167,19 +143,13 @@ record BatchTensors(
 
     /** Those of what stays whole from one to before another. */
     private BatchTensors some(long begin, long behind) {
-        long from = start(begin);
-        long count = start(behind) - from;
-        BatchTensors some = tensors(from, count);
-        double[] before = reference;
-        int first = Math.toIntExact(from);
-        int end = Math.toIntExact(from + count);
-        return new BatchTensors(
-                some.input,
-                some.labels,
-                before == null || before.length == 0 ? before : Arrays.copyOfRange(before, first, end),
-                signs == null ? null : Arrays.copyOfRange(signs, first, end),
-                groups == null ? null : Arrays.copyOfRange(groups, Math.toIntExact(begin), Math.toIntExact(behind)),
-                advantages == null ? null : advantages.rows(first, end));
+        if (facts == null) {
+            return tensors(begin, behind - begin);
+        }
+        int first = Math.toIntExact(begin);
+        int end = Math.toIntExact(behind);
+        BatchTensors some = tensors(facts.start(first), facts.start(end) - facts.start(first));
+        return new BatchTensors(some.input, some.labels, facts.some(first, end));
     }
 
     private BatchTensors tensors(long from, long count) {

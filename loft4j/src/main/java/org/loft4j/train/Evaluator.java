@@ -21,6 +21,7 @@ import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.Preferences;
 import org.loft4j.data.PromptDataset;
+import org.loft4j.data.RowFacts;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
@@ -247,15 +248,14 @@ public final class Evaluator {
     }
 
     private EvaluationTally.Part judged(BatchTensors rows) {
-        double[] reference = rows.reference();
-        if (reference != null) {
+        if (rows.facts() instanceof RowFacts.Judged answers) {
+            double[] now = judgedRows(rows).logProbabilities();
+            return new EvaluationTally.Part(
+                    answers.signs(), preferenceLoss.kto().rewards(now, answers.reference()));
+        }
+        if (rows.facts() instanceof RowFacts.Pairs pairs) {
             LanguageModelLoss.Rows answers = judgedRows(rows);
-            int[] signs = rows.signs();
-            if (signs != null) {
-                return new EvaluationTally.Part(
-                        signs, preferenceLoss.kto().rewards(answers.logProbabilities(), reference));
-            }
-            double[] rewards = preferenceLoss.rewards(answers, reference);
+            double[] rewards = preferenceLoss.rewards(answers, pairs.reference());
             return new EvaluationTally.Part(preferenceLoss.sum(answers, rewards, 0), new double[0], rewards);
         }
         if (model.task() == Task.CAUSAL_LM) {
@@ -263,9 +263,8 @@ public final class Evaluator {
             return new EvaluationTally.Part(judged.sum(), judged.right());
         }
         Tensor logits = model.logits(rows.input());
-        int[] groups = rows.groups();
-        double loss = (groups != null
-                        ? Losses.rankingSum(logits, groups)
+        double loss = (rows.facts() instanceof RowFacts.Groups groups
+                        ? Losses.rankingSum(logits, groups.sizes())
                         : BatchLoss.sum(model.task(), logits, rows.labels()))
                 .item_double();
         if (model.isRegression()) {

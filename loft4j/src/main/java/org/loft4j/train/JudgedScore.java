@@ -13,7 +13,7 @@ final class JudgedScore {
     private final List<double[]> rewards = new ArrayList<>();
     private final List<long[]> signs = new ArrayList<>();
 
-    /** @param some signs of the rewards, as {@link org.loft4j.data.Batch#signs} has them */
+    /** @param some signs of the rewards, as {@link org.loft4j.data.RowFacts.Judged#signs} has them */
     void add(double[] more, long[] some) {
         rewards.add(more);
         signs.add(some);

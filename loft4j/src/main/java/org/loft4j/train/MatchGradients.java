@@ -87,10 +87,9 @@ record MatchGradients(Model model, LaneGradients gradients, MatchLoss loss, doub
     }
 
     private static MatchedTexts matched(MiniBatch batch) {
-        MatchedTexts matches = batch instanceof Batch texts ? texts.matches() : null;
-        if (matches == null) {
-            throw new ConfigException("sentence embeddings are learnt from batches of a MatchDataset");
+        if (batch instanceof Batch texts && texts.facts() instanceof MatchedTexts matches) {
+            return matches;
         }
-        return matches;
+        throw new ConfigException("sentence embeddings are learnt from batches of a MatchDataset");
     }
 }

@@ -212,13 +212,14 @@ public final class Rollouts implements AutoCloseable {
                             some.stream().map(Given::ids).toList(),
                             new Advantages(own, null),
                             data.padId()),
-                    some));
+                    some,
+                    own));
             first = end;
         }
         return batches;
     }
 
-    private Batch withReference(Batch batch, List<Given> answers) {
+    private Batch withReference(Batch batch, List<Given> answers, double[] advantages) {
         if (reference == null) {
             return batch;
         }
@@ -234,8 +235,7 @@ public final class Rollouts implements AutoCloseable {
             ofRows[row] = Arrays.copyOfRange(tokens, at, end);
             at = end;
         }
-        Advantages known = batch.advantages();
-        return known == null ? batch : batch.withAdvantages(new Advantages(known.ofRows(), ofRows));
+        return batch.with(new Advantages(advantages, ofRows));
     }
 
     /** @param grouped whether each prompt has several answers */

@@ -1,14 +1,13 @@
 package org.loft4j.train;
 
-import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.IntToLongFunction;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Batch;
 import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.data.RowFacts;
 import org.loft4j.nn.AutogradFunction;
 import org.loft4j.nn.KtoLoss;
 import org.loft4j.nn.Model;
@@ -119,7 +118,7 @@ public final class Trainer {
 
     /** Whether there is nothing to learn in it but how far the model has moved: answers to other prompts. */
     private static boolean isStrange(MiniBatch batch) {
-        return batch instanceof Batch some && some.signs() != null && some.targets() == 0;
+        return batch instanceof Batch some && some.facts() instanceof RowFacts.Judged && some.targets() == 0;
     }
 
     /** Of answers that are judged one by one the reward of the strange ones in all batches ({@link KtoLoss#zero}); else 0. */
@@ -127,8 +126,9 @@ public final class Trainer {
         double sum = 0;
         long count = 0;
         for (int i = 0; i < microBatches.size(); i++) {
-            int[] signs = microBatches.get(i) instanceof Batch batch ? batch.signs() : null;
-            if (signs == null || Arrays.stream(signs).allMatch(sign -> sign != JudgedDataset.STRANGE)) {
+            if (!(microBatches.get(i) instanceof Batch some
+                    && some.facts() instanceof RowFacts.Judged judged
+                    && judged.learnt() < judged.count())) {
                 continue;
             }
             try (NativeScope scope = new NativeScope()) {
@@ -138,9 +138,9 @@ public final class Trainer {
                         .kto()
                         .rewards(
                                 trainable.gradients().logProbabilities(batch, seeds.applyAsLong(i)),
-                                Objects.requireNonNull(batch.reference()));
-                for (int row = 0; row < signs.length; row++) {
-                    if (signs[row] == JudgedDataset.STRANGE) {
+                                judged.reference());
+                for (int row = 0; row < rewards.length; row++) {
+                    if (judged.signs()[row] == JudgedDataset.STRANGE) {
                         sum += rewards[row];
                         count++;
                     }

@@ -233,14 +233,14 @@ class JudgedAnswersTest {
         JudgedDataset rows = ids(9, tokens(1), tokens(2), tokens(3), tokens(4), tokens(5, 6), tokens(7))
                 .withReference(new double[] {-1, -2, -3, -4, -5, -6});
         Batch all = rows.batch(new int[] {0, 2}, 0);
-        assertArrayEquals(new int[] {1, 0, -1, 0}, all.signs());
-        assertArrayEquals(new double[] {-1, -2, -5, -6}, all.reference());
+        assertArrayEquals(new int[] {1, 0, -1, 0}, ((RowFacts.Judged) all.facts()).signs());
+        assertArrayEquals(new double[] {-1, -2, -5, -6}, ((RowFacts.Judged) all.facts()).reference());
         assertEquals(2, all.targets());
         List<MiniBatch> apart = rows.trainingBatches(new int[] {1, 2}, 0, 0, 0);
-        assertArrayEquals(new int[] {-1, -1}, ((Batch) apart.get(0)).signs());
-        assertArrayEquals(new double[] {-3, -5}, ((Batch) apart.get(0)).reference());
-        assertArrayEquals(new int[] {0, 0}, ((Batch) apart.get(1)).signs());
-        assertArrayEquals(new double[] {-4, -6}, ((Batch) apart.get(1)).reference());
+        assertArrayEquals(new int[] {-1, -1}, ((RowFacts.Judged) ((Batch) apart.get(0)).facts()).signs());
+        assertArrayEquals(new double[] {-3, -5}, ((RowFacts.Judged) ((Batch) apart.get(0)).facts()).reference());
+        assertArrayEquals(new int[] {0, 0}, ((RowFacts.Judged) ((Batch) apart.get(1)).facts()).signs());
+        assertArrayEquals(new double[] {-4, -6}, ((RowFacts.Judged) ((Batch) apart.get(1)).facts()).reference());
         assertEquals(0, apart.get(1).targets());
         assertThrows(ConfigException.class, () -> rows.withReference(new double[3]));
     }

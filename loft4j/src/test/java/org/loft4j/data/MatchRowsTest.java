@@ -133,16 +133,19 @@ class MatchRowsTest {
         Batch others = (Batch) batches.get(1);
         assertEquals(2, anchors.targets());
         assertEquals(0, others.targets());
-        assertArrayEquals(new int[] {0, 2}, anchors.matches().examples());
-        assertArrayEquals(new int[] {0, 0, 0, 2}, others.matches().examples());
+        assertArrayEquals(new int[] {0, 2}, ((MatchedTexts) anchors.facts()).examples());
+        assertArrayEquals(new int[] {0, 0, 0, 2}, ((MatchedTexts) others.facts()).examples());
         assertArrayEquals(
                 new int[] {MatchDataset.POSITIVE, MatchDataset.NEGATIVE, MatchDataset.NEGATIVE, MatchDataset.POSITIVE},
-                others.matches().roles());
-        assertEquals(anchors.matches().texts().get(0), others.matches().texts().get(3), "of the same tokens");
+                ((MatchedTexts) others.facts()).roles());
+        assertEquals(
+                ((MatchedTexts) anchors.facts()).texts().get(0),
+                ((MatchedTexts) others.facts()).texts().get(3),
+                "of the same tokens");
         assertEquals(
                 4,
                 Stream.of(anchors, others)
-                        .flatMap(some -> some.matches().texts().stream())
+                        .flatMap(some -> ((MatchedTexts) some.facts()).texts().stream())
                         .distinct()
                         .count());
         assertEquals(8, rows.batch(new int[] {0, 1, 2}, 0).rows());

@@ -3,7 +3,6 @@ package org.loft4j.data;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -45,11 +44,10 @@ class RankedDatasetTest {
         assertEquals(5, data.rowsTogether(2));
         assertEquals(3, data.rowsTogether(1));
         Batch batch = data.batch(new int[] {1, 0}, 0);
-        assertArrayEquals(new int[] {2, 3}, batch.groups());
+        assertArrayEquals(new int[] {2, 3}, ((RowFacts.Groups) batch.facts()).sizes());
         assertArrayEquals(new float[] {1, 0, 1, 0, 0}, batch.scores());
         assertEquals(5, batch.rows());
         assertEquals(2, batch.targets());
-        assertNull(batch.reference());
         try (Tokenizer tokenizer = Tokenizer.open(TOKENIZER)) {
             // as a classifier reads pairs of texts
             Dataset pairs = Dataset.regression(

@@ -49,7 +49,7 @@ class StreamingPreferencesTest {
                 Batch batch = (Batch) made.get(0);
                 assertEquals(number < 2 ? 3 : 1, batch.targets());
                 assertEquals(2 * batch.targets(), batch.rows());
-                assertEquals(0, batch.reference().length);
+                assertEquals(0, ((RowFacts.Pairs) batch.facts()).reference().length);
                 for (int row = 0; row < batch.rows(); row++) {
                     assertEquals(row % 2 == 0 ? 'b' : 'c', batch.inputIds()[row * batch.columns()]);
                 }

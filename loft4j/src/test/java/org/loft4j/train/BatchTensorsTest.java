@@ -37,8 +37,7 @@ class BatchTensorsTest {
     private static Batch batch(long[] types) {
         long[] ids = new long[MASK.length];
         Arrays.setAll(ids, i -> 2 + (7 * i) % 11);
-        return new Batch(
-                4, COLUMNS, ids, MASK, new long[] {0, 1, 0, 1}, 17, 4, types, null, null, null, null, null, null, null);
+        return new Batch(4, COLUMNS, ids, MASK, new long[] {0, 1, 0, 1}, 17, 4, types, null, null, null);
     }
 
     private static Model open(String fixture) throws IOException {

@@ -147,8 +147,9 @@ class MatchGradientsTest {
      * @param vectors of the texts of the batches in turn
      */
     private static Tensor transcribed(Tensor vectors, List<MiniBatch> batches) {
-        List<MatchedTexts> parts =
-                batches.stream().map(batch -> ((Batch) batch).matches()).toList();
+        List<MatchedTexts> parts = batches.stream()
+                .map(batch -> (MatchedTexts) ((Batch) batch).facts())
+                .toList();
         List<Object> same =
                 parts.stream().<Object>flatMap(p -> p.texts().stream()).toList();
         int[] texts = same.stream().mapToInt(same::indexOf).toArray();

@@ -22,6 +22,7 @@ import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.RowFacts;
 import org.loft4j.data.RowScan;
 import org.loft4j.data.RowSource;
 import org.loft4j.data.StreamingDataset;
@@ -70,11 +71,23 @@ class PreferenceLossesEndToEndTest {
                     List.of(4L, 6L),
                     parts.stream().map(part -> part.labels().size(0)).toList());
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
-            double whole = loss.backward((Decoder) model, tensors.input(), tensors.labels(), batch.reference(), 0.2, 0);
+            double whole = loss.backward(
+                    (Decoder) model,
+                    tensors.input(),
+                    tensors.labels(),
+                    ((RowFacts.Pairs) batch.facts()).reference(),
+                    0.2,
+                    0);
             double[] wanted = gradients(model);
             double sum = 0;
             for (BatchTensors part : parts) {
-                sum += loss.backward((Decoder) model, part.input(), part.labels(), part.reference(), 0.2, 0);
+                sum += loss.backward(
+                        (Decoder) model,
+                        part.input(),
+                        part.labels(),
+                        ((RowFacts.Pairs) part.facts()).reference(),
+                        0.2,
+                        0);
             }
             assertEquals(whole, sum, 1e-5 * whole);
             assertArrayEquals(wanted, gradients(model), 1e-5);

@@ -24,6 +24,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.Batch;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.RowFacts;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
@@ -315,14 +316,19 @@ class PreferencesEndToEndTest {
         PreferenceDataset pairs = upwards(3, 1);
         assertEquals(3, pairs.size());
         Batch batch = pairs.batch(new int[] {0}, 0);
-        assertEquals(0, batch.reference().length);
+        assertEquals(0, ((RowFacts.Pairs) batch.facts()).reference().length);
         try (NativeScope scope = new NativeScope();
                 Model model = TinyRun.model()) {
             BatchTensors tensors = BatchTensors.of(batch, model);
             ConfigException refused = assertThrows(
                     ConfigException.class,
                     () -> PreferenceLoss.DPO.backward(
-                            (Decoder) model, tensors.input(), tensors.labels(), batch.reference(), 1, 0));
+                            (Decoder) model,
+                            tensors.input(),
+                            tensors.labels(),
+                            ((RowFacts.Pairs) batch.facts()).reference(),
+                            1,
+                            0));
             assertTrue(refused.getMessage().contains("PreferenceDataset.withReference comes first"));
         }
         assertThrows(ConfigException.class, () -> pairs.withReference(new double[3]));
