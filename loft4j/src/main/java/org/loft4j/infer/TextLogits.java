@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.IntConsumer;
 import java.util.function.IntSupplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -16,9 +18,12 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.Encoded;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -109,22 +114,57 @@ final class TextLogits {
                         + rows.size() + ", counted from 0");
             }
         }
-        // rows of similar length share a batch, for less padding
+        // rows of similar length share a batch, for less padding; the longest come first, so that lanes end together
         int[] order = IntStream.range(0, rows.size())
                 .boxed()
-                .sorted(Comparator.comparingInt(i -> rows.get(i).ids().length))
+                .sorted(Comparator.comparingInt(i -> -rows.get(i).ids().length))
                 .mapToInt(i -> i)
                 .toArray();
-        List<T> all = new ArrayList<>();
-        for (int start = 0; start < order.length; start += batchSize) {
-            int[] batch = Arrays.copyOfRange(order, start, Math.min(order.length, start + batchSize));
-            all.addAll(batch(Arrays.stream(batch).mapToObj(rows::get).toList(), said));
+        int lanes = lanes(rows, order);
+        List<int[]> parts = parts(order, lanes);
+        List<List<T>> judged = new ArrayList<>(Collections.nCopies(parts.size(), List.of()));
+        IntConsumer judge = i -> judged.set(
+                i, batch(Arrays.stream(parts.get(i)).mapToObj(rows::get).toList(), said));
+        if (lanes > 1) {
+            Lanes.run(parts.size(), judge);
+        } else {
+            IntStream.range(0, parts.size()).forEach(judge);
         }
-        List<T> inOrder = new ArrayList<>(all);
-        for (int i = 0; i < order.length; i++) {
-            inOrder.set(order[i], all.get(i));
+        List<T> inOrder = new ArrayList<>(judged.stream().flatMap(List::stream).toList());
+        Iterator<T> next = judged.stream().flatMap(List::stream).iterator();
+        for (int i : order) {
+            inOrder.set(i, next.next());
         }
         return Collections.unmodifiableList(inOrder);
+    }
+
+    /**
+     * How many lanes take rows, each its share of a batch. Matrices in fewer bits share out their tiles instead: each lane would widen
+     * all of them for itself. So does a batch stay whole where the rotation of all positions depends on its longest row.
+     *
+     * @param order the longest first
+     */
+    private int lanes(List<Encoded> rows, int[] order) {
+        if (model.description().device().kind() != DeviceSpec.Kind.CPU
+                || !model.weights().quantized().isEmpty()
+                || order.length < 2) {
+            return 1;
+        }
+        int longest = rows.get(order[0]).ids().length;
+        int shortest = rows.get(order[order.length - 1]).ids().length;
+        return !(model instanceof Decoder decoder) || decoder.outlives(shortest, longest)
+                ? Lanes.forRows(Math.min(batchSize, order.length))
+                : 1;
+    }
+
+    /** All rows, so many of them together that all lanes have a batch between them. */
+    private List<int[]> parts(int[] order, int lanes) {
+        int size = (Math.min(batchSize, order.length) + lanes - 1) / lanes;
+        List<int[]> parts = new ArrayList<>();
+        for (int start = 0; start < order.length; start += size) {
+            parts.add(Arrays.copyOfRange(order, start, Math.min(order.length, start + size)));
+        }
+        return parts;
     }
 
     private <T> List<T> batch(List<Encoded> rows, Function<Tensor, List<T>> said) {

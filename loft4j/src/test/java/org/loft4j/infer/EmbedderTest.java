@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -34,8 +36,10 @@ import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
+import org.loft4j.tensor.Threads;
 
 class EmbedderTest {
     @TempDir
@@ -162,5 +166,30 @@ class EmbedderTest {
         assertArrayEquals(new float[] {0.6f, 0.8f}, TextEmbedder.shortened(new float[] {3, 4, 12}, 2), 1e-7f);
         assertThrows(ConfigException.class, () -> TextEmbedder.shortened(new float[] {3, 4}, 3));
         assertThrows(ConfigException.class, () -> TextEmbedder.cosine(new float[] {1}, new float[] {1, 2}));
+    }
+
+    /** Each lane has its share of a batch, the longest texts first, and the answers are in the order of the texts. */
+    @Test
+    void textsAreSharedOutOverTheLanes() throws IOException {
+        List<String> texts = IntStream.range(0, 11)
+                .mapToObj(i -> "the cat sat on the mat ".repeat(1 + i * 5 % 11).strip())
+                .toList();
+        List<Long> rows = Collections.synchronizedList(new ArrayList<>());
+        try (Threads two = Threads.of(2);
+                Tokenizer tokenizer = Tokenizer.open(folder);
+                Model model = Models.open(
+                        folder, ModelOptions.of(Task.SENTENCE_EMBEDDING).withPooling(Pooling.MEAN))) {
+            List<float[]> vectors = new TextLogits(model, tokenizer, 64, 4).ofTexts(texts, some -> {
+                rows.add(some.size(0));
+                assertTrue(Lanes.inside());
+                return IntStream.range(0, (int) some.size(0))
+                        .mapToObj(i -> Tensors.toFloats(some.select(0, i)))
+                        .toList();
+            });
+            assertEquals(List.of(1L, 2L, 2L, 2L, 2L, 2L), rows.stream().sorted().toList());
+            for (int i = 0; i < texts.size(); i++) {
+                assertArrayEquals(alone(texts.get(i), 64, Pooling.MEAN), vectors.get(i), 1e-5f, texts.get(i));
+            }
+        }
     }
 }
