@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -103,11 +104,10 @@ public final class Generator implements PromptSampler {
         try (KeyValueCache cache = new KeyValueCache()) {
             Columns columns = Columns.of(prompts);
             List<Row> reading = rows;
-            while (reading.stream().anyMatch(Row::isOpen)) {
+            while (!reading.isEmpty()) {
                 if (columns.count() > positions) {
-                    // the longest row has ended, and must not be read beyond the model's last position
-                    columns = columns.where(reading.stream().map(Row::isOpen).toList());
-                    reading = reading.stream().filter(Row::isOpen).toList();
+                    // the longest row has ended, and none is to be read beyond the model's last position
+                    columns = columns.unpadded();
                     cache.clear();
                 }
                 if (!model.outlives(cache.length(), columns.count())) {
@@ -116,12 +116,20 @@ public final class Generator implements PromptSampler {
                 float[][] logits = read(columns, cache);
                 long[] next = new long[reading.size()];
                 for (int i = 0; i < next.length; i++) {
-                    if (reading.get(i).isOpen()) {
-                        FiniteLogits.require(logits[i], model.description());
-                    }
+                    FiniteLogits.require(logits[i], model.description());
                     next[i] = reading.get(i).take(logits[i], stopIds, listener);
                 }
                 columns.add(next);
+                List<Row> all = reading;
+                int[] open = IntStream.range(0, all.size())
+                        .filter(i -> all.get(i).isOpen())
+                        .toArray();
+                if (open.length < all.size()) {
+                    // what has ended is read no further
+                    reading = Arrays.stream(open).mapToObj(all::get).toList();
+                    columns = columns.only(open);
+                    cache.keepRows(open);
+                }
             }
         }
         return rows.stream().map(Row::continuation).toList();
@@ -191,15 +199,21 @@ public final class Generator implements PromptSampler {
             return new Columns(ids, padding, longest);
         }
 
-        /** Some of the rows, with no more padding than they need. */
-        Columns where(List<Boolean> kept) {
+        /** The same with no more padding than the rows need. */
+        Columns unpadded() {
             List<long[]> some = new ArrayList<>();
             for (int i = 0; i < ids.length; i++) {
-                if (kept.get(i)) {
-                    some.add(Arrays.copyOfRange(ids[i], padding[i], count));
-                }
+                some.add(Arrays.copyOfRange(ids[i], padding[i], count));
             }
             return of(some);
+        }
+
+        /** Some of the rows, in the same columns. */
+        Columns only(int[] rows) {
+            return new Columns(
+                    Arrays.stream(rows).mapToObj(i -> ids[i]).toArray(long[][]::new),
+                    Arrays.stream(rows).map(i -> padding[i]).toArray(),
+                    count);
         }
 
         int rows() {
@@ -261,11 +275,8 @@ public final class Generator implements PromptSampler {
             return stop == null;
         }
 
-        /** The id to read next: a new one, or any where the continuation has ended. */
+        /** The new id, which is read next unless it is the last. */
         long take(float[] logits, Set<Long> stopIds, Listener listener) {
-            if (stop != null) {
-                return ids[size - 1];
-            }
             long id = sampler.next(logits);
             ids[size++] = id;
             boolean more = listener.onToken(number, id);

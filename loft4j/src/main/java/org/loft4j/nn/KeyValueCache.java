@@ -1,11 +1,17 @@
 package org.loft4j.nn;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /**
  * What a decoder has read, so that each further token costs one position only: the keys and values of attention, and the memory of
@@ -18,6 +24,11 @@ public final class KeyValueCache implements AutoCloseable {
     /** What there is of one layer. */
     private sealed interface Layer {
         long length();
+
+        /** A copy of some rows of the batch, which the open scope does not own. */
+        Layer rows(Tensor at);
+
+        Device device();
 
         void free();
     }
@@ -34,6 +45,17 @@ public final class KeyValueCache implements AutoCloseable {
     /** Room for positions, of which the first are taken. */
     private record Room(Tensor key, Tensor value, long length) implements Layer {
         @Override
+        public Device device() {
+            return key.device();
+        }
+
+        @Override
+        public Room rows(Tensor at) {
+            return new Room(
+                    NativeScope.keep(key.index_select(0, at)), NativeScope.keep(value.index_select(0, at)), length);
+        }
+
+        @Override
         public void free() {
             key.close();
             value.close();
@@ -48,6 +70,18 @@ public final class KeyValueCache implements AutoCloseable {
      * @param length positions that it tells of
      */
     record State(Tensor inputs, Tensor memory, long length) implements Layer {
+        @Override
+        public Device device() {
+            return memory.device();
+        }
+
+        @Override
+        public State rows(Tensor at) {
+            Tensor some =
+                    memory.unflatten(0, inputs.size(0), -1).index_select(0, at).flatten(0, 1);
+            return new State(NativeScope.keep(inputs.index_select(0, at)), NativeScope.keep(some), length);
+        }
+
         @Override
         public void free() {
             inputs.close();
@@ -113,6 +147,19 @@ public final class KeyValueCache implements AutoCloseable {
             room.narrow(1, 0, past).copy_(old.narrow(1, 0, past));
         }
         return room;
+    }
+
+    /** Forgets all rows of the batch but these, which become the first ones in this order. */
+    public void keepRows(int[] rows) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            long[] numbers = Arrays.stream(rows).asLongStream().toArray();
+            Tensor at = Tensors.of(numbers, numbers.length);
+            for (int number : List.copyOf(layers.keySet())) {
+                Layer layer = Objects.requireNonNull(layers.get(number));
+                replace(number, layer.rows(at.to(layer.device(), at.scalar_type())));
+            }
+        }
     }
 
     /** Forgets what was read. */

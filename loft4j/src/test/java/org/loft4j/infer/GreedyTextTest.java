@@ -21,6 +21,7 @@ import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -207,6 +208,28 @@ class GreedyTextTest {
             assertEquals(1, ended.get(2).ids().length);
             assertTrue(ended.get(2).stop() == Continuation.Stop.LISTENER
                     || free.get(2).ids()[0] == end);
+        }
+    }
+
+    /** The cache keeps the keys, values and memory of those that go on, which say what they say alone. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_gqa", "qwen2_sliding", "gpt2", "qwen3_5"})
+    void whatHasEndedIsReadNoFurther(String name) throws Exception {
+        try (Model model = open(name)) {
+            List<Long> read = new ArrayList<>();
+            int[] lengths = {3, 12, 7};
+            int[] heard = new int[3];
+            List<Continuation> ended = new Generator(ScriptedDecoder.heard((Decoder) model, read::add))
+                    .generate(PROMPTS, 30, Set.of(), SamplingConfig.GREEDY, (row, id) -> ++heard[row] < lengths[row]);
+            assertEquals(List.of(3L, 3L, 3L, 2L, 2L, 2L, 2L, 1L, 1L, 1L, 1L, 1L), read);
+            for (int i = 0; i < lengths.length; i++) {
+                assertArrayEquals(
+                        Generator.of(model)
+                                .greedy(PROMPTS.get(i), lengths[i], Set.of())
+                                .ids(),
+                        ended.get(i).ids(),
+                        "prompt " + i);
+            }
         }
     }
 
