@@ -18,6 +18,7 @@ import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -160,7 +161,11 @@ public final class Generator implements PromptSampler {
             Tensor input = onDevice(Tensors.of(ids, rows, ids.length / rows), device);
             long[] mask = columns.mask();
             Tensor attention = mask == null ? null : onDevice(Tensors.of(mask, rows, columns.count()), device);
-            float[] flat = Tensors.toFloats(model.nextLogits(input, attention, cache));
+            // of one column's operations each is small
+            Tensor last = ids.length == rows
+                    ? Lanes.unshared(() -> model.nextLogits(input, attention, cache))
+                    : model.nextLogits(input, attention, cache);
+            float[] flat = Tensors.toFloats(last);
             int vocabulary = flat.length / rows;
             float[][] logits = new float[rows][];
             for (int i = 0; i < rows; i++) {

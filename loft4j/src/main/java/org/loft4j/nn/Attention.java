@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.RandomStream;
 
 /**
@@ -89,7 +90,10 @@ public final class Attention {
                 .flatten(2, 3);
     }
 
-    /** Of queries, keys and values {@code (batch, heads, length, headDim)}, as many heads of each. */
+    /**
+     * Of queries, keys and values {@code (batch, heads, length, headDim)}, as many heads of each. The kernel shares them out over the
+     * cores itself.
+     */
     private static Tensor fused(
             Tensor queries,
             Tensor keys,
@@ -98,7 +102,7 @@ public final class Attention {
             boolean causal,
             double dropout,
             double scale) {
-        return torch.scaled_dot_product_attention(
+        return Lanes.unshared(() -> torch.scaled_dot_product_attention(
                 queries,
                 keys,
                 values,
@@ -106,7 +110,7 @@ public final class Attention {
                 dropout,
                 causal,
                 new DoubleOptional(scale),
-                false);
+                false));
     }
 
     /** Whether each head has one query, as in generating, which sees what the others of its group see. */

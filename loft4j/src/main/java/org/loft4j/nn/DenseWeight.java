@@ -40,7 +40,8 @@ record DenseWeight(Tensor tensor) implements WeightMatrix {
 
     @Override
     public Tensor product(Tensor x, @Nullable Tensor bias) {
-        return torch.linear(x, tensor, bias == null ? new TensorOptional() : new TensorOptional(bias));
+        Tensor y = LaneProduct.of(x, tensor, bias);
+        return y != null ? y : torch.linear(x, tensor, bias == null ? new TensorOptional() : new TensorOptional(bias));
     }
 
     @Override

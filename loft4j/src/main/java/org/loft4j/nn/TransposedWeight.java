@@ -41,6 +41,10 @@ record TransposedWeight(Tensor tensor) implements WeightMatrix {
 
     @Override
     public Tensor product(Tensor x, @Nullable Tensor bias) {
+        Tensor y = LaneProduct.of(x, tensor.t(), bias);
+        if (y != null) {
+            return y;
+        }
         if (bias == null) {
             return x.matmul(tensor);
         }

@@ -15,9 +15,12 @@ import org.bytedeco.javacpp.Loader;
 final class Blas {
     private static final List<Function> SETTERS = functions("openblas_set_num_threads");
 
+    private static int wanted = 1;
+    private static int keeping;
+
     private Blas() {}
 
-    private static List<Function> functions(String name) {
+    static List<Function> functions(String name) {
         return Loader.getLoadedLibraries().entrySet().stream()
                 .filter(library -> library.getKey().startsWith("openblas"))
                 .map(Map.Entry::getValue)
@@ -41,8 +44,28 @@ final class Blas {
                 .findFirst();
     }
 
-    /** For products that begin from now on, in all threads. */
-    static void setThreads(int threads) {
+    /** For products that begin from now on, in all threads, unless some work keeps to one. */
+    static synchronized void setThreads(int threads) {
+        wanted = threads;
+        if (keeping == 0) {
+            set(threads);
+        }
+    }
+
+    /** From now on a product stays on the thread that asks for it, until {@link #release} was called as often. */
+    static synchronized void keepToOne() {
+        if (keeping++ == 0) {
+            set(1);
+        }
+    }
+
+    static synchronized void release() {
+        if (--keeping == 0) {
+            set(wanted);
+        }
+    }
+
+    private static void set(int threads) {
         SETTERS.forEach(setter -> setter.invokeVoid(new Object[] {threads}));
     }
 }

@@ -9,6 +9,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.global.torch;
@@ -97,12 +98,27 @@ public final class Lanes {
                 SHARING.remove();
             }
         };
-        Blas.setThreads(1);
+        Blas.keepToOne();
         try {
             runAll(lane, lanes);
         } finally {
-            Engine.setThreads(threads);
+            torch.set_num_threads(threads);
+            Blas.release();
             ONE_AT_A_TIME.unlock();
+        }
+    }
+
+    /**
+     * Work outside of lanes in which each of OpenBLAS' products stays on the thread that asks for it: what is shared out already,
+     * by libtorch say, or is too small to be.
+     */
+    public static <T> T unshared(Supplier<T> work) {
+        Engine.start();
+        Blas.keepToOne();
+        try {
+            return work.get();
+        } finally {
+            Blas.release();
         }
     }
 

@@ -12,6 +12,7 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -157,5 +158,30 @@ class LanesTest {
         thread.join();
         assertEquals(1, seen[0], "what libtorch gave it");
         assertEquals(3, seen[1], "what it has now");
+    }
+
+    private static int threadsOfAProduct() {
+        return Blas.functions("openblas_get_num_threads").get(0).invokeInt(new Object[0]);
+    }
+
+    @Test
+    void unsharedProductsKeepToTheirThreadThroughLanesToo() {
+        Assumptions.assumeFalse(Blas.functions("openblas_get_num_threads").isEmpty());
+        int before = threadsOfAProduct();
+        assertEquals(3, before);
+        int within = Lanes.unshared(() -> {
+            assertEquals(1, threadsOfAProduct());
+            assertEquals(3, Lanes.count());
+            Lanes.run(2, i -> assertEquals(1, threadsOfAProduct()));
+            return threadsOfAProduct();
+        });
+        assertEquals(1, within);
+        assertEquals(3, threadsOfAProduct());
+        assertThrows(
+                IllegalStateException.class,
+                () -> Lanes.unshared(() -> {
+                    throw new IllegalStateException("fails");
+                }));
+        assertEquals(3, threadsOfAProduct());
     }
 }
