@@ -27,6 +27,9 @@ final class LaneProduct {
 
     private static final long STRIP_PRODUCTS = 1_000_000;
 
+    /** Outputs of a strip at most, of which lanes have about as many. */
+    private static final long LARGEST_STRIP = 256;
+
     /** Multiplications of a lane at least: it is woken in some 30 µs. */
     private static final long LANE_PRODUCTS = 1 << 18;
 
@@ -41,9 +44,8 @@ final class LaneProduct {
     static @Nullable Tensor of(Tensor x, Tensor weight, @Nullable Tensor bias) {
         Dtype dtype = Dtype.of(weight);
         if (GradMode.is_enabled()
-                || dtype.isHalf()
+                || !takes(weight)
                 || Dtype.of(x) != dtype
-                || DeviceSpec.of(weight).kind() != DeviceSpec.Kind.CPU
                 || x.numel() == 0
                 || x.size(-1) != weight.size(1)) {
             return null;
@@ -51,16 +53,26 @@ final class LaneProduct {
         long out = weight.size(0);
         Tensor rows = x.reshape(-1, weight.size(1));
         long count = rows.size(0);
-        int lanes = (int) Math.min(Math.min(Lanes.count(), out), count * weight.numel() / LANE_PRODUCTS);
-        boolean few = count == 1 || count <= FEW && Strips.PAY;
-        if (lanes <= 1 && !few) {
+        boolean few = isOfFew(rows);
+        // whole strips, so that the numbers do not depend on the lanes
+        long unit = few && Strips.PAY ? strip(rows) : 1;
+        long units = (out + unit - 1) / unit;
+        long most = Lanes.busy() ? 1 : Math.min(Lanes.count(), units);
+        int lanes = (int) Math.max(1, Math.min(most, count * weight.numel() / LANE_PRODUCTS));
+        if (lanes == 1 && !few) {
             return null;
         }
         Tensor y = Tensors.empty(dtype, DeviceSpec.CPU, count, out);
-        Lanes.run(Math.max(1, lanes), lane -> {
-            long first = out * lane / Math.max(1, lanes);
-            long outputs = out * (lane + 1) / Math.max(1, lanes) - first;
-            multiply(rows, weight.narrow(0, first, outputs), y.narrow(1, first, outputs), few);
+        Lanes.run(lanes, lane -> {
+            long first = units * lane / lanes * unit;
+            long outputs = Math.min(out, units * (lane + 1) / lanes * unit) - first;
+            Tensor some = weight.narrow(0, first, outputs);
+            Tensor part = y.narrow(1, first, outputs);
+            if (few) {
+                multiplyFew(rows, some, part);
+            } else {
+                torch.mm_out(part, rows, some.t());
+            }
         });
         if (bias != null) {
             y.add_(bias);
@@ -70,20 +82,39 @@ final class LaneProduct {
         return y.view(shape);
     }
 
-    private static void multiply(Tensor rows, Tensor weight, Tensor y, boolean few) {
-        if (!few) {
-            torch.mm_out(y, rows, weight.t());
-        } else if (Strips.PAY) {
+    private static boolean takes(Tensor x) {
+        return !Dtype.of(x).isHalf() && DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU;
+    }
+
+    /** Whether rows are so few that {@link #multiplyFew} is faster than a product as it is. */
+    static boolean isOfFew(Tensor rows) {
+        return takes(rows) && (rows.size(0) == 1 || rows.size(0) <= FEW && Strips.PAY);
+    }
+
+    /**
+     * {@code y = x·Wᵀ} on the calling thread.
+     *
+     * @param rows {@code (count, in)}
+     * @param weight {@code (out, in)}
+     * @param y {@code (count, out)}
+     */
+    static void multiplyFew(Tensor rows, Tensor weight, Tensor y) {
+        if (Strips.PAY) {
             inStrips(rows, weight, y);
         } else {
             torch.mv_out(y.view(-1), weight, rows.view(-1));
         }
     }
 
-    private static void inStrips(Tensor rows, Tensor weight, Tensor y) {
+    /** Outputs of a strip. */
+    private static long strip(Tensor rows) {
         long count = rows.size(0);
+        return Math.max(1, Math.min(LARGEST_STRIP, Math.min(STRIP_OUTPUTS / count, STRIP_PRODUCTS / rows.numel())));
+    }
+
+    private static void inStrips(Tensor rows, Tensor weight, Tensor y) {
         long out = weight.size(0);
-        long strip = Math.max(1, Math.min(STRIP_OUTPUTS / count, STRIP_PRODUCTS / (count * weight.size(1))));
+        long strip = strip(rows);
         long strips = out / strip;
         long whole = strips * strip;
         if (strips > 0) {

@@ -24,6 +24,9 @@ final class TiledProduct {
     /** Elements that are widened at once on the processor, and stay in its cache. */
     private static final long TILE = 1 << 20;
 
+    /** The same for few rows, whose product is no more work than the widening: what is widened stays in a core's own cache. */
+    private static final long TILE_OF_FEW = 1 << 17;
+
     /** The same on a device, where each of a tile's calls costs more than a cache saves. */
     private static final long DEVICE_TILE = 1 << 26;
 
@@ -74,12 +77,15 @@ final class TiledProduct {
      * Visits tiles that have nothing to do with each other, on the processor in lanes: looking codes up is the work of one thread.
      * Where the smallest tiles of all lanes were too much memory, or are too few for them, one follows the other.
      */
-    private static void eachTileInLanes(long length, long width, long multiple, DeviceSpec device, Tile tile) {
-        long step = step(width, multiple, Math.min(TILE, IN_LANES / Lanes.count()));
+    private static void eachTileInLanes(
+            long length, long width, long multiple, long elements, DeviceSpec device, Tile tile) {
+        long step = step(width, multiple, Math.min(elements, IN_LANES / Lanes.count()));
         int tiles = Math.toIntExact((length + step - 1) / step);
         int lanes = Lanes.forRows(tiles);
-        if (device.kind() == DeviceSpec.Kind.CUDA || lanes == 1 || lanes * step * width > IN_LANES) {
+        if (device.kind() == DeviceSpec.Kind.CUDA) {
             eachTile(length, width, multiple, device, tile);
+        } else if (lanes == 1 || lanes * step * width > IN_LANES) {
+            eachTile(length, width, multiple, elements, tile);
         } else {
             Lanes.run(tiles, i -> tile.visit(i * step, Math.min(step, length - i * step)));
         }
@@ -112,15 +118,22 @@ final class TiledProduct {
     }
 
     private static void multiply(QuantizedWeight weight, Tensor rows, @Nullable Tensor bias, Tensor y) {
-        eachTileInLanes(weight.out(), weight.in(), 1, weight.device(), (start, count) -> {
-            Tensor tile = weight.rows(start, count).t();
+        boolean few = LaneProduct.isOfFew(rows);
+        long tileSize = few ? TILE_OF_FEW : TILE;
+        eachTileInLanes(weight.out(), weight.in(), 1, tileSize, weight.device(), (start, count) -> {
+            Tensor tile = weight.rows(start, count);
             Tensor part = y.narrow(1, start, count);
-            if (bias == null) {
-                torch.mm_out(part, rows, tile);
+            if (few) {
+                LaneProduct.multiplyFew(rows, tile, part);
+            } else if (bias == null) {
+                torch.mm_out(part, rows, tile.t());
             } else {
-                torch.addmm_out(part, bias.narrow(0, start, count), rows, tile);
+                torch.addmm_out(part, bias.narrow(0, start, count), rows, tile.t());
             }
         });
+        if (few && bias != null) {
+            y.add_(bias);
+        }
     }
 
     /**
@@ -136,6 +149,7 @@ final class TiledProduct {
                 weight.in(),
                 weight.out(),
                 ALIGNMENT,
+                TILE,
                 weight.device(),
                 (start, count) -> torch.mm_out(x.narrow(1, start, count), rows, weight.columns(start, count)));
         shape[shape.length - 1] = weight.in();

@@ -54,6 +54,11 @@ public final class Lanes {
         return rows * 2 < lanes ? 1 : (int) Math.min(lanes, rows);
     }
 
+    /** Whether another thread's lanes are at work, for which short work had better not wait: a training's take a while. */
+    public static boolean busy() {
+        return ONE_AT_A_TIME.isLocked() && !ONE_AT_A_TIME.isHeldByCurrentThread();
+    }
+
     /** Whether the caller is one. */
     public static boolean inside() {
         return SHARING.get() > 1;

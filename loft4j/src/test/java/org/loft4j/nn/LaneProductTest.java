@@ -3,14 +3,20 @@ package org.loft4j.nn;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
@@ -63,6 +69,26 @@ class LaneProductTest {
                 1e-5);
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {1, 3, 16})
+    void theNumbersOfFewRowsDoNotDependOnTheLanes(long rows) {
+        try (NativeScope scope = new NativeScope();
+                NoGradGuard noGrad = new NoGradGuard()) {
+            assumeTrue(LaneProduct.isOfFew(torch.zeros(2, 1)), "OpenBLAS' kernels have small ones");
+            Tensor x = torch.randn(rows, 700);
+            Tensor weight = torch.randn(1999, 700);
+            Tensor alone = null;
+            for (int threads = 1; threads <= 3; threads++) {
+                try (Threads some = Threads.of(threads)) {
+                    Tensor y = LaneProduct.of(x, weight, null);
+                    assertNotNull(y);
+                    alone = alone == null ? y : alone;
+                    assertTrue(torch.equal(alone, y), threads + " threads");
+                }
+            }
+        }
+    }
+
     /** What a training step multiplies is autograd's, and what is one lane's already is libtorch's. */
     @Test
     void itIsForProductsWithoutGradientsThatLanesGainOn() {
@@ -76,6 +102,36 @@ class LaneProductTest {
                         torch.randn(32, 500).to(Dtype.BF16.scalarType()), weight.to(Dtype.BF16.scalarType()), null));
                 assertNull(LaneProduct.of(torch.randn(32, 501), weight, null));
                 Lanes.run(2, lane -> assertNull(LaneProduct.of(torch.randn(32, 500), weight, null)));
+            }
+        }
+    }
+
+    /** A training's lanes take as long as a step, and a token has dozens of products. */
+    @Test
+    @Timeout(60)
+    void nobodyWaitsForTheLanesOfAnother() throws Exception {
+        CountDownLatch begun = new CountDownLatch(2);
+        CountDownLatch made = new CountDownLatch(1);
+        Runnable training = () -> Lanes.run(2, lane -> {
+            begun.countDown();
+            try {
+                made.await(30, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        try (Threads two = Threads.of(2);
+                NativeScope scope = new NativeScope();
+                NoGradGuard noGrad = new NoGradGuard()) {
+            Thread other = new Thread(training);
+            other.start();
+            try {
+                assertTrue(begun.await(30, TimeUnit.SECONDS));
+                assertNotNull(LaneProduct.of(torch.randn(1, 2048), torch.randn(1024, 2048), null));
+                assertNull(LaneProduct.of(torch.randn(64, 2048), torch.randn(1024, 2048), null));
+            } finally {
+                made.countDown();
+                other.join();
             }
         }
     }
