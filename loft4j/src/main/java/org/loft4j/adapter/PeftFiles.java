@@ -238,8 +238,9 @@ public final class PeftFiles {
             }
             AdapterNames.require(file, expected, model, hint);
             // what is not listed PEFT reads over the one matrix that is both
-            if (tied != null && !config.ensureWeightTying() && settings.lora().saves(tied)) {
-                throw new CheckpointException(configFile, untied(tied));
+            boolean asked = config.ensureWeightTying();
+            if (tied != null && settings.lora().saves(tied) && !(asked && (both || isTiedByPeft(tied)))) {
+                throw new CheckpointException(configFile, untied(tied, asked, nameOfHead(model)));
             }
             Map<Linear, Factors> factors = new LinkedHashMap<>();
             for (Linear layer : selected.values()) {
@@ -305,11 +306,16 @@ public final class PeftFiles {
         return PREFIX + model.head().path() + ".weight";
     }
 
-    private static String untied(String tied) {
-        return "\"modules_to_save\" takes in " + tied + ", which is the output embedding as well, and"
-                + " \"ensure_weight_tying\" is not true: PEFT then replaces the input embedding alone, which cannot be done"
-                + " here; merge the adapter with PEFT, or set ensure_weight_tying to true if both were trained as one, as"
-                + " loft4j does";
+    /** PEFT ties an input embedding of this name alone, and not GPT-2's, whatever it is asked for. */
+    private static boolean isTiedByPeft(String embedding) {
+        return embedding.endsWith("embed_tokens.weight");
+    }
+
+    private static String untied(String tied, boolean asked, String head) {
+        return "\"modules_to_save\" takes in " + tied + ", which is the output embedding as well, and "
+                + (asked ? "there is no " + head + " in " + WEIGHTS : "\"ensure_weight_tying\" is not true")
+                + ": PEFT then replaces the input embedding alone, which cannot be done here; merge the adapter with PEFT"
+                + (asked ? "" : ", or set ensure_weight_tying to true if both were trained as one, as loft4j does");
     }
 
     private static Set<String> expected(Set<String> paths, List<String> saved, boolean dora) {

@@ -86,7 +86,9 @@ public final class SavedInFull {
         for (String module : Stream.of(head, further, embeddings(model, names))
                 .flatMap(List::stream)
                 .toList()) {
-            if (names.stream().anyMatch(name -> name.startsWith(PeftFiles.PREFIX + module + "."))) {
+            // a module that is adapted has factors there
+            if (names.stream()
+                    .anyMatch(name -> name.startsWith(PeftFiles.PREFIX + module + ".") && !name.contains(".lora_"))) {
                 lora = lora.alsoSaving(module);
             }
         }

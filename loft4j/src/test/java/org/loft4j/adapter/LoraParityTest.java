@@ -43,6 +43,8 @@ class LoraParityTest {
         "llama_gqa, llama_gqa_adapters/alpha8, llama_gqa_adapters/alpha8/expected.safetensors, 2e-5",
         "llama_gqa, llama_gqa_adapters/rslora, llama_gqa_adapters/rslora/expected.safetensors, 2e-5",
         "llama_gqa, llama_gqa_adapters/dora, llama_gqa_adapters/dora/expected.safetensors, 2e-5",
+        "llama_gqa, llama_gqa_adapters/dora_patterns, llama_gqa_adapters/dora_patterns/expected.safetensors, 2e-5",
+        "modernbert_cls, modernbert_cls/adapter, modernbert_cls/adapter/expected.safetensors, 5e-6",
         "bert_cls, bert_cls/adapter, bert_cls/expected.safetensors, 5e-6",
         "gpt2, gpt2/adapter, gpt2/expected.safetensors, 2e-5",
         "mistral_sw, mistral_sw/adapter, mistral_sw/expected.safetensors, 2e-5",

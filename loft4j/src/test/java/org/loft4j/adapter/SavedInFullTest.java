@@ -76,6 +76,20 @@ class SavedInFullTest {
         assertTrue(written.contains("classifier"), written.toString());
     }
 
+    /** A head that the base lacks is named by its parts, which are then in it: PEFT loads none within another. */
+    @ParameterizedTest
+    @CsvSource({
+        "roberta_cls, classifier.dense, classifier.out_proj, classifier",
+        "electra_cls, classifier.dense, classifier.out_proj, classifier",
+        "mpnet_cls, classifier.dense, classifier.out_proj, classifier",
+        "modernbert_cls, head.dense, head.norm, 'classifier,head'",
+    })
+    void whatLiesInASavedModuleIsNotNamedBesideIt(String fixture, String one, String other, String written)
+            throws IOException {
+        List<String> names = saved(fixture, Task.SEQUENCE_CLASSIFICATION, List.of(one, other));
+        assertEquals(Set.of(written.split(",")), Set.copyOf(names));
+    }
+
     @Test
     void whatPeftHasSavedForANameIsRead() throws IOException {
         saved("llama_gqa", Task.CAUSAL_LM, List.of("norm"));
@@ -102,6 +116,30 @@ class SavedInFullTest {
                 assertEquals(tensors.keySet(), PeftFiles.tensors(adapter, model).keySet());
                 Tensor norm = tensors.get(String.format(NORM, 1));
                 assertTrue(norm.equal(model.weights().get("model.layers.1.input_layernorm.weight")));
+            }
+        }
+    }
+
+    /** PEFT ties what is called embed_tokens, and reads the one tensor for both. */
+    @Test
+    void anEmbeddingThatPeftTiesNeedsOneName() throws IOException {
+        saved("llama3_rope_tied", Task.CAUSAL_LM, List.of("embed_tokens"));
+        Path weights = directory.resolve(PeftFiles.WEIGHTS);
+        try (Model model = model("llama3_rope_tied", Task.CAUSAL_LM);
+                NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            try (SafetensorsFile file = SafetensorsFile.open(weights)) {
+                for (String name : file.names()) {
+                    tensors.put(name, file.read(name));
+                }
+            }
+            tensors.remove(PeftFiles.PREFIX + "lm_head.weight").neg_();
+            Tensor embedding =
+                    tensors.get(PeftFiles.PREFIX + "model.embed_tokens.weight").neg_();
+            SafetensorsWriter.write(weights, tensors, Map.of());
+            try (LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                assertTrue(adapter.isAttached());
+                assertTrue(embedding.equal(model.head().weight()));
             }
         }
     }
