@@ -135,7 +135,7 @@ final class TextConfig {
     /** How many experts each block has; 0 where it has none. */
     int experts() throws CheckpointException {
         return switch (architecture) {
-            case QWEN3MOE -> json.intOr("num_experts", 128, 1);
+            case QWEN3MOE -> json.intOr("num_experts", json.intOr("num_local_experts", 128, 1), 1);
             case OLMOE -> json.intOr("num_experts", 64, 1);
             case GPT_OSS -> json.intOr("num_local_experts", json.intOr("num_experts", 128, 1), 1);
             default -> isMixtral() ? json.intOr("num_local_experts", 8, 1) : 0;

@@ -122,7 +122,8 @@ final class TinyCheckpoint {
     private void experts(String layer, String modelType) {
         boolean mixtral = modelType.equals("mixtral");
         boolean qwen = modelType.equals("qwen3_moe");
-        config.put(mixtral ? "num_local_experts" : "num_experts", EXPERTS);
+        // what Transformers 5 writes
+        config.put(modelType.equals("olmoe") ? "num_experts" : "num_local_experts", EXPERTS);
         config.put("num_experts_per_tok", 2);
         config.put("norm_topk_prob", qwen);
         config.put("moe_intermediate_size", EXPERT_WIDTH);

@@ -119,6 +119,7 @@ class ModelsTest {
             delimiter = '|',
             value = {
                 "qwen3_moe | output_router_logits | true | output_router_logits must be false",
+                "qwen3_moe | num_local_experts | 5 | num_local_experts must be 6",
                 "qwen3_moe | num_experts_per_tok | 7 | num_experts_per_tok must be",
                 "qwen3_moe | decoder_sparse_step | 0 | decoder_sparse_step",
                 "qwen3_moe | mlp_only_layers | 1 | mlp_only_layers",

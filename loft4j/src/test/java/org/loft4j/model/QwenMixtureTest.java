@@ -33,6 +33,7 @@ import org.loft4j.export.MergedModel;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -243,6 +244,22 @@ class QwenMixtureTest {
                             .size(0));
             assertEquals(
                     512, weights.get("model.layers.0.self_attn.k_proj.weight").size(0));
+        }
+    }
+
+    /** Transformers 5 writes how many there are under Mixtral's name. */
+    @Test
+    void theExpertsOfQwen3AreCountedByEitherName() throws IOException {
+        Path newer = CheckpointCopy.of(
+                folder,
+                Fixture.directory("qwen3_moe"),
+                json -> json.set("num_local_experts", json.remove("num_experts")),
+                name -> name,
+                Dtype.F32);
+        try (Logged log = new Logged(ConfigKeys.class);
+                Model model = Models.open(newer, LANGUAGE_MODEL)) {
+            assertEquals(2, model.mixtures().get(0).chosen());
+            assertEquals(List.of(), log.messages());
         }
     }
 }

@@ -36,6 +36,7 @@ public record Qwen3MoeConfig(
             "max_window_layers",
             "attention_bias",
             "num_experts",
+            "num_local_experts",
             "moe_intermediate_size",
             "norm_topk_prob",
             "decoder_sparse_step",
@@ -46,6 +47,7 @@ public record Qwen3MoeConfig(
         ConfigKeys.checkDecoder(json, ExpertLayout.keysWith(KEYS));
         ExpertLayout.requirePlainRouter(json);
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
+        int count = experts(json);
         int step = json.intOr("decoder_sparse_step", 1, 1);
         Set<Integer> dense = ExpertLayout.blocks(json, "mlp_only_layers");
         return new Qwen3MoeConfig(
@@ -55,12 +57,19 @@ public record Qwen3MoeConfig(
                 json.booleanOr("use_sliding_window", false) ? LayerTypes.window(json, 4096) : 0,
                 new ExpertLayout(
                         ExpertLayout.Names.PROJECTIONS,
-                        json.intOr("num_experts", 128, 1),
+                        count,
                         json.intOr("num_experts_per_tok", 8, 1),
                         json.longOr("moe_intermediate_size", 768),
                         json.booleanOr("norm_topk_prob", false),
                         block -> (block + 1) % step == 0 && !dense.contains(block)),
                 DecoderConfig.tokenClassifierDropout(json));
+    }
+
+    /** How many experts there are: Transformers 5 writes {@code num_local_experts} where the hub's files have {@code num_experts}. */
+    private static int experts(JsonObject json) throws CheckpointException {
+        int count = json.intOr("num_experts", json.intOr("num_local_experts", 128, 1), 1);
+        ConfigKeys.require(json, "num_local_experts", String.valueOf(count));
+        return count;
     }
 
     /** The longest sequence of a model with this config.json. */
