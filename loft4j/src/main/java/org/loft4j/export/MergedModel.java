@@ -21,7 +21,6 @@ import org.loft4j.io.ModelShards;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 
@@ -124,11 +123,12 @@ public final class MergedModel {
         return byName;
     }
 
-    /** An output embedding that is the input's, which may have changed, or that a model without a head has no place for. */
+    /**
+     * An output embedding that a language model has as its input's, which may have changed, or that any other model has no place
+     * for.
+     */
     private boolean isLeftOut(String name) {
-        return name.equals(HEAD)
-                && (model.task() == Task.CAUSAL_LM || !model.hasHead())
-                && model.weights().find(name) == null;
+        return name.equals(HEAD) && model.weights().find(name) == null;
     }
 
     /** An output embedding that is read as the input embedding too: Transformers looks for that. */
