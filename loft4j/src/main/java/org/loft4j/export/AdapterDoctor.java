@@ -134,6 +134,13 @@ public final class AdapterDoctor {
             notes.all(
                     Severity.REFUSED, "r, lora_alpha and target_modules must all be set", "write them into " + CONFIG);
         }
+        if (on("use_dora") || lists("modules_to_save")) {
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    "use_dora, modules_to_save: Transformers 5, given the adapter's own directory, leaves out what they brought",
+                    "open the base, and the adapter on it with PeftModel.from_pretrained; or " + remedies.merge());
+        }
         if (on("use_dora")) {
             notes.add(Severity.REFUSED, Consumer.VLLM, "use_dora: vLLM does not serve DoRA", remedies.merge());
             notes.add(

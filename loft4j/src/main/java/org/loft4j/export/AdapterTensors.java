@@ -33,10 +33,6 @@ import org.loft4j.tensor.Shapes;
 
 /** What {@link AdapterDoctor} finds in the tensors of an adapter: their names, shapes and values, and whether they are the base's. */
 final class AdapterTensors {
-    /** Matrices of an expert that Transformers 5 has in one, each with the other one. */
-    private static final Map<String, String> OF_A_PAIR =
-            Map.of(".gate_proj", ".up_proj", ".up_proj", ".gate_proj", ".w1", ".w3", ".w3", ".w1");
-
     private static final String WEIGHTS = "adapter_model.safetensors";
 
     private static final Pattern FACTOR =
@@ -95,7 +91,7 @@ final class AdapterTensors {
             }
             Map<String, Map<String, TensorInfo>> pairs = pairs(source);
             factors(source, pairs);
-            experts(pairs);
+            new AdaptedExperts(config, baseConfig, lora(), remedies, notes).check(pairs.keySet());
             inputs(pairs.keySet());
             if (base != null && baseConfig != null && ModelDirectory.exists(base)) {
                 AdapterOnBase.check(base, baseConfig, config, source.names(), pairs, notes);
@@ -193,44 +189,6 @@ final class AdapterTensors {
         }
     }
 
-    /** Each matrix of an expert, and the router, is a module of its own in Transformers 4 alone. */
-    private void experts(Map<String, Map<String, TensorInfo>> pairs) {
-        pairs.keySet().stream()
-                .filter(path -> TensorNames.isOfExpert(path) || TensorNames.isRouter(path))
-                .findFirst()
-                .ifPresent(path -> {
-                    JsonNode dropout = config.node("lora_dropout");
-                    boolean drops = dropout != null && dropout.asDouble() != 0;
-                    String fault = faultOfExperts(pairs.keySet());
-                    notes.add(
-                            fault == null ? Severity.NOTE : Severity.CHANGE,
-                            Consumer.PEFT,
-                            "experts or routers are adapted, such as " + path
-                                    + ": with Transformers 5, which has a block's experts in one tensor, PEFT converts them from 0.19 on"
-                                    + (drops ? ", and refuses a lora_dropout with them" : "")
-                                    + (fault == null ? "" : ", and " + fault),
-                            fault != null
-                                    ? "load it with Transformers 4, or merge it into the model: loft merge"
-                                    : "use PEFT 0.19 or newer with Transformers 5"
-                                            + (drops
-                                                    ? ", and set lora_dropout to 0, which matters in training alone"
-                                                    : ""));
-                });
-        pairs.keySet().stream().filter(TensorNames::isOfExpert).findFirst().ifPresent(path -> {
-            String what = "experts are adapted, such as " + path;
-            notes.add(
-                    Severity.NOTE,
-                    Consumer.VLLM,
-                    what + ": vLLM before 0.11.2 serves adapters of attention alone",
-                    "use vLLM 0.11.2 or newer");
-            notes.add(
-                    Severity.REFUSED,
-                    Consumer.LLAMA_CPP,
-                    what + ": a GGUF adapter has no place for the factors of one expert",
-                    remedies.mergedGguf());
-        });
-    }
-
     private void inputs(Set<String> paths) {
         paths.stream()
                 .filter(TensorNames::makesInputs)
@@ -240,31 +198,6 @@ final class AdapterTensors {
                         Consumer.LLAMA_CPP,
                         path + " is adapted, to which llama.cpp applies no adapter",
                         remedies.mergedGguf()));
-    }
-
-    /** What PEFT's conversion for Transformers 5 does not get right of experts that are adapted; null for nothing. */
-    private @Nullable String faultOfExperts(Set<String> paths) {
-        if (isSet("use_dora")) {
-            return "refuses use_dora with them";
-        }
-        if (isSet("use_rslora")) {
-            return "doubles rank and alpha of gate and up, which with use_rslora makes them √2 times as strong";
-        }
-        for (Map.Entry<String, String> other : OF_A_PAIR.entrySet()) {
-            boolean alone = paths.stream()
-                    .filter(path -> TensorNames.isOfExpert(path) && path.endsWith(other.getKey()))
-                    .anyMatch(path -> !paths.contains(
-                            path.substring(0, path.length() - other.getKey().length()) + other.getValue()));
-            if (alone) {
-                return "refuses one of gate and up without the other";
-            }
-        }
-        return null;
-    }
-
-    private boolean isSet(String key) {
-        JsonNode value = config.node(key);
-        return value != null && value.asBoolean();
     }
 
     /** What is wrong with the shapes of factors, and whether PEFT has layers of which it is right. */
@@ -314,20 +247,28 @@ final class AdapterTensors {
         if (type == null || !type.asText().equals("LORA") || (parameters != null && !parameters.isEmpty())) {
             return path -> 0;
         }
-        try {
-            LoraConfig lora = PeftFiles.readConfig(directory).lora();
-            return path -> {
-                try {
-                    return lora.rankOf(path);
-                } catch (ConfigException e) {
-                    return 0;
-                }
-            };
-        } catch (CheckpointException e) {
+        LoraConfig lora = lora();
+        if (lora == null) {
             // what is not read here says its rank in the same words
             JsonNode pattern = config.node("rank_pattern");
             JsonNode rank = config.node("r");
             return path -> rank == null || (pattern != null && !pattern.isEmpty()) ? 0 : rank.asInt();
+        }
+        return path -> {
+            try {
+                return lora.rankOf(path);
+            } catch (ConfigException e) {
+                return 0;
+            }
+        };
+    }
+
+    /** The settings; null where they are not read here. */
+    private @Nullable LoraConfig lora() {
+        try {
+            return PeftFiles.readConfig(directory).lora();
+        } catch (CheckpointException e) {
+            return null;
         }
     }
 

@@ -202,7 +202,7 @@ class AdapterDoctorTest {
 
     @Test
     void whatPeftDoesNotConvertOfExpertsIsTold() throws IOException {
-        String expert = "base_model.model.model.layers.0.mlp.experts.7.";
+        String expert = "base_model.model.model.layers.0.mlp.experts.0.";
         Map<String, float[]> pair = new HashMap<>();
         for (String part : List.of("gate_proj", "up_proj")) {
             pair.put(expert + part + ".lora_A.weight", filled(64, 1));
@@ -216,6 +216,21 @@ class AdapterDoctorTest {
             Diagnosis diagnosis = examine(Map.of("target_modules", targets, setting, true), pair, null);
             assertTrue(says(diagnosis, Consumer.PEFT, setting), diagnosis.toString());
         }
+        for (String part : List.of("gate_proj", "down_proj", "mlp\\..*")) {
+            Map<String, Object> alphas = Map.of("target_modules", targets, "alpha_pattern", Map.of(part, 3));
+            // the tensor of all experts is called down_proj too
+            assertEquals(
+                    !part.equals("down_proj"),
+                    says(examine(alphas, pair, null), Consumer.PEFT, "knows r and lora_alpha for them alone"),
+                    part);
+        }
+        Map<String, float[]> third = new HashMap<>(pair);
+        pair.forEach((name, values) -> third.put(name.replace("experts.0", "experts.2"), values));
+        Diagnosis some = examine(Map.of("target_modules", targets), third, null);
+        assertTrue(says(some, Consumer.PEFT, "refuses some experts of a block without the others"), some.toString());
+        Path mixture = new TinyCheckpoint(directory.resolve("base"), "qwen3_moe").write().directory;
+        Diagnosis first = examine(Map.of("target_modules", targets), pair, mixture);
+        assertTrue(says(first, Consumer.PEFT, "refuses some experts of a block without the others"), first.toString());
         String router = "base_model.model.model.layers.0.mlp.gate.";
         Diagnosis routed = examine(
                 Map.of("target_modules", new String[] {"gate"}, "use_dora", true),
@@ -303,6 +318,16 @@ class AdapterDoctorTest {
             assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
         }
         assertFalse(says(examine(Map.of(), Map.of(), null), Consumer.PEFT, "0.14"));
+    }
+
+    /** What Transformers makes of an adapter's directory without PEFT's own loading. */
+    @ParameterizedTest
+    @CsvSource({"modules_to_save, true", "use_dora, true", "use_rslora, false"})
+    void whatTransformersLeavesOutIsTold(String key, boolean told) throws IOException {
+        Object value = key.equals("modules_to_save") ? new String[] {"lm_head"} : (Object) true;
+        Diagnosis diagnosis = examine(Map.of(key, value), Map.of(), null);
+        assertEquals(told, says(diagnosis, Consumer.PEFT, "leaves out what they brought"), diagnosis.toString());
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
     }
 
     @Test
