@@ -20,7 +20,7 @@ import org.loft4j.ShapeException;
  * where each {@link Kind} has a reward r and a loss ℓ of the difference of two, and where log π is the log-probability of an answer's
  * tokens together, behind the prompt, and m = log π / |answer| the mean of a token. The second term is what supervised fine-tuning
  * on the preferred answer loses; it is a part of ORPO, and what makes of DPO the loss of Pang et al. 2024 (arXiv 2404.19733, equation
- * 1; {@code rpo_alpha} in TRL). Answers that are judged one by one have another, {@link #kto}.
+ * 1; {@code rpo_alpha} in older versions of TRL). Answers that are judged one by one have another, {@link #kto}.
  *
  * @param beta β, above 0: of a loss with a reference how near the model stays to what it was; what multiplies SimPO's means; the
  *     weight λ of ORPO's odds ratio
