@@ -86,7 +86,7 @@ record BatchSizes(
     }
 
     /** Tokens of all that is learnt, without padding; of prompts with the longest answers. */
-    private static long tokens(Examples examples, TrainConfig config) {
+    static long tokens(Examples examples, TrainConfig config) {
         return examples instanceof PromptDataset
                 ? rows(examples, 1, config)
                         * Arrays.stream(lengths(examples, config))

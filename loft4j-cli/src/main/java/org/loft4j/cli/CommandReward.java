@@ -33,7 +33,7 @@ import org.loft4j.train.Reward;
  */
 final class CommandReward implements Reward, AutoCloseable {
     /** Of what the program says of its faults: so many lines are kept. */
-    private static final int KEPT = 20;
+    private static final int KEPT = 8;
 
     private static final int PATIENCE_SECONDS = 2;
 
@@ -165,10 +165,10 @@ final class CommandReward implements Reward, AutoCloseable {
         }
         String faults;
         synchronized (said) {
-            faults = String.join("\n  ", said);
+            faults = String.join(" / ", said);
         }
-        return new IOException("the program " + command + " " + what
-                + (faults.isEmpty() ? "" : "; it has said of that:\n  " + faults));
+        return new IOException(
+                "the program " + command + " " + what + (faults.isEmpty() ? "" : "; it has said last: " + faults));
     }
 
     /** Lets it see the end of what it reads, and ends it where that is not enough. */

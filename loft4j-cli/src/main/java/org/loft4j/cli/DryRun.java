@@ -15,6 +15,7 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.Preferences;
+import org.loft4j.data.PromptDataset;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.train.ClassWeights;
@@ -222,6 +223,13 @@ final class DryRun {
         }
         long every = config.evalSteps() > 0 ? config.evalSteps() : length.stepsPerEpoch();
         long evaluations = Math.max(1, (length.totalSteps() + every - 1) / every);
+        if (held instanceof PromptDataset) {
+            // an answer each, which takes the most of a step's time for a token too
+            return evaluations
+                    * (double) BatchSizes.tokens(held, config)
+                    / config.loss().rewards().generations()
+                    * tried.cell();
+        }
         return evaluations * BatchSizes.judgedTokens(held) * judging();
     }
 

@@ -156,6 +156,8 @@ final class TrainCommand implements Verb {
     public void check(Problems problems) {
         model.check(problems);
         learnt.check(problems);
+        // it says which rows there are
+        reward.check(problems, data, stream, packing.packing);
         data.check(problems);
         stream.check(problems, packing.packing);
         if (faults.skip && stream.streaming) {
@@ -163,7 +165,6 @@ final class TrainCommand implements Verb {
                     "--skip-faulty-rows and --streaming exclude each other: whether a row can be used shows only when it is"
                             + " tokenized, and how many there are must be known before; 'loft data check' tells all that cannot");
         }
-        reward.check(problems, data, stream, packing.packing);
         chat.check(problems);
         images.check(problems);
         eval.check(problems);

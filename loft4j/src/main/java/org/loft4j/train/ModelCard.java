@@ -94,6 +94,13 @@ final class ModelCard {
                     .append(config.loss().preferences().described())
                     .append(").\n\n");
         }
+        if (notes.rewards() != null) {
+            text.append("It has learnt by rewards that judged its own answers: ")
+                    .append(notes.rewards())
+                    .append(" (")
+                    .append(config.loss().rewards().described())
+                    .append(").\n\n");
+        }
         if (notes.start() != null) {
             HubName onHub = HubCache.nameOf(notes.start());
             text.append("It goes on from the adapter `")

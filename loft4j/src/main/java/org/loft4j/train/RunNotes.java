@@ -32,6 +32,7 @@ record RunNotes(
         @Nullable EndOfTurn end,
         @Nullable Path start,
         boolean preferences,
+        @Nullable String rewards,
         Checkpoints.@Nullable Content sentences) {
     /**
      * The notes of checkpoints. Where all weights are trained, each is a model of its own; a tokenizer that the adapter has which
@@ -58,6 +59,7 @@ record RunNotes(
                     learns == null ? null : EndOfTurn.ofTexts(learns),
                     from,
                     data.train().hasPreferences(),
+                    rewards(data),
                     sentences(model, from, data));
         }
         TrainedChat chat =
@@ -69,7 +71,13 @@ record RunNotes(
                 learns == null ? null : EndOfTurn.of(format.template(), learns),
                 from,
                 data.train().hasPreferences(),
+                rewards(data),
                 null);
+    }
+
+    /** What has judged the answers, in words; null where nothing has. */
+    private static @Nullable String rewards(TrainData data) {
+        return data.rewards() == null ? null : data.rewards().described();
     }
 
     /** Of the adapter that the run goes on from, else of the model, with what the training makes of them. */
@@ -97,7 +105,8 @@ record RunNotes(
     RunNotes ofResult(@Nullable Path modelDirectory) throws IOException {
         return copied != null
                 ? this
-                : new RunNotes(task, CopiedFiles.of(modelDirectory), template, null, start, preferences, sentences);
+                : new RunNotes(
+                        task, CopiedFiles.of(modelDirectory), template, null, start, preferences, rewards, sentences);
     }
 
     /** To be called when config.json is there. */

@@ -1,0 +1,199 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Answers that rewards judge, from the command line. */
+class RewardEndToEndTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    Path folder;
+
+    private Path model;
+    private Path rows;
+
+    @BeforeEach
+    void write() throws IOException {
+        model = Fixtures.copy("stories260K", folder.resolve("model"));
+        rows = Files.writeString(
+                folder.resolve("rows.csv"),
+                "question,answer\n"
+                        + IntStream.range(0, 8)
+                                .mapToObj(i -> "Lily had " + i + " balls.," + i + "\n")
+                                .collect(Collectors.joining()));
+    }
+
+    private Captured train(Path output, Object... more) {
+        List<Object> call = new ArrayList<>(List.of("train", "--model", model, "--data", rows));
+        call.addAll(List.of("--prompt-column", "question", "--output", output, "--method", "lora", "--rank", "1"));
+        call.addAll(List.of("--num-generations", "4", "--max-completion-length", "8", "--batch-size", "2"));
+        call.addAll(List.of(more));
+        return Captured.loft(call.stream().map(Object::toString).toArray(String[]::new));
+    }
+
+    private static String program(String how) {
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        Path classes = Path.of("target", "test-classes").toAbsolutePath();
+        return "command:'" + java + "' -Xmx64m -cp '" + classes + "' " + RewardProgram.class.getName() + " " + how
+                + " 'out to lunch'";
+    }
+
+    @Test
+    void severalRewardsAreToldAndARunGoesOnByItsOwnSettings() throws IOException {
+        Path run = folder.resolve("run");
+        Captured trained = train(
+                run,
+                "--eval-data",
+                rows,
+                "--reward",
+                "exact",
+                "--reward",
+                "regex:[aeiou]",
+                "--reward",
+                program("well"),
+                "--reward-weights",
+                "5,1,0.5",
+                "--kl-beta",
+                "0.01",
+                "--logging-steps",
+                "1");
+        assertEquals(0, trained.status(), trained.err());
+        assertTrue(trained.err().contains("8 rows of \"question\" (--format reward) in"), trained.err());
+        assertTrue(trained.err().contains("rewards are learnt at a twentieth of the usual"), trained.err());
+        assertTrue(trained.err().contains("reward "), trained.err());
+        List<JsonNode> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+            lines.add(JSON.readTree(line));
+        }
+        assertEquals(5, lines.size());
+        for (JsonNode line : lines) {
+            String before = line.has("eval_loss") ? "eval_" : "";
+            double exact = line.get(before + "reward_exact").asDouble();
+            double regex = line.get(before + "reward_regex").asDouble();
+            double command = line.get(before + "reward_command").asDouble();
+            assertEquals(
+                    5 * exact + regex + 0.5 * command,
+                    line.get(before + "reward").asDouble(),
+                    1e-12);
+            assertTrue(regex > 0.5, line::toString);
+            assertTrue(line.get(before + "completion_length").asDouble() <= 8, line::toString);
+            assertTrue(line.has(before + "clipped_ratio"), line::toString);
+        }
+        assertEquals(0, lines.get(0).get("kl").asDouble(), 1e-9);
+        assertTrue(lines.get(0).has("frac_reward_zero_std"));
+        String card = Files.readString(run.resolve("README.md"));
+        assertTrue(
+                card.contains("exact × 5.0, regex × 1.0, command × 0.5 (GRPO (dapo), 4 answers a prompt, β = 0.01)"),
+                card);
+
+        Captured again =
+                Captured.loft("train", "--config", run.resolve("config.yaml").toString(), "--resume");
+        assertEquals(0, again.status(), again.err());
+        assertTrue(again.out().contains("finished"), again.out());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "dies | has ended with status 3; it has said last: the judge is out to lunch",
+                "junk | has written seven, which is no number",
+                "hangs | has not judged an answer within 1 s: --reward-timeout gives it longer",
+                "twice | has written 1 before it was asked",
+                "nan | reward command gave NaN for an answer to this prompt"
+            })
+    void aProgramThatFailsEndsTheRunWithTheStepsBefore(String how, String told) throws IOException {
+        Path run = folder.resolve("run");
+        Captured failed = train(run, "--reward", program(how), "--reward-timeout", how.equals("hangs") ? "1" : "30");
+        assertEquals(1, failed.status(), failed.err());
+        assertTrue(failed.err().contains("rows.csv, line "), failed.err());
+        assertTrue(failed.err().contains(told), failed.err());
+        // two steps of eight answers were judged well
+        assertTrue(Files.isDirectory(run.resolve("checkpoint-2")), failed.err());
+        assertTrue(
+                ProcessHandle.current()
+                        .descendants()
+                        .noneMatch(child -> child.info()
+                                .arguments()
+                                .map(words -> Arrays.asList(words).contains(RewardProgram.class.getName()))
+                                .orElse(false)),
+                "a program has outlived its run");
+    }
+
+    @Test
+    void aDryRunAnswersAndWritesNothing() throws IOException {
+        Path run = folder.resolve("run");
+        Captured tried = train(run, "--eval-share", "0.3", "--reward", "regex:[aeiou]", "--dry-run", "--json");
+        assertEquals(0, tried.status(), tried.err());
+        JsonNode tree = JSON.readTree(tried.out());
+        assertTrue(tree.get("seconds").asDouble() > 0);
+        // four answers of eight tokens behind each prompt
+        assertTrue(tree.get("tokens_per_epoch").asLong() > tree.get("rows").asLong() * 4 * 8, tried.out());
+        assertFalse(Files.exists(run));
+    }
+
+    @Test
+    void whatRewardsHaveNoUseForIsRefused() throws IOException {
+        Path run = folder.resolve("run");
+        assertRefused("--reward and --streaming exclude each other", train(run, "--reward", "exact", "--streaming"));
+        assertRefused("--reward and --packing exclude each other", train(run, "--reward", "exact", "--packing"));
+        assertRefused("--format is preference", train(run, "--reward", "exact", "--format", "preference"));
+        assertRefused("--format reward has prompts alone", train(run, "--format", "reward"));
+        assertRefused("exact:COLUMN, regex:PATTERN or command:PROGRAM", train(run, "--reward", "good"));
+        assertRefused("--reward regex:(: Unclosed group", train(run, "--reward", "regex:("));
+        assertRefused(
+                "reward_weights must be as many as there are rewards, 1, got 2",
+                train(run, "--reward", "exact", "--reward-weights", "1,2"));
+        assertRefused("reward_timeout must be at least 1", train(run, "--reward", "exact", "--reward-timeout", "0"));
+        assertRefused(
+                "leaves no place for a prompt within max_length, 8",
+                train(run, "--reward", "exact", "--max-length", "8"));
+        assertRefused(
+                "command:no-such-program-here: cannot be started",
+                train(run, "--reward", "command:no-such-program-here"));
+        assertRefused("--grpo-loss", train(run, "--reward", "exact", "--grpo-loss", "ppo"));
+        assertRefused(
+                "--reward is for causal-lm, and the model is for sequence-classification",
+                train(run, "--reward", "exact", "--task", "sequence-classification"));
+        Captured lacks = train(run, "--reward", "exact:truth");
+        assertEquals(1, lacks.status(), lacks.err());
+        assertTrue(lacks.err().contains("rows.csv, line 2: has no \"truth\" for --reward exact:truth"), lacks.err());
+        Captured judged = Captured.loft(
+                "eval",
+                "--model",
+                model.toString(),
+                "--data",
+                rows.toString(),
+                "--format",
+                "reward",
+                "--prompt-column",
+                "question");
+        assertTrue(
+                judged.status() != 0 && judged.err().contains("holds a prompt whose answers a reward judges"),
+                judged.err());
+        assertFalse(Files.exists(run));
+    }
+
+    private static void assertRefused(String message, Captured call) {
+        assertEquals(2, call.status(), call.err());
+        assertTrue(call.err().contains(message), call.err());
+    }
+}
