@@ -45,7 +45,7 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
         /** N = answers of the step · the greatest length: a constant (Dr. GRPO; Liu et al. 2025, arXiv 2503.20783). */
         DR_GRPO,
 
-        /** N = tokens of all answers of the step: each token counts alike (DAPO; Yu et al. 2025, arXiv 2503.14476, equation 8). */
+        /** N = tokens of all answers of the step: each token counts alike (DAPO; Yu et al. 2025, arXiv 2503.14476, section 3.3). */
         DAPO;
 
         /** The word in settings: {@code dr_grpo}. */

@@ -30,6 +30,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.RewardedPrompt;
 import org.loft4j.infer.Classifier;
 import org.loft4j.infer.SamplingConfig;
 import org.loft4j.infer.TextGenerator;
@@ -167,17 +168,28 @@ class ExamplesTest {
         assertEquals(said, screen.toString());
     }
 
-    /** What the page on the library shows stands in these sources, which are run. */
     @Test
-    void thePageShowsWhatIsRun() throws IOException {
+    void aModelLearnsByRewards() throws IOException {
+        List<RewardedPrompt> rows =
+                List.of(new RewardedPrompt("Lily had a", "ball"), new RewardedPrompt("Tom saw a", "cat"));
+        assertEquals(
+                1,
+                Rewarded.run(FIXTURES.resolve("stories260K"), rows, directory.resolve("rewarded"))
+                        .step());
+    }
+
+    /** What the pages on the library and on rewards show stands in these sources, which are run. */
+    @Test
+    void thePagesShowWhatIsRun() throws IOException {
         List<String> sources = new ArrayList<>();
         try (Stream<Path> files = Files.list(SOURCES)) {
             for (Path file : files.toList()) {
                 sources.add(Files.readString(file).replaceAll("\\s", ""));
             }
         }
-        Matcher shown =
-                Pattern.compile("(?ms)^```java\\R(.*?)^```").matcher(Files.readString(Path.of("../docs/library.md")));
+        Matcher shown = Pattern.compile("(?ms)^```java\\R(.*?)^```")
+                .matcher(Files.readString(Path.of("../docs/library.md"))
+                        + Files.readString(Path.of("../docs/rewards.md")));
         int found = 0;
         while (shown.find()) {
             String snippet = shown.group(1);
@@ -186,7 +198,7 @@ class ExamplesTest {
                     "in no example: " + snippet);
             found++;
         }
-        assertEquals(5, found);
+        assertEquals(6, found);
     }
 
     @Test
