@@ -26,10 +26,18 @@ import org.loft4j.train.TrainData;
  * @param largest the examples of the largest batch
  * @param rows that they make at most
  * @param tokens of an epoch, without padding
+ * @param answered whether the model answers prompts as it learns
  * @param before lengths of what is judged before the first step; none where nothing is
  */
 record BatchSizes(
-        List<int[]> batches, long[] cells, int[] lengths, int[] largest, long rows, long tokens, int[] before) {
+        List<int[]> batches,
+        long[] cells,
+        int[] lengths,
+        int[] largest,
+        long rows,
+        long tokens,
+        int[] before,
+        boolean answered) {
     static BatchSizes of(Examples train, TrainConfig config) {
         int[] lengths = lengths(train, config);
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
@@ -54,7 +62,8 @@ record BatchSizes(
                 train instanceof Preferences preferences
                                 && config.loss().preferences().kind().hasReference()
                         ? preferences.compared().lengths()
-                        : new int[0]);
+                        : new int[0],
+                train instanceof PromptDataset);
     }
 
     /** Of prompts with the longest answers. */
@@ -154,6 +163,8 @@ record BatchSizes(
                 columns = longest;
             }
         }
-        return new Load(rows, longest(largest, lengths), evalRows, columns);
+        int longest = longest(largest, lengths);
+        long cached = answered ? Math.max(rows * longest, evalRows * columns) : 0;
+        return new Load(rows, longest, evalRows, columns, cached);
     }
 }

@@ -166,7 +166,8 @@ final class Budget {
                     Math.max(1, load.rows() / divisor),
                     load.columns(),
                     Math.min(load.evalRows(), rowsEach * rows),
-                    load.evalColumns());
+                    load.evalColumns(),
+                    load.cached() / divisor);
             remedy = new Remedy(
                     "--batch-size " + rows + " --accumulate " + now.gradientAccumulationSteps() * divisor
                             + (load.evalRows() > rowsEach * rows ? " --eval-batch-size " + rows : ""),

@@ -43,7 +43,8 @@ final class CommandReward implements Reward, AutoCloseable {
     private final String command;
     private final int timeout;
     private final Process process;
-    private final Writer in;
+    // empty where there is no more to ask
+    private final BlockingQueue<Optional<String>> questions = new LinkedBlockingQueue<>();
     // empty where the program has closed its output
     private final BlockingQueue<Optional<String>> lines = new LinkedBlockingQueue<>();
     private final Deque<String> said = new ArrayDeque<>();
@@ -64,7 +65,8 @@ final class CommandReward implements Reward, AutoCloseable {
         } catch (IOException e) {
             throw new ConfigException("--reward command:" + command + ": cannot be started: " + e.getMessage(), e);
         }
-        in = new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8);
+        // a program that does not read would keep the training waiting, whatever the timeout
+        begin(this::ask);
         read(process.getInputStream(), line -> lines.add(Optional.of(line)), () -> lines.add(Optional.empty()));
         ofFaults = read(process.getErrorStream(), this::keep, () -> {});
     }
@@ -92,24 +94,38 @@ final class CommandReward implements Reward, AutoCloseable {
         }
     }
 
-    private static Thread read(InputStream from, Consumer<String> each, Runnable end) {
-        Thread thread = new Thread(
-                () -> {
-                    try (BufferedReader reader =
-                            new BufferedReader(new InputStreamReader(from, StandardCharsets.UTF_8))) {
-                        for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-                            each.accept(line);
-                        }
-                    } catch (IOException e) {
-                        // the program has gone
-                    } finally {
-                        end.run();
-                    }
-                },
-                "loft4j-reward");
+    private static Thread begin(Runnable work) {
+        Thread thread = new Thread(work, "loft4j-reward");
         thread.setDaemon(true);
         thread.start();
         return thread;
+    }
+
+    private void ask() {
+        try (Writer in = new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8)) {
+            Optional<String> question = questions.take();
+            while (question.isPresent()) {
+                in.write(question.get());
+                in.flush();
+                question = questions.take();
+            }
+        } catch (IOException | InterruptedException e) {
+            // the program has gone, which its output shows
+        }
+    }
+
+    private static Thread read(InputStream from, Consumer<String> each, Runnable end) {
+        return begin(() -> {
+            try (BufferedReader reader = new BufferedReader(new InputStreamReader(from, StandardCharsets.UTF_8))) {
+                for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+                    each.accept(line);
+                }
+            } catch (IOException e) {
+                // the program has gone
+            } finally {
+                end.run();
+            }
+        });
     }
 
     @Override
@@ -119,18 +135,13 @@ final class CommandReward implements Reward, AutoCloseable {
             throw early.isEmpty()
                     ? ended()
                     : fault("has written " + Shown.text(early.get())
-                            + " before it was asked: it must write one line for" + " each that it reads");
+                            + " before it was asked: it must write one line for each that it reads");
         }
         Map<String, @Nullable Object> asked = new LinkedHashMap<>();
         asked.put("prompt", answer.prompt());
         asked.put("completion", answer.completion());
         asked.put("columns", answer.columns());
-        try {
-            in.write(Json.text(asked) + "\n");
-            in.flush();
-        } catch (IOException e) {
-            throw ended();
-        }
+        questions.add(Optional.of(Json.text(asked) + "\n"));
         Optional<String> line = Uninterrupted.await(() -> lines.poll(timeout, TimeUnit.SECONDS));
         if (line == null) {
             throw fault(
@@ -174,14 +185,11 @@ final class CommandReward implements Reward, AutoCloseable {
     /** Lets it see the end of what it reads, and ends it where that is not enough. */
     @Override
     public void close() {
-        try {
-            in.close();
-        } catch (IOException e) {
-            // it has gone already
-        }
+        questions.add(Optional.empty());
         if (!isGone()) {
             process.descendants().forEach(ProcessHandle::destroyForcibly);
             process.destroyForcibly();
+            isGone();
         }
     }
 }

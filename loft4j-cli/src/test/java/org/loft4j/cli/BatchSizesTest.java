@@ -16,8 +16,12 @@ import org.loft4j.data.DataStream;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.PromptDataset;
+import org.loft4j.data.RewardedPrompt;
 import org.loft4j.data.RowScan;
 import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.Method;
@@ -69,6 +73,27 @@ class BatchSizesTest {
         List<int[]> texts =
                 IntStream.range(1, 7).mapToObj(i -> new int[] {i, i}).toList();
         return new MatchDataset(Dataset.classificationIds(texts, new int[] {0, 1, 0, 1, 2, 2}));
+    }
+
+    /** Of two prompts of 5 and 6 tokens each answer may have 10, and there are three of each. */
+    @Test
+    void promptsAreTheirLongestAnswers() throws IOException {
+        TrainConfig config = TrainConfig.builder(Method.LORA)
+                .batchSize(2)
+                .evalBatchSize(9)
+                .loss(loss -> loss.withRewards(GrpoLoss.USUAL.withGenerations(3).withMaxCompletionLength(10)))
+                .build();
+        try (Tokenizer tokenizer = Tokenizer.open(Fixtures.of("stories260K"))) {
+            List<RewardedPrompt> rows =
+                    List.of(new RewardedPrompt("Lily had a", "ball"), new RewardedPrompt("Tom saw a cat.", "cat"));
+            PromptDataset prompts = PromptDataset.of(rows, tokenizer, 64, null);
+            int longest = IntStream.of(prompts.lengths()).max().orElseThrow() + 10;
+            Load load = BatchSizes.largest(new TrainData(prompts, prompts, 0, 64), config);
+            assertEquals(new Load(6, longest, 2, longest, 6L * longest), load);
+            assertEquals(
+                    3L * (IntStream.of(prompts.lengths()).sum() + 20),
+                    BatchSizes.of(prompts, config).tokens());
+        }
     }
 
     /** Before the first step the model looks at the rows to learn from as well, answer by answer. */

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 
 /** Prompts that a model answers while it learns, by rewards that judge the answers. */
@@ -42,11 +43,16 @@ public final class PromptDataset implements Tokenized {
      * @param tokenizer must stay open as long as answers are made: it decodes them
      * @param maxPrompt tokens of a prompt at most: the greatest length without that of an answer
      * @param format how conversations are written, and whether prompts become some; null where there are none
+     * @throws ConfigException if the format takes the loss on all of a conversation
      * @throws DataException if a row is no {@link RewardedPrompt}, is empty or too long, or the template does not take it
      */
     public static PromptDataset of(
             List<? extends Row> rows, Tokenizer tokenizer, int maxPrompt, @Nullable ChatFormat format)
             throws DataException {
+        if (format != null && format.lossOn() == LossOn.ALL) {
+            throw new ConfigException(
+                    "loss_on all takes the prompt too, and a reward judges answers: leave it out, or name assistant");
+        }
         List<RewardedPrompt> prompts = new ArrayList<>();
         int[][] ids = new int[rows.size()][];
         boolean turns = false;

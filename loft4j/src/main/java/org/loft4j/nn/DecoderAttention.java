@@ -114,6 +114,11 @@ public record DecoderAttention(
     }
 
     @Override
+    public long cached() {
+        return projection.cached(shape.headDim());
+    }
+
+    @Override
     public List<Linear> linears() {
         List<Linear> linears = new ArrayList<>(projection.linears());
         linears.add(output);

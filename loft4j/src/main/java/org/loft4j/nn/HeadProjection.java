@@ -24,12 +24,20 @@ public sealed interface HeadProjection {
     /** Its layers in order of use. */
     List<Linear> linears();
 
+    /** Numbers that a cache keeps of a token: its key and its value; 0 where those of an earlier block are taken. */
+    long cached(int headDim);
+
     /** A matrix for each. */
     record Separate(Linear query, Linear key, Linear value) implements HeadProjection {
         @Override
         public Heads project(Tensor x, int headDim) {
             List<Tensor> all = Linear.forwardAll(linears(), x);
             return new Heads(heads(all.get(0), headDim), heads(all.get(1), headDim), heads(all.get(2), headDim), null);
+        }
+
+        @Override
+        public long cached(int headDim) {
+            return key.outFeatures() + value.outFeatures();
         }
 
         @Override
@@ -52,6 +60,11 @@ public sealed interface HeadProjection {
                     heads(all.get(1), headDim),
                     heads(all.get(2), headDim),
                     both.narrow(-1, headDim, headDim).flatten(2, 3));
+        }
+
+        @Override
+        public long cached(int headDim) {
+            return key.outFeatures() + value.outFeatures();
         }
 
         @Override
@@ -79,6 +92,11 @@ public sealed interface HeadProjection {
         }
 
         @Override
+        public long cached(int headDim) {
+            return 2L * kvHeads * headDim;
+        }
+
+        @Override
         public List<Linear> linears() {
             return List.of(all);
         }
@@ -91,6 +109,11 @@ public sealed interface HeadProjection {
             List<Tensor> both = Linear.forwardAll(linears(), x);
             Tensor keys = heads(both.get(1), headDim);
             return new Heads(heads(both.get(0), headDim), keys, keys, null);
+        }
+
+        @Override
+        public long cached(int headDim) {
+            return 2 * key.outFeatures();
         }
 
         @Override
@@ -108,6 +131,11 @@ public sealed interface HeadProjection {
         @Override
         public Heads project(Tensor x, int headDim) {
             return new Heads(heads(query.forward(x), headDim), null, null, null);
+        }
+
+        @Override
+        public long cached(int headDim) {
+            return 0;
         }
 
         @Override

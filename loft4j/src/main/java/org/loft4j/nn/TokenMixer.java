@@ -23,6 +23,11 @@ public sealed interface TokenMixer permits DecoderAttention, GatedDeltaNet {
     /** Its layers in order of use. */
     List<Linear> linears();
 
+    /** Numbers that a cache keeps of each token; 0 where what it keeps does not grow. */
+    default long cached() {
+        return 0;
+    }
+
     /** Whether it has scores that are bounded, which needs a bias where others leave it to their kernels to hide what comes later. */
     boolean isBounded();
 

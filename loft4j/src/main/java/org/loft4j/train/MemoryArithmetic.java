@@ -88,7 +88,7 @@ final class MemoryArithmetic {
                 loss(tokens) + head(tokens),
                 own,
                 lanes() > 1 ? trained * size : 0,
-                evaluation(),
+                Math.max(evaluation(), answers()),
                 plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
     }
 
@@ -338,6 +338,17 @@ final class MemoryArithmetic {
     }
 
     /** Of its own largest layer: where rows are of another length, that may be another. */
+    /** Keys and values of the prompts and their answers. */
+    private long answers() {
+        return model instanceof CausalDecoder decoder
+                ? plan.load().cached()
+                        * size
+                        * decoder.blocks().stream()
+                                .mapToLong(block -> block.attention().cached())
+                                .sum()
+                : 0;
+    }
+
     private long evaluation() {
         MemoryPlan.Load load = plan.load();
         if (load.evalRows() == 0 || layers.isEmpty()) {

@@ -45,11 +45,17 @@ public record MemoryPlan(
      * The largest batches of a run, in rows and tokens a row with padding; of images, patches.
      *
      * @param evalRows 0 without evaluation
+     * @param cached tokens whose keys and values are kept while a model answers prompts; 0 where it answers none
      */
-    public record Load(long rows, long columns, long evalRows, long evalColumns) {
+    public record Load(long rows, long columns, long evalRows, long evalColumns, long cached) {
         public Load {
             Checks.atLeast("rows", rows, 1);
             Checks.atLeast("columns", columns, 1);
+        }
+
+        /** Of rows that have their answers. */
+        public Load(long rows, long columns, long evalRows, long evalColumns) {
+            this(rows, columns, evalRows, evalColumns, 0);
         }
     }
 
