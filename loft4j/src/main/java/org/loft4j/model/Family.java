@@ -22,6 +22,8 @@ import org.loft4j.model.gpt2.Gpt2Model;
 import org.loft4j.model.gptoss.GptOssModel;
 import org.loft4j.model.granite.GraniteConfig;
 import org.loft4j.model.granite.GraniteModel;
+import org.loft4j.model.lfm2.Lfm2Config;
+import org.loft4j.model.lfm2.Lfm2Model;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.model.mistral.MistralConfig;
@@ -112,6 +114,7 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     GraniteModel::open,
                     GraniteModel::random,
                     GraniteConfig::maxPositions),
+            new Family(Lfm2Model.FAMILY, Lfm2Model.TASKS, Lfm2Model::open, Lfm2Model::random, Lfm2Config::maxPositions),
             new Family(
                     LlamaModel.FAMILY,
                     LlamaModel.TASKS,

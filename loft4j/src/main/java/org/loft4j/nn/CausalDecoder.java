@@ -128,7 +128,7 @@ public final class CausalDecoder implements Decoder {
         this.bounded =
                 parts.blocks().stream().anyMatch(block -> block.attention().isBounded());
         this.sinks = parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
-        this.readsPadding = parts.blocks().stream().anyMatch(block -> block.attention() instanceof GatedDeltaNet);
+        this.readsPadding = parts.blocks().stream().anyMatch(block -> block.attention() instanceof RecurrentMixer);
     }
 
     @Override

@@ -13,7 +13,7 @@ import org.loft4j.tensor.NativeScope;
  *
  * <pre>  S ← e^gₜ·S,   S ← S + kₜ·βₜ·(vₜ − Sᵀ·kₜ)ᵀ,   oₜ = Sᵀ·qₜ</pre>
  *
- * <p>It is computed in chunks of {@link #CHUNK} tokens at most. With γ the sum of g from the start of a chunk, and
+ * <p>It is computed in chunks of {@link MemoryChunks#TOKENS} tokens at most. With γ the sum of g from the start of a chunk, and
  * {@code Γᵢⱼ = e^(γᵢ − γⱼ)} for j ≤ i,
  *
  * <pre>  (I + strictly lower part of β ⊙ K·Kᵀ ⊙ Γ)·(U, W) = (β ⊙ V, β ⊙ e^γ ⊙ K)
@@ -22,9 +22,6 @@ import org.loft4j.tensor.NativeScope;
  * <p>All but N and S are products over all chunks and heads at once. A chunk of one token is the rule itself.
  */
 final class GatedDeltaRule {
-    /** Tokens of a chunk: with more of them the triangular systems grow, with fewer the steps from chunk to chunk. */
-    static final long CHUNK = 64;
-
     private GatedDeltaRule() {}
 
     /**
@@ -53,11 +50,11 @@ final class GatedDeltaRule {
             long heads = query.size(2);
             long keyDim = query.size(3);
             long valueDim = value.size(3);
-            Tensor q = inChunks(query);
-            Tensor k = inChunks(key);
-            Tensor v = inChunks(value);
-            Tensor g = inChunks(decay.unsqueeze(-1)).cumsum(2);
-            Tensor beta = inChunks(strength.unsqueeze(-1));
+            Tensor q = MemoryChunks.of(query);
+            Tensor k = MemoryChunks.of(key);
+            Tensor v = MemoryChunks.of(value);
+            Tensor g = MemoryChunks.of(decay.unsqueeze(-1)).cumsum(2);
+            Tensor beta = MemoryChunks.of(strength.unsqueeze(-1));
             Tensor grown = g.exp();
             // what lies above the diagonal would overflow, and is not looked at
             Tensor fading = g.sub(g.transpose(-1, -2)).tril(0).exp();
@@ -84,21 +81,8 @@ final class GatedDeltaRule {
             Tensor scores = torch.matmul(q, kt).mul(fading).tril(0);
             Tensor output =
                     torch.matmul(q.mul(grown), torch.stack(before)).add(torch.matmul(scores, torch.stack(news)));
-            Tensor inOrder = output.unflatten(1, batch, heads)
-                    .permute(1, 0, 3, 2, 4)
-                    .flatten(1, 2)
-                    .narrow(1, 0, length);
+            Tensor inOrder = MemoryChunks.inOrder(output, batch, length);
             return new Result(scope.toEnclosing(inOrder), scope.toEnclosing(s));
         }
-    }
-
-    /** {@code (batch, seq, heads, dim)} as {@code (chunks, batch·heads, tokens, dim)}, in equal chunks, with zeros behind the last token. */
-    private static Tensor inChunks(Tensor x) {
-        long length = x.size(1);
-        long chunks = (length + CHUNK - 1) / CHUNK;
-        long tokens = (length + chunks - 1) / chunks;
-        long missing = chunks * tokens - length;
-        Tensor whole = missing == 0 ? x : torch.constant_pad_nd(x, 0, 0, 0, 0, 0, missing);
-        return whole.unflatten(1, chunks, tokens).permute(1, 0, 3, 2, 4).flatten(1, 2);
     }
 }

@@ -15,7 +15,7 @@ import org.loft4j.tensor.Tensors;
 
 /**
  * What a decoder has read, so that each further token costs one position only: the keys and values of attention, and the memory of
- * layers whose own does not grow ({@link GatedDeltaNet}). Room is made for twice as many positions when it runs out, so that a token
+ * layers whose own does not grow ({@link RecurrentMixer}). Room is made for twice as many positions when it runs out, so that a token
  * is copied a few times in all and not once for each token behind it.
  */
 public final class KeyValueCache implements AutoCloseable {
@@ -63,13 +63,13 @@ public final class KeyValueCache implements AutoCloseable {
     }
 
     /**
-     * The memory of a layer of linear attention, which the cache owns and frees with the next {@link #put}.
+     * The memory of a {@link RecurrentMixer}, which the cache owns and frees with the next {@link #put}.
      *
      * @param inputs of its convolution, the last ones, {@code (batch, kernel − 1, channels)}
-     * @param memory {@code (batch·heads, keyDim, valueDim)}
+     * @param memory a matrix a head, {@code (batch·heads, keyDim, valueDim)}; null where there is none beside the inputs
      * @param length positions that it tells of
      */
-    record State(Tensor inputs, Tensor memory, long length) implements Layer {
+    record State(Tensor inputs, @Nullable Tensor memory, long length) implements Layer {
         @Override
         public Device device() {
             return memory.device();
@@ -85,7 +85,9 @@ public final class KeyValueCache implements AutoCloseable {
         @Override
         public void free() {
             inputs.close();
-            memory.close();
+            if (memory != null) {
+                memory.close();
+            }
         }
     }
 
@@ -115,21 +117,22 @@ public final class KeyValueCache implements AutoCloseable {
         return new Entry(room.key().narrow(1, 0, length), room.value().narrow(1, 0, length));
     }
 
-    /** The memory of a layer of linear attention; null before its first position. */
+    /** The memory of a {@link RecurrentMixer}; null before its first position. */
     @Nullable
     State state(int layer) {
         return (State) layers.get(layer);
     }
 
     /**
-     * Exchanges the memory of a layer of linear attention, of which a copy is made.
+     * Exchanges the memory of a {@link RecurrentMixer}, of which a copy is made.
      *
      * @param positions that it was read further
      */
-    void put(int layer, Tensor inputs, Tensor memory, long positions) {
+    void put(int layer, Tensor inputs, @Nullable Tensor memory, long positions) {
         State old = state(layer);
         long past = old == null ? 0 : old.length();
-        replace(layer, new State(NativeScope.keep(inputs.clone()), NativeScope.keep(memory.clone()), past + positions));
+        Tensor copy = memory == null ? null : NativeScope.keep(memory.clone());
+        replace(layer, new State(NativeScope.keep(inputs.clone()), copy, past + positions));
     }
 
     private void replace(int layer, Layer by) {

@@ -5,7 +5,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /** The part of a decoder's block in which a token learns of those before it. */
-public sealed interface TokenMixer permits DecoderAttention, GatedDeltaNet {
+public sealed interface TokenMixer permits DecoderAttention, RecurrentMixer {
     /** No earlier block. */
     int NONE = -1;
 

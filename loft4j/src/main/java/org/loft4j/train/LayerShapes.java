@@ -17,11 +17,12 @@ import org.loft4j.nn.AttentionSinks;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
-import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
+import org.loft4j.nn.MemoryPass;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.MixtureOfExperts.SharedExpert;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.RecurrentMixer;
 import org.loft4j.nn.Sight;
 
 /**
@@ -34,11 +35,11 @@ import org.loft4j.nn.Sight;
  * @param expert those of the expert; none where there is no mixture
  * @param limited whether the expert holds gate and up within a limit
  * @param mixture null for none
- * @param linear its linear attention; null for none
+ * @param recurrent what it has for attention where that has a memory which does not grow; null for none
  * @param norms of the width of the hidden states
  * @param inputGate of the block's own input of each token; empty for none
  * @param lends whether later layers take its keys and values, so that it is never computed again
- * @param looks how the attention of a decoder looks at its tokens; null for an encoder's, and for linear attention
+ * @param looks how the attention of a decoder looks at its tokens; null for an encoder's, and where there is a memory
  */
 record LayerShapes(
         long hidden,
@@ -46,7 +47,7 @@ record LayerShapes(
         List<Linear> expert,
         boolean limited,
         @Nullable MixtureOfExperts mixture,
-        @Nullable GatedDeltaNet linear,
+        @Nullable RecurrentMixer recurrent,
         int norms,
         List<Linear> inputGate,
         boolean lends,
@@ -97,11 +98,11 @@ record LayerShapes(
                     : mixture.among().open().apply(0);
             List<Linear> all = new ArrayList<>(block.attention().linears());
             all.addAll(one.linears());
-            GatedDeltaNet linear = block.attention() instanceof GatedDeltaNet net ? net : null;
+            RecurrentMixer recurrent = block.attention() instanceof RecurrentMixer mixer ? mixer : null;
             DecoderBlock.InputGate gate = block.inputGate();
             List<Linear> gated = gate == null ? List.of() : List.of(gate.gate(), gate.projection());
             int number = shapes.size();
-            Looks looks = linear != null
+            Looks looks = recurrent != null
                     ? null
                     : new Looks(
                             kinds.get(number),
@@ -113,7 +114,7 @@ record LayerShapes(
                     mixture == null ? List.of() : one.linears(),
                     one instanceof FeedForward.Clamped,
                     mixture,
-                    linear,
+                    recurrent,
                     norms(block),
                     gated,
                     lenders.contains(number),
@@ -241,8 +242,7 @@ record LayerShapes(
                 attention.stream().limit(Math.max(0, attention.size() - 1)).anyMatch(keepsInput);
         boolean widens = widening().stream().anyMatch(keepsInput);
         long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
-        boolean back = linear != null && keepsInput.test(linear.output());
-        long between = linear == null ? 4 * heads() : linear.queryKeyValue().outFeatures() + (back ? 5 : 4) * heads();
+        long between = recurrent == null ? 4 * heads() : recurrent.keptNumbers(keepsInput.test(recurrent.output()));
         return norms * hidden
                 + between
                 + (reads ? hidden : 0)
@@ -252,9 +252,9 @@ record LayerShapes(
                 + gated();
     }
 
-    /** Pairs of a query and a key that have scores in a row: linear attention has none over the whole text. */
+    /** Pairs of a query and a key that have scores in a row: a memory has none over the whole text. */
     long pairs(long columns) {
-        return linear != null
+        return recurrent != null
                 ? 0
                 : looks == null
                         ? columns * columns
@@ -275,12 +275,12 @@ record LayerShapes(
     }
 
     /**
-     * Numbers in float32, whatever the type of the model, that linear attention makes and does not keep: of some tokens at a time, in
-     * each lane.
+     * Numbers in float32, whatever the type of the model, that a {@link RecurrentMixer} makes and does not keep: of some tokens at a
+     * time, in each lane.
      */
-    long insideLinear(long tokens, long lanes, MemoryPlan.Load load) {
-        long most = Math.max(GatedDeltaNet.MOST_TOKENS, Math.max(load.columns(), load.evalColumns()));
-        return linear == null ? 0 : Math.min(tokens, lanes * most) * linear.insideNumbers();
+    long insideMemory(long tokens, long lanes, MemoryPlan.Load load) {
+        long most = Math.max(MemoryPass.MOST_TOKENS, Math.max(load.columns(), load.evalColumns()));
+        return recurrent == null ? 0 : Math.min(tokens, lanes * most) * recurrent.insideNumbers();
     }
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */

@@ -304,7 +304,7 @@ final class MemoryArithmetic {
             ofScores = 5L * wide;
         }
         return tokens * ((layer.made() + dropped) * size + widened(layer))
-                + layer.insideLinear(tokens, lanes(), plan.load()) * wide
+                + layer.insideMemory(tokens, lanes(), plan.load()) * wide
                 + scores * (ofScores == 0 ? 0 : ofScores + 2L * size);
     }
 

@@ -89,6 +89,7 @@ class BaseClassNamesTest {
                 "modernbert_cls",
                 "llama_gqa",
                 "gpt2",
+                "lfm2",
                 "gemma3",
                 "gemma4",
                 "gemma4_text",

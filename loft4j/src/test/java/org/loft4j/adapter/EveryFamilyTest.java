@@ -36,6 +36,8 @@ class EveryFamilyTest {
                 "llama3_rope_tied",
                 "smollm3_sliding",
                 "granite",
+                "lfm2",
+                "lfm2_bias",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",

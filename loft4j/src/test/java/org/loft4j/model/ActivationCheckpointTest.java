@@ -76,6 +76,8 @@ class ActivationCheckpointTest {
                 "qwen2_cls",
                 "phi3_partial",
                 "granite",
+                "lfm2",
+                "lfm2_bias",
                 "olmo3_yarn",
                 "gemma3",
                 "gemma4",
@@ -139,6 +141,8 @@ class ActivationCheckpointTest {
             strings = {
                 "gemma2_cap",
                 "granite",
+                "lfm2",
+                "lfm2_bias",
                 "olmo2",
                 "qwen3_moe",
                 "llama_gqa",

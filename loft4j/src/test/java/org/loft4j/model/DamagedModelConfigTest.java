@@ -40,6 +40,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "roberta_cls",
             "smollm3_sliding",
             "granite",
+            "lfm2",
+            "lfm2_bias",
             "olmo2",
             "olmo3_yarn",
             "gemma3",

@@ -43,6 +43,8 @@ class DecoderParityTest {
                 "qwen2_sliding",
                 "smollm3_sliding",
                 "granite",
+                "lfm2",
+                "lfm2_bias",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
@@ -121,7 +123,7 @@ class DecoderParityTest {
 
     /** Linear attention remembers from chunk to chunk; over so many tokens rounding grows, in both alike. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"})
+    @ValueSource(strings = {"qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "lfm2", "lfm2_bias"})
     void textsOfSeveralChunksAreThoseOfTransformers(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false);
@@ -156,6 +158,8 @@ class DecoderParityTest {
                 "qwen2_sliding",
                 "smollm3_sliding",
                 "granite",
+                "lfm2",
+                "lfm2_bias",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",

@@ -192,6 +192,8 @@ class ModelsTest {
                 "qwen3",
                 "smollm3_sliding",
                 "granite",
+                "lfm2",
+                "lfm2_bias",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",

@@ -53,6 +53,8 @@ class PackedInputTest {
                 "phi3_partial",
                 "smollm3_sliding",
                 "granite",
+                "lfm2",
+                "lfm2_bias",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",

@@ -71,6 +71,8 @@ class SentenceVectorTest {
                 "llama3_rope_tied",
                 "smollm3_sliding",
                 "granite",
+                "lfm2",
+                "lfm2_bias",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",

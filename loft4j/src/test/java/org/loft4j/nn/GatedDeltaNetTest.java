@@ -23,7 +23,7 @@ class GatedDeltaNetTest {
     /** More tokens than are computed at a time: two rows, and then one. */
     @Test
     void aLargeBatchIsThatOfItsRows() {
-        long length = GatedDeltaNet.MOST_TOKENS / 2 - 1;
+        long length = MemoryPass.MOST_TOKENS / 2 - 1;
         try (NativeScope scope = new NativeScope()) {
             Net net = Net.random();
             Tensor x = torch.randn(3, length, HIDDEN).to(Dtype.F64.scalarType()).set_requires_grad(true);
@@ -39,7 +39,7 @@ class GatedDeltaNetTest {
     /** Nor are they of a prompt, whose parts hand on what they remember. */
     @Test
     void aLongPromptIsThatOfItsParts() {
-        long length = GatedDeltaNet.MOST_TOKENS / 2 + 9;
+        long length = MemoryPass.MOST_TOKENS / 2 + 9;
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false);
                 KeyValueCache cache = new KeyValueCache()) {
@@ -55,7 +55,7 @@ class GatedDeltaNetTest {
     /** More of them than are computed together, too. */
     @Test
     void packedTextsAreThoseByThemselves() {
-        long[] lengths = {70, 1, GatedDeltaNet.MOST_TOKENS / 2, 2, 40, 40};
+        long[] lengths = {70, 1, MemoryPass.MOST_TOKENS / 2, 2, 40, 40};
         try (NativeScope scope = new NativeScope()) {
             Net net = Net.random();
             long all = LongStream.of(lengths).sum();

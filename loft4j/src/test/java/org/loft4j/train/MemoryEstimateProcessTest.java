@@ -24,7 +24,7 @@ class MemoryEstimateProcessTest {
     @TempDir
     Path directory;
 
-    /** Eleven of all: each kind, method, type, way and number of lanes; the slow test has the others. */
+    /** Thirteen of all: each kind, method, type, way and number of lanes; the slow test has the others. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false, plain",
@@ -35,6 +35,8 @@ class MemoryEstimateProcessTest {
         "1, loft, bfloat16, true, experts",
         "2, lora, float32, false, linear",
         "1, loft, bfloat16, true, linear",
+        "2, lora, float32, false, convolution",
+        "1, loft, bfloat16, true, convolution",
         "2, lora, float32, false, bounded",
         "1, loft, float32, true, shared",
         "2, lora, float32, false, packed"
@@ -82,7 +84,13 @@ class MemoryEstimateProcessTest {
                         .flatMap(method -> Stream.of("float32", "bfloat16")
                                 .flatMap(dtype -> Stream.of(false, true)
                                         .flatMap(again -> Stream.of(
-                                                        "plain", "experts", "linear", "bounded", "shared", "packed")
+                                                        "plain",
+                                                        "experts",
+                                                        "linear",
+                                                        "convolution",
+                                                        "bounded",
+                                                        "shared",
+                                                        "packed")
                                                 .filter(kind -> !kind.equals("packed")
                                                         || (dtype.equals("float32") && !method.equals("full")))
                                                 .map(kind -> Arguments.of(threads, method, dtype, again, kind))))));

@@ -98,6 +98,8 @@ class MemoryEstimateTest {
         "qwen3, CAUSAL_LM",
         "smollm3_sliding, CAUSAL_LM",
         "granite, CAUSAL_LM",
+        "lfm2, CAUSAL_LM",
+        "lfm2_bias, TOKEN_CLASSIFICATION",
         "olmo3_yarn, CAUSAL_LM",
         "gemma3, CAUSAL_LM",
         "gemma3_cls, SEQUENCE_CLASSIFICATION",

@@ -47,6 +47,11 @@ final class MemoryProbe {
             {"model_type": "qwen3_5_text", "intermediate_size": 1408, "linear_num_key_heads": 4,
              "linear_num_value_heads": 8, "linear_key_head_dim": 64, "linear_value_head_dim": 64,
             """,
+            // in six of eight blocks
+            "convolution",
+            """
+            {"model_type": "lfm2", "intermediate_size": 1408, "block_auto_adjust_ff_dim": false, "full_attn_idxs": [2, 5],
+            """,
             // and a window of 64 tokens in every other layer
             "bounded",
             """

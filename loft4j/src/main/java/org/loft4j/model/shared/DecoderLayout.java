@@ -154,7 +154,7 @@ public record DecoderLayout(
         for (int i = 0; i < config.layers(); i++) {
             body.addAll(own == null ? block(i, config) : own.parameters(i, layer(i, "")));
         }
-        body.add(norm(base + "norm.weight", hidden));
+        body.add(norm(finalNorm(), hidden));
         List<List<ParameterSpec>> head = new ArrayList<>();
         if (task.isClassification()) {
             head.add(Parameters.outputLinear(SCORE, labels, hidden, task == Task.TOKEN_CLASSIFICATION));
@@ -367,8 +367,12 @@ public record DecoderLayout(
         return own == null ? null : own.layerInputs(base, weights);
     }
 
+    private String finalNorm() {
+        return base + (own == null ? "norm" : own.finalNorm()) + ".weight";
+    }
+
     Norm finalNorm(DecoderConfig config, Weights weights) {
-        return norm(weights, base + "norm.weight", config);
+        return norm(weights, finalNorm(), config);
     }
 
     /** The layer that yields the logits of a task; null for sentence embeddings. */

@@ -35,6 +35,11 @@ public interface FamilyBlocks {
     @Nullable
     LayerInputs layerInputs(String base, Weights weights);
 
+    /** Path of the norm behind the last block, within what holds the blocks. */
+    default String finalNorm() {
+        return "norm";
+    }
+
     /** Whether a checkpoint may hold this without being missed. */
     boolean isUnused(String name);
 }

@@ -3,6 +3,7 @@ package org.loft4j.model.shared;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 
@@ -10,6 +11,8 @@ import org.loft4j.io.JsonObject;
 public final class LayerTypes {
     private static final String SLIDING = "sliding_attention";
     private static final String LINEAR = "linear_attention";
+    private static final String CONVOLUTION = "conv";
+    private static final String ATTENDING = "full_attn_idxs";
     private static final String FULL = "full_attention";
 
     private LayerTypes() {}
@@ -20,15 +23,40 @@ public final class LayerTypes {
      * @param rule of the family, by the number of a block
      */
     public static List<Boolean> sliding(JsonObject json, int layers, IntPredicate rule) throws CheckpointException {
-        return are(SLIDING, json, layers, rule);
+        return are(List.of(SLIDING), List.of(FULL), json, layers, rule);
     }
 
     /** For each block whether its attention is linear; see {@link #sliding}. */
     public static List<Boolean> linear(JsonObject json, int layers, IntPredicate rule) throws CheckpointException {
-        return are(LINEAR, json, layers, rule);
+        return are(List.of(LINEAR), List.of(FULL), json, layers, rule);
     }
 
-    private static List<Boolean> are(String kind, JsonObject json, int layers, IntPredicate rule)
+    /**
+     * For each block whether it has a convolution for attention; where a file has no list of types, all but those of
+     * {@code full_attn_idxs}, and none where it has neither.
+     */
+    public static List<Boolean> convolving(JsonObject json, int layers) throws CheckpointException {
+        List<Integer> attending = attending(json, layers);
+        return are(List.of(CONVOLUTION), List.of(FULL), json, layers, i -> !attending.contains(i));
+    }
+
+    private static List<Integer> attending(JsonObject json, int layers) throws CheckpointException {
+        if (!json.has(ATTENDING)) {
+            return IntStream.range(0, layers).boxed().toList();
+        }
+        List<Integer> numbers = new ArrayList<>();
+        for (double number : json.requireDoubles(ATTENDING)) {
+            if (number != Math.rint(number) || number < 0 || number >= layers) {
+                throw json.fault(
+                        ATTENDING, "must be numbers of layers, from 0 to " + (layers - 1) + ", found " + number);
+            }
+            numbers.add((int) number);
+        }
+        return numbers;
+    }
+
+    private static List<Boolean> are(
+            List<String> kinds, List<String> others, JsonObject json, int layers, IntPredicate rule)
             throws CheckpointException {
         List<Boolean> these = new ArrayList<>();
         if (!json.has("layer_types")) {
@@ -38,10 +66,14 @@ public final class LayerTypes {
             return these;
         }
         for (String type : json.strings("layer_types")) {
-            if (!type.equals(kind) && !type.equals(FULL)) {
-                throw json.fault("layer_types", "may hold " + kind + " and " + FULL + " only, found " + type);
+            if (!kinds.contains(type) && !others.contains(type)) {
+                List<String> all = new ArrayList<>(kinds);
+                all.addAll(others);
+                String last = all.remove(all.size() - 1);
+                throw json.fault(
+                        "layer_types", "may hold " + String.join(", ", all) + " and " + last + " only, found " + type);
             }
-            these.add(type.equals(kind));
+            these.add(kinds.contains(type));
         }
         if (these.size() != layers) {
             throw json.fault(

@@ -1,0 +1,26 @@
+package org.loft4j.nn;
+
+/**
+ * A {@link TokenMixer} that remembers a text in numbers which do not grow with it, and hears of no token but by them; padding on the
+ * left is made to leave nothing there.
+ */
+public sealed interface RecurrentMixer extends TokenMixer permits GatedConvolution, GatedDeltaNet {
+    /** The last layer, which leads back to the hidden states. */
+    Linear output();
+
+    /**
+     * Numbers a token that are kept for the backward pass between the first linear layers and the end of the last, in the type of the
+     * model.
+     *
+     * @param back whether the last layer keeps its input
+     */
+    long keptNumbers(boolean back);
+
+    /** Numbers in float32 that are made between the linear layers for each token, all of which a backward pass has at a time. */
+    long insideNumbers();
+
+    @Override
+    default boolean isBounded() {
+        return false;
+    }
+}
