@@ -20,6 +20,8 @@ import org.loft4j.model.gemma4.Gemma4Model;
 import org.loft4j.model.gpt2.Gpt2Config;
 import org.loft4j.model.gpt2.Gpt2Model;
 import org.loft4j.model.gptoss.GptOssModel;
+import org.loft4j.model.granite.Granite4Config;
+import org.loft4j.model.granite.Granite4Model;
 import org.loft4j.model.granite.GraniteConfig;
 import org.loft4j.model.granite.GraniteModel;
 import org.loft4j.model.lfm2.Lfm2Config;
@@ -114,6 +116,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     GraniteModel::open,
                     GraniteModel::random,
                     GraniteConfig::maxPositions),
+            new Family(
+                    Granite4Model.FAMILY,
+                    Granite4Model.TASKS,
+                    Granite4Model::open,
+                    Granite4Model::random,
+                    Granite4Config::maxPositions),
             new Family(Lfm2Model.FAMILY, Lfm2Model.TASKS, Lfm2Model::open, Lfm2Model::random, Lfm2Config::maxPositions),
             new Family(
                     LlamaModel.FAMILY,

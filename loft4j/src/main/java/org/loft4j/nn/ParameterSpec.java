@@ -49,6 +49,8 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         ZEROS,
         /** Logarithms of numbers from 0.01 to 16, each as likely: the rates at which linear attention forgets. */
         LOG_RATES,
+        /** Logarithms of 1, 2, 3 …: the rates at which the heads of a state space forget. */
+        LOG_NUMBERS,
         /** Sines and cosines of the position, the row; Vaswani et al. 2017 (arXiv:1706.03762), section 3.5. */
         SINUSOIDS
     }
@@ -80,6 +82,11 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
             case LOG_RATES ->
                 Tensors.empty(Dtype.F32, DeviceSpec.CPU, shape)
                         .uniform_(0.01, 16, new GeneratorOptional(generator))
+                        .log_()
+                        .to(device.torch(), dtype.scalarType());
+            case LOG_NUMBERS ->
+                torch.ones(shape, Tensors.options(Dtype.F32, DeviceSpec.CPU))
+                        .cumsum(0)
                         .log_()
                         .to(device.torch(), dtype.scalarType());
             case SINUSOIDS ->

@@ -4,7 +4,7 @@ package org.loft4j.nn;
  * A {@link TokenMixer} that remembers a text in numbers which do not grow with it, and hears of no token but by them; padding on the
  * left is made to leave nothing there.
  */
-public sealed interface RecurrentMixer extends TokenMixer permits GatedConvolution, GatedDeltaNet {
+public sealed interface RecurrentMixer extends TokenMixer permits GatedConvolution, GatedDeltaNet, StateSpace {
     /** The last layer, which leads back to the hidden states. */
     Linear output();
 

@@ -90,6 +90,7 @@ class BaseClassNamesTest {
                 "llama_gqa",
                 "gpt2",
                 "lfm2",
+                "granitemoehybrid_h",
                 "gemma3",
                 "gemma4",
                 "gemma4_text",

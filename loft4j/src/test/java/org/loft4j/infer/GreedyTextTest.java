@@ -51,6 +51,10 @@ class GreedyTextTest {
                 "gemma3_text",
                 "smollm3_sliding",
                 "granite",
+                "granitemoehybrid",
+                "granitemoehybrid_nope",
+                "granitemoehybrid_h",
+                "granitemoehybrid_h_groups",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",
@@ -83,7 +87,16 @@ class GreedyTextTest {
 
     /** A prompt of more than one chunk, and one that is shorter than the convolution, padded beside it. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen3_5", "qwen3_5_text", "qwen3_5_moe", "lfm2", "lfm2_bias"})
+    @ValueSource(
+            strings = {
+                "qwen3_5",
+                "qwen3_5_text",
+                "qwen3_5_moe",
+                "lfm2",
+                "lfm2_bias",
+                "granitemoehybrid_h",
+                "granitemoehybrid_h_groups"
+            })
     void longPromptsOfLinearAttentionGoOn(String name) throws Exception {
         long[] prompt = new SplittableRandom(5).longs(140, 3, 250).toArray();
         List<long[]> prompts = List.of(prompt, Arrays.copyOf(prompt, 65), new long[] {7, 8});

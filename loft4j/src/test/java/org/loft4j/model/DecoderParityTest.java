@@ -43,6 +43,10 @@ class DecoderParityTest {
                 "qwen2_sliding",
                 "smollm3_sliding",
                 "granite",
+                "granitemoehybrid",
+                "granitemoehybrid_nope",
+                "granitemoehybrid_h",
+                "granitemoehybrid_h_groups",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",
@@ -123,7 +127,17 @@ class DecoderParityTest {
 
     /** Linear attention remembers from chunk to chunk; over so many tokens rounding grows, in both alike. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "lfm2", "lfm2_bias"})
+    @ValueSource(
+            strings = {
+                "qwen3_5",
+                "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text",
+                "lfm2",
+                "lfm2_bias",
+                "granitemoehybrid_h",
+                "granitemoehybrid_h_groups"
+            })
     void textsOfSeveralChunksAreThoseOfTransformers(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false);
@@ -158,6 +172,10 @@ class DecoderParityTest {
                 "qwen2_sliding",
                 "smollm3_sliding",
                 "granite",
+                "granitemoehybrid",
+                "granitemoehybrid_nope",
+                "granitemoehybrid_h",
+                "granitemoehybrid_h_groups",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",

@@ -52,6 +52,13 @@ final class MemoryProbe {
             """
             {"model_type": "lfm2", "intermediate_size": 1408, "block_auto_adjust_ff_dim": false, "full_attn_idxs": [2, 5],
             """,
+            // in six of eight blocks
+            "states",
+            """
+            {"model_type": "granitemoehybrid", "num_local_experts": 0, "shared_intermediate_size": 1408,
+             "layer_types": ["mamba", "mamba", "attention", "mamba", "mamba", "attention", "mamba", "mamba"],
+             "mamba_n_heads": 16, "mamba_d_head": 64, "mamba_d_state": 128, "attention_multiplier": 0.125,
+            """,
             // and a window of 64 tokens in every other layer
             "bounded",
             """

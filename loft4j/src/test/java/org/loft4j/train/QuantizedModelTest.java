@@ -142,6 +142,8 @@ class QuantizedModelTest {
         "phi3_partial, NF4",
         "smollm3_sliding, NF4",
         "granite, INT8",
+        "granitemoehybrid, NF4",
+        "granitemoehybrid_h, INT8",
         "lfm2, NF4",
         "lfm2_bias, INT8",
         "olmo2, NF4",

@@ -1,8 +1,8 @@
 package org.loft4j.model.granite;
 
+import java.util.HashSet;
 import java.util.Set;
 import org.loft4j.CheckpointException;
-import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.shared.ConfigKeys;
@@ -16,10 +16,7 @@ import org.loft4j.model.shared.Rope;
  * @param rope rotary positions
  * @param attentionBias whether q, k, v and o have biases
  * @param mlpBias whether gate, up and down have biases
- * @param embeddingMultiplier of the input embeddings
- * @param attentionMultiplier of the scores, in place of one over the root of a head's size
- * @param residualMultiplier of what attention and feed-forward add
- * @param logitsScaling what the logits are divided by
+ * @param multipliers of embeddings, scores, parts of blocks and logits
  * @param classifierDropout before a classifier of tokens, while training
  */
 public record GraniteConfig(
@@ -27,30 +24,10 @@ public record GraniteConfig(
         Rope rope,
         boolean attentionBias,
         boolean mlpBias,
-        double embeddingMultiplier,
-        double attentionMultiplier,
-        double residualMultiplier,
-        double logitsScaling,
+        Multipliers multipliers,
         double classifierDropout) {
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(0, 0, 2048, 1e-6, false, "hidden_act", "silu");
-
-    private static final double LARGEST = 65504;
-
-    public GraniteConfig {
-        Checks.positive("embedding_multiplier", embeddingMultiplier);
-        multiplier("attention_multiplier", attentionMultiplier);
-        multiplier("residual_multiplier", residualMultiplier);
-        Checks.positive("logits_scaling", logitsScaling);
-    }
-
-    /** One that products and sums of a half type take as a number of that type. */
-    private static void multiplier(String field, double value) {
-        Checks.positive(field, value);
-        if (value > LARGEST) {
-            throw new ConfigException(field + " must be at most 65504, the largest number of float16, got " + value);
-        }
-    }
 
     /**
      * Reads config.json.
@@ -59,25 +36,16 @@ public record GraniteConfig(
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
     public static GraniteConfig from(JsonObject json) throws CheckpointException {
-        ConfigKeys.checkDecoder(
-                json,
-                Set.of(
-                        "attention_bias",
-                        "mlp_bias",
-                        "embedding_multiplier",
-                        "attention_multiplier",
-                        "residual_multiplier",
-                        "logits_scaling"));
+        Set<String> keys = new HashSet<>(Multipliers.KEYS);
+        keys.addAll(Set.of("attention_bias", "mlp_bias"));
+        ConfigKeys.checkDecoder(json, keys);
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         return new GraniteConfig(
                 sizes,
                 Rope.from(json, sizes, 10000),
                 json.booleanOr("attention_bias", false),
                 json.booleanOr("mlp_bias", false),
-                json.doubleOr("embedding_multiplier", 1),
-                json.doubleOr("attention_multiplier", 1),
-                json.doubleOr("residual_multiplier", 1),
-                json.doubleOr("logits_scaling", 1),
+                Multipliers.from(json),
                 DecoderConfig.tokenClassifierDropout(json));
     }
 

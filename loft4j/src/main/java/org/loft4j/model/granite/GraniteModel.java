@@ -7,17 +7,13 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderAssembly.Placement;
-import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderLayout;
 import org.loft4j.nn.CausalDecoder;
-import org.loft4j.nn.DecoderAttention;
-import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
 /**
- * Granite 3, dense: Llama with the multipliers of the maximal update parametrisation, Yang et al. 2022 (arXiv:2203.03466), as the
- * Power scheduler has them (Shen et al. 2024, arXiv:2408.13359).
+ * Granite 3, dense: Llama with {@link Multipliers}.
  */
 public final class GraniteModel {
     /** {@code model_type} in config.json. */
@@ -47,18 +43,12 @@ public final class GraniteModel {
     private static DecoderAssembly assembly(GraniteConfig config) {
         DecoderLayout layout =
                 DecoderLayout.LLAMA.withBiases(config.attentionBias(), config.attentionBias(), config.mlpBias());
-        DecoderConfig sizes = config.sizes();
-        return new DecoderAssembly(
-                FAMILY,
-                layout,
-                sizes,
-                new DecoderAttention.Shape(sizes.headDim(), config.attentionMultiplier(), 0, sizes.attentionDropout()),
-                type -> config.embeddingMultiplier(),
-                config.residualMultiplier(),
-                new LogitScale(config.logitsScaling(), 0),
-                0,
-                0,
-                config.classifierDropout(),
-                Collections.nCopies(sizes.layers(), new Placement(config.rope(), 0)));
+        return config.multipliers()
+                .assembly(
+                        FAMILY,
+                        layout,
+                        config.sizes(),
+                        config.classifierDropout(),
+                        Collections.nCopies(config.sizes().layers(), new Placement(config.rope(), 0)));
     }
 }

@@ -55,6 +55,11 @@ public final class LayerTypes {
         return numbers;
     }
 
+    /** For each block whether it has a state space for attention, as all have where a file has no list; files have two names of each kind. */
+    public static List<Boolean> stateSpaces(JsonObject json, int layers) throws CheckpointException {
+        return are(List.of("mamba", LINEAR), List.of("attention", FULL), json, layers, i -> true);
+    }
+
     private static List<Boolean> are(
             List<String> kinds, List<String> others, JsonObject json, int layers, IntPredicate rule)
             throws CheckpointException {

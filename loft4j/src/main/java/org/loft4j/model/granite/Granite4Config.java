@@ -1,0 +1,167 @@
+package org.loft4j.model.granite;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.LongNode;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.model.shared.ConfigKeys;
+import org.loft4j.model.shared.DecoderConfig;
+import org.loft4j.model.shared.LayerTypes;
+import org.loft4j.model.shared.Rope;
+import org.loft4j.nn.StateSpace;
+
+/**
+ * The shape of a Granite 4 model, as its config.json states it.
+ *
+ * @param sizes what all decoders state; {@code intermediateSize} is {@code shared_intermediate_size}
+ * @param rope rotary positions of the blocks with attention; null for none
+ * @param attentionBias whether q, k, v and o have biases
+ * @param multipliers of embeddings, scores, parts of blocks and logits
+ * @param remembers for each block whether it has a state space for attention
+ * @param states of the state spaces
+ * @param classifierDropout before a classifier of tokens, while training
+ */
+public record Granite4Config(
+        DecoderConfig sizes,
+        @Nullable Rope rope,
+        boolean attentionBias,
+        Multipliers multipliers,
+        List<Boolean> remembers,
+        States states,
+        double classifierDropout) {
+    private static final DecoderConfig.Defaults ABSENT =
+            new DecoderConfig.Defaults(0, 0, 2048, 1e-6, false, "hidden_act", "silu");
+
+    private static final String EXPERTS = "num_local_experts";
+    private static final String POSITIONS = "position_embedding_type";
+    private static final String STEPS = "time_step_limit";
+
+    private static final Set<String> KEYS = Set.of(
+            "attention_bias",
+            "layer_types",
+            "shared_intermediate_size",
+            "normalization_function",
+            POSITIONS,
+            EXPERTS,
+            STEPS,
+            "mamba_n_heads",
+            "mamba_n_groups",
+            "mamba_d_state",
+            "mamba_d_head",
+            "mamba_d_conv",
+            "mamba_expand",
+            "mamba_conv_bias",
+            "mamba_proj_bias");
+
+    /** Of mixtures of experts, of how a model began, and of how another program cuts a text. */
+    private static final Set<String> WITHOUT_EFFECT = Set.of(
+            "num_experts_per_tok", "output_router_logits", "router_aux_loss_coef", "init_method", "mamba_chunk_size");
+
+    /**
+     * The sizes of the state spaces.
+     *
+     * @param shape of the memory
+     * @param kernel {@code mamba_d_conv}: how many tokens the convolution sees
+     * @param convolutionBias {@code mamba_conv_bias}: whether it has a bias
+     * @param linearBias {@code mamba_proj_bias}: whether the layers around it have
+     */
+    public record States(StateSpace.Shape shape, int kernel, boolean convolutionBias, boolean linearBias) {}
+
+    public Granite4Config {
+        remembers = List.copyOf(remembers);
+    }
+
+    /**
+     * Reads config.json.
+     *
+     * @throws ConfigException for a value that this model cannot honour, mixtures of experts among them
+     * @throws CheckpointException for a value that is missing or of the wrong type
+     */
+    public static Granite4Config from(JsonObject config) throws CheckpointException {
+        Set<String> known = new HashSet<>(KEYS);
+        known.addAll(WITHOUT_EFFECT);
+        known.addAll(Multipliers.KEYS);
+        ConfigKeys.checkDecoder(config, known);
+        requireDense(config);
+        ConfigKeys.require(config, "normalization_function", "rmsnorm");
+        ConfigKeys.require(config, POSITIONS, "rope", "nope");
+        requireAnyStep(config);
+        long width = config.longOr("shared_intermediate_size", 1024);
+        Checks.atLeast("shared_intermediate_size", width, 1);
+        JsonObject json = config.with("intermediate_size", LongNode.valueOf(width));
+        DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
+        return new Granite4Config(
+                sizes,
+                json.stringOr(POSITIONS, "nope").equals("rope") ? Rope.from(json, sizes, 10000) : null,
+                json.booleanOr("attention_bias", false),
+                Multipliers.from(json),
+                LayerTypes.stateSpaces(json, sizes.layers()),
+                states(json, sizes),
+                DecoderConfig.tokenClassifierDropout(json));
+    }
+
+    private static void requireDense(JsonObject json) throws CheckpointException {
+        long experts = json.longOr(EXPERTS, 8);
+        if (experts != 0) {
+            throw new ConfigException(
+                    EXPERTS + " must be 0, got " + experts + (json.has(EXPERTS) ? "" : " where it is missing")
+                            + " in " + json.file()
+                            + ": Granite 4's mixtures of experts are not supported; take a dense one, such as granite-4.0-h-1b");
+        }
+    }
+
+    /** Transformers holds the steps within two limits, which no published model has. */
+    private static void requireAnyStep(JsonObject json) {
+        JsonNode limits = json.node(STEPS);
+        if (limits == null) {
+            return;
+        }
+        JsonNode most = limits.path(1);
+        boolean open = most.isDouble()
+                ? most.doubleValue() == Double.POSITIVE_INFINITY
+                : most.path("__float__").asText().equals("Infinity");
+        if (limits.size() != 2 || !limits.path(0).isNumber() || limits.path(0).doubleValue() > 0 || !open) {
+            throw new ConfigException(STEPS + " must be 0 and infinity, got " + limits + " in " + json.file()
+                    + ": limits of the steps are not supported");
+        }
+    }
+
+    private static States states(JsonObject json, DecoderConfig sizes) throws CheckpointException {
+        int heads = json.intOr("mamba_n_heads", 128, 1);
+        int groups = json.intOr("mamba_n_groups", 1, 1);
+        long inner = json.intOr("mamba_expand", 2, 1) * sizes.hiddenSize();
+        JsonNode stated = json.node("mamba_d_head");
+        boolean auto = stated == null || stated.asText().equals("auto");
+        long headDim = auto ? inner / heads : json.intOr("mamba_d_head", 1, 1);
+        if (headDim * heads != inner) {
+            throw new ConfigException("mamba_n_heads times mamba_d_head must be mamba_expand times hidden_size, got "
+                    + heads + " times " + headDim + " and " + inner + " in " + json.file());
+        }
+        if (heads % groups != 0) {
+            throw new ConfigException(
+                    "mamba_n_heads must be a multiple of mamba_n_groups, got " + heads + " and " + groups);
+        }
+        return new States(
+                new StateSpace.Shape(
+                        heads,
+                        Math.toIntExact(headDim),
+                        groups,
+                        json.intOr("mamba_d_state", 256, 1),
+                        sizes.activation(),
+                        sizes.rmsNormEps()),
+                json.intOr("mamba_d_conv", 4, 1),
+                json.booleanOr("mamba_conv_bias", true),
+                json.booleanOr("mamba_proj_bias", false));
+    }
+
+    /** The longest sequence of a model with this config.json. */
+    public static long maxPositions(JsonObject json) throws CheckpointException {
+        return DecoderConfig.maxPositions(json, ABSENT.maxPositions());
+    }
+}
