@@ -29,6 +29,8 @@ import org.loft4j.tensor.Dtype;
  * and alphas) the quotient of the two is multiplied into its B.
  */
 public final class GgufAdapter {
+    private static final String WEIGHT = ".weight";
+
     private static final Pattern FACTOR = Pattern.compile("base_model\\.model\\.(.+)\\.lora_(A|B)\\.weight");
 
     private final TextConfig config;
@@ -75,7 +77,7 @@ public final class GgufAdapter {
 
     private ExportReport write(Path adapter, Path base, Path output) throws IOException {
         TensorNames names = new TensorNames(config);
-        Map<String, String> paths = new TreeMap<>();
+        Map<String, List<TensorPlace>> paths = new TreeMap<>();
         for (String name : file.names()) {
             if (PeftFiles.isBaseLayer(name, file.names())) {
                 continue;
@@ -95,13 +97,14 @@ public final class GgufAdapter {
                                 + " is a matrix of one expert, for which a GGUF adapter has no place; export it merged into its"
                                 + " model");
             }
-            String module = names.module(path);
-            if (module == null) {
+            List<TensorPlace> places = names.places(path + WEIGHT);
+            if (places == null || places.isEmpty()) {
                 throw new CheckpointException(
                         file.path(),
                         path + " has no place in llama.cpp's "
                                 + config.architecture().key());
             }
+            String module = places.get(0).name().replaceFirst("\\.weight$", "");
             if (module.equals("output") && config.tied()) {
                 throw new ConfigException(
                         adapter + ": it adapts the output embedding, which is also the input's and has no"
@@ -114,12 +117,14 @@ public final class GgufAdapter {
             if (module.equals("token_embd")) {
                 throw new ConfigException(adapter + ": it adapts the input embedding, which cannot be exported");
             }
-            paths.put(path, module);
+            paths.put(path, places);
         }
         double alpha = alpha(paths.keySet().iterator());
         List<GgufTensor> tensors = new ArrayList<>();
-        for (Map.Entry<String, String> entry : paths.entrySet()) {
-            add(tensors, entry.getKey(), entry.getValue(), alpha, names);
+        for (Map.Entry<String, List<TensorPlace>> entry : paths.entrySet()) {
+            for (TensorPlace place : entry.getValue()) {
+                add(tensors, entry.getKey(), place, alpha);
+            }
         }
         if (config.liesBesideTower()) {
             notes.add(
@@ -152,7 +157,7 @@ public final class GgufAdapter {
         return (float) (lora.scaleOf(path) * lora.rankOf(path));
     }
 
-    private void add(List<GgufTensor> tensors, String path, String module, double alpha, TensorNames names)
+    private void add(List<GgufTensor> tensors, String path, TensorPlace place, double alpha)
             throws CheckpointException {
         String a = "base_model.model." + path + ".lora_A.weight";
         String b = "base_model.model." + path + ".lora_B.weight";
@@ -166,14 +171,13 @@ public final class GgufAdapter {
                             + file.info(a) + " and " + file.info(b));
         }
         double correction = lora.scaleOf(path) * rank / alpha;
-        Change change = names.change(module, "weight");
+        Change change = place.change();
+        boolean half = change == Change.FIRST_ROWS || change == Change.LAST_ROWS;
+        long[] rows = {shapeB[0] / (half ? 2 : 1), shapeB[1]};
         tensors.add(new GgufTensor(
-                module + ".weight.lora_a",
-                shapeA,
-                chosen(shapeA),
-                () -> config.reorderedColumns(file.read(a), change)));
+                place.name() + ".lora_a", shapeA, chosen(shapeA), () -> config.reorderedColumns(file.read(a), change)));
         tensors.add(new GgufTensor(
-                module + ".weight.lora_b", shapeB, chosen(shapeB), () -> factorB(file.read(b), change, correction)));
+                place.name() + ".lora_b", rows, chosen(rows), () -> factorB(file.read(b), change, correction)));
     }
 
     private GgufType chosen(long[] shape) {

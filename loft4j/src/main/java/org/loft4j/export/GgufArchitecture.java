@@ -18,6 +18,9 @@ enum GgufArchitecture {
     PHI3("phi3"),
     SMOLLM3("smollm3"),
     GRANITE("granite"),
+    /** Granite 4 with state spaces; without any it is {@link #GRANITE}. */
+    GRANITEHYBRID("granitemoehybrid"),
+    LFM2("lfm2"),
     OLMO2("olmo2", "olmo3"),
     OLMOE("olmoe"),
     GPT_OSS("gpt_oss"),
@@ -38,6 +41,15 @@ enum GgufArchitecture {
         return this == GEMMA2 || this == GEMMA3;
     }
 
+    boolean isGranite() {
+        return this == GRANITE || this == GRANITEHYBRID;
+    }
+
+    /** Whether some blocks have a memory for attention, which does not grow. */
+    boolean remembers() {
+        return this == QWEN35 || this == GRANITEHYBRID || this == LFM2;
+    }
+
     /** Whether files hold a norm's weight less one, and llama.cpp reads it whole. */
     boolean normsLessOne() {
         return isGemma() || this == QWEN35;
@@ -45,7 +57,7 @@ enum GgufArchitecture {
 
     /** Whether llama.cpp rotates neighbours, and not the halves of a head. */
     boolean rotatesNeighbours() {
-        return this == LLAMA || this == SMOLLM3 || this == GRANITE;
+        return this == LLAMA || this == SMOLLM3 || isGranite();
     }
 
     /** Whether a tied output embedding needs a tensor of its own: versions of llama.cpp do not take it from the input's. */

@@ -258,7 +258,10 @@ public final class GgufModel {
         long[] of = info.shape();
         long[] shape = switch (place.change()) {
             case TRANSPOSE -> new long[] {of[1], of[0]};
-            case CONVOLUTION -> new long[] {of[0], of[2]};
+            case CONVOLUTION, KERNEL -> new long[] {of[0], of[2]};
+            case COLUMN, RATE_COLUMN -> new long[] {of[0], 1};
+            case ROW -> new long[] {1, of[0]};
+            case FIRST_ROWS, LAST_ROWS -> new long[] {of[0] / 2, of[1]};
             case GATES, UPS, EXPERTS -> StackedExperts.shape(of, place.change());
             default -> of;
         };
@@ -289,7 +292,9 @@ public final class GgufModel {
     /** Vectors, norms, positions, convolutions and routers are float32, as llama.cpp's operations expect them. */
     private GgufType chosen(String name, long[] shape) {
         boolean vector = shape.length < 2 || name.endsWith("_norm.weight") || !name.endsWith(".weight");
-        if (vector || name.equals("position_embd.weight") || name.matches(".*\\.(ffn_gate_inp|ssm_conv1d)\\.weight")) {
+        if (vector
+                || name.equals("position_embd.weight")
+                || name.matches(".*\\.(ffn_gate_inp|ssm_conv1d|shortconv\\.conv)\\.weight")) {
             return GgufType.F32;
         }
         if (!type.fits(shape[shape.length - 1])) {
@@ -306,6 +311,10 @@ public final class GgufModel {
             case PLUS_ONE -> tensor.to(Dtype.F32.scalarType()).add(new Scalar(1));
             case TRANSPOSE -> tensor.t();
             case CONVOLUTION -> config.linearHeads().behindKeys(tensor.squeeze(1));
+            case KERNEL -> tensor.squeeze(1);
+            case COLUMN -> tensor.unsqueeze(1);
+            case ROW -> tensor.unsqueeze(0);
+            case RATE_COLUMN -> tensor.to(Dtype.F32.scalarType()).exp().neg().unsqueeze(1);
             case RATE ->
                 config.linearHeads()
                         .rows(tensor.to(Dtype.F32.scalarType()).exp().neg());

@@ -54,7 +54,7 @@ final class GgufParameters {
             return;
         }
         metadata.count(key + "feed_forward_length", config.feedForward());
-        metadata.count(key + "attention.head_count_kv", config.keyValueHeads());
+        MemoryParameters.keyHeads(config, metadata, key);
         if (config.architecture() == GgufArchitecture.GPT2) {
             gpt2();
             return;
@@ -74,7 +74,8 @@ final class GgufParameters {
             case GEMMA3 -> gemma3();
             case PHI3 -> phi3();
             case SMOLLM3 -> smollm3();
-            case GRANITE -> granite();
+            case GRANITE, GRANITEHYBRID -> granite();
+            case LFM2 -> MemoryParameters.lfm2(config, metadata, key);
             case OLMO2 -> olmo2();
             default -> throw new IllegalStateException(key);
         }
@@ -138,7 +139,7 @@ final class GgufParameters {
         boolean[] linear = new boolean[config.layers()];
         boolean regular = true;
         for (int i = 0; i < linear.length; i++) {
-            linear[i] = config.isLinear(i);
+            linear[i] = config.remembers(i);
             regular &= linear[i] == ((i + 1) % interval != 0);
         }
         if (regular) {
@@ -246,6 +247,9 @@ final class GgufParameters {
         multiplier("residual_multiplier", "residual_scale");
         multiplier("attention_multiplier", "attention.scale");
         multiplier("logits_scaling", "logit_scale");
+        if (config.isGranite4()) {
+            MemoryParameters.granite4(config, metadata, key);
+        }
     }
 
     /** To llama.cpp 0 is none. */

@@ -37,6 +37,7 @@ final class RopeScaling {
                     case GEMMA3 -> 1_000_000;
                     case SMOLLM3 -> 2_000_000;
                     case GPT_OSS -> 150_000;
+                    case LFM2 -> 1_000_000;
                     default -> config.isMixtral() ? 1_000_000 : 10_000;
                 });
     }
@@ -76,7 +77,7 @@ final class RopeScaling {
                 metadata.text(key + "scaling.type", "linear");
                 metadata.number(key + "scaling.factor", rope.requireDouble("factor"));
             }
-            case "llama3" -> only(GgufArchitecture.LLAMA, GgufArchitecture.GRANITE);
+            case "llama3" -> only(GgufArchitecture.LLAMA, GgufArchitecture.GRANITE, GgufArchitecture.GRANITEHYBRID);
             case "yarn" -> yarn(metadata, key + "scaling.");
             case "longrope", "su" -> {
                 only(GgufArchitecture.PHI3);

@@ -1,9 +1,8 @@
 package org.loft4j.export;
 
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +15,8 @@ import org.loft4j.export.TensorPlace.Change;
  */
 final class TensorNames {
     private static final Pattern BLOCK = Pattern.compile("(?:model\\.layers|layers|transformer\\.h|h)\\.(\\d+)\\.(.+)");
+    private static final String WEIGHT = ".weight";
+
     private static final Pattern SUFFIX = Pattern.compile("(.+)\\.(weight|bias)");
 
     /** Buffers that checkpoints of old versions hold, and nothing reads. */
@@ -29,6 +30,7 @@ final class TensorNames {
     private static final Map<String, String> GLOBAL = Map.of(
             "model.embed_tokens", "token_embd",
             "model.norm", "output_norm",
+            "model.embedding_norm", "token_embd_norm",
             "lm_head", "output",
             "model.embed_tokens_per_layer", "per_layer_token_embd",
             "model.per_layer_model_projection", "per_layer_model_proj",
@@ -37,134 +39,20 @@ final class TensorNames {
             "transformer.wpe", "position_embd",
             "transformer.ln_f", "output_norm");
 
-    /** The matrices of a feed-forward part without experts. */
-    private static final Set<String> PLAIN = Set.of("ffn_gate", "ffn_up", "ffn_down");
+    /** What the parts of a memory are in. */
+    private static final List<String> MEMORIES = List.of("linear_attn.", "conv.", "mamba.");
 
     /** A matrix of one expert within a block. */
     private static final Pattern EXPERT = Pattern.compile("(.+\\.experts)\\.(\\d+)\\.(.+)");
 
     private final TextConfig config;
     private final GgufArchitecture architecture;
-    private final Map<String, String> blocks = new LinkedHashMap<>();
-
-    /** Tensors of a block that are no weight or bias of a module, with all of their name. */
-    private final Map<String, String> parameters = new LinkedHashMap<>();
-
-    private final Map<String, String> experts = new LinkedHashMap<>();
+    private final BlockNames blocks;
 
     TensorNames(TextConfig config) throws CheckpointException {
         this.config = config;
         this.architecture = config.architecture();
-        switch (architecture) {
-            case LLAMA, QWEN2, SMOLLM3, GRANITE -> {
-                separate();
-                norms(false);
-            }
-            case QWEN3, QWEN3MOE, OLMOE -> {
-                separate();
-                norms(false);
-                headNorms();
-            }
-            case QWEN35 -> {
-                separate();
-                blocks.put("input_layernorm", "attn_norm");
-                blocks.put("post_attention_layernorm", "post_attention_norm");
-                headNorms();
-                blocks.put("linear_attn.in_proj_qkv", "attn_qkv");
-                blocks.put("linear_attn.in_proj_z", "attn_gate");
-                blocks.put("linear_attn.in_proj_b", "ssm_beta");
-                blocks.put("linear_attn.in_proj_a", "ssm_alpha");
-                blocks.put("linear_attn.conv1d", "ssm_conv1d");
-                blocks.put("linear_attn.norm", "ssm_norm");
-                blocks.put("linear_attn.out_proj", "ssm_out");
-                parameters.put("linear_attn.A_log", "ssm_a");
-                parameters.put("linear_attn.dt_bias", "ssm_dt.bias");
-            }
-            case GEMMA2 -> {
-                separate();
-                norms(true);
-            }
-            case GEMMA3 -> {
-                separate();
-                norms(true);
-                headNorms();
-            }
-            case GEMMA4 -> {
-                separate();
-                norms(true);
-                headNorms();
-                if (config.inputWidth() > 0) {
-                    blocks.put("per_layer_input_gate", "inp_gate");
-                    blocks.put("per_layer_projection", "proj");
-                    blocks.put("post_per_layer_input_norm", "post_norm");
-                }
-                parameters.put("layer_scalar", "layer_output_scale.weight");
-            }
-            case OLMO2 -> {
-                separate();
-                blocks.put("post_attention_layernorm", "post_attention_norm");
-                blocks.put("post_feedforward_layernorm", "post_ffw_norm");
-                headNorms();
-            }
-            case PHI3 -> {
-                blocks.put("self_attn.qkv_proj", "attn_qkv");
-                blocks.put("self_attn.o_proj", "attn_output");
-                blocks.put("mlp.gate_up_proj", "ffn_up");
-                blocks.put("mlp.down_proj", "ffn_down");
-                norms(false);
-            }
-            case GPT_OSS -> {
-                separate();
-                blocks.put("input_layernorm", "attn_norm");
-                blocks.put("post_attention_layernorm", "post_attention_norm");
-                blocks.put("mlp.router", "ffn_gate_inp");
-                blocks.values().removeIf(PLAIN::contains);
-                parameters.put("self_attn.sinks", "attn_sinks.weight");
-            }
-            case GPT2 -> {
-                blocks.put("ln_1", "attn_norm");
-                blocks.put("attn.c_attn", "attn_qkv");
-                blocks.put("attn.c_proj", "attn_output");
-                blocks.put("ln_2", "ffn_norm");
-                blocks.put("mlp.c_fc", "ffn_up");
-                blocks.put("mlp.c_proj", "ffn_down");
-            }
-        }
-        if (config.experts() > 0 && architecture != GgufArchitecture.GPT_OSS) {
-            blocks.values().removeIf(PLAIN::contains);
-            boolean numbered = architecture == GgufArchitecture.LLAMA;
-            String module = numbered ? "block_sparse_moe" : "mlp";
-            blocks.put(module + ".gate", "ffn_gate_inp");
-            experts.put(module + ".experts." + (numbered ? "w1" : "gate_proj"), "ffn_gate_exps");
-            experts.put(module + ".experts." + (numbered ? "w3" : "up_proj"), "ffn_up_exps");
-            experts.put(module + ".experts." + (numbered ? "w2" : "down_proj"), "ffn_down_exps");
-        }
-    }
-
-    private void separate() {
-        blocks.put("self_attn.q_proj", "attn_q");
-        blocks.put("self_attn.k_proj", "attn_k");
-        blocks.put("self_attn.v_proj", "attn_v");
-        blocks.put("self_attn.o_proj", "attn_output");
-        blocks.put("mlp.gate_proj", "ffn_gate");
-        blocks.put("mlp.up_proj", "ffn_up");
-        blocks.put("mlp.down_proj", "ffn_down");
-    }
-
-    private void norms(boolean aroundBoth) {
-        blocks.put("input_layernorm", "attn_norm");
-        if (aroundBoth) {
-            blocks.put("post_attention_layernorm", "post_attention_norm");
-            blocks.put("pre_feedforward_layernorm", "ffn_norm");
-            blocks.put("post_feedforward_layernorm", "post_ffw_norm");
-        } else {
-            blocks.put("post_attention_layernorm", "ffn_norm");
-        }
-    }
-
-    private void headNorms() {
-        blocks.put("self_attn.q_norm", "attn_q_norm");
-        blocks.put("self_attn.k_norm", "attn_k_norm");
+        this.blocks = new BlockNames(config);
     }
 
     /** Whether a tensor has no place because nothing computes with it, or because it is no part of the language model. */
@@ -191,20 +79,29 @@ final class TensorNames {
         List<TensorPlace> parts = architecture == GgufArchitecture.GPT_OSS && block.matches()
                 ? StackedExperts.places("blk." + Integer.parseInt(block.group(1)) + ".", block.group(2))
                 : null;
+        if (parts == null && block.matches() && block.group(2).endsWith(WEIGHT)) {
+            parts = inHalves(Integer.parseInt(block.group(1)), block.group(2));
+        }
         TensorPlace whole = parts == null ? place(name) : null;
         return whole == null ? parts : List.of(whole);
+    }
+
+    private @Nullable List<TensorPlace> inHalves(int block, String weight) {
+        List<String> two = blocks.halves().get(weight.substring(0, weight.length() - WEIGHT.length()));
+        return two == null
+                ? null
+                : List.of(
+                        new TensorPlace("blk." + block + "." + two.get(0) + WEIGHT, Change.FIRST_ROWS),
+                        new TensorPlace("blk." + block + "." + two.get(1) + WEIGHT, Change.LAST_ROWS));
     }
 
     private @Nullable TensorPlace place(String name) throws CheckpointException {
         String bare = bare(name);
         Matcher block = BLOCK.matcher(bare);
-        String parameter = block.matches() ? parameters.get(block.group(2)) : null;
+        String parameter = block.matches() ? blocks.parameters().get(block.group(2)) : null;
         if (parameter != null) {
             String whole = "blk." + Integer.parseInt(block.group(1)) + "." + parameter;
-            Change change = parameter.equals("ssm_a")
-                    ? Change.RATE
-                    : parameter.equals("ssm_dt.bias") ? Change.VALUE_ROWS : Change.NONE;
-            return new TensorPlace(whole, change);
+            return new TensorPlace(whole, change(parameter));
         }
         Matcher suffix = SUFFIX.matcher(bare);
         if (!suffix.matches()) {
@@ -218,10 +115,20 @@ final class TensorNames {
         return module == null ? null : new TensorPlace(module + "." + suffix.group(2), change(module, suffix.group(2)));
     }
 
+    private Change change(String parameter) {
+        boolean states = architecture == GgufArchitecture.GRANITEHYBRID;
+        return switch (parameter) {
+            case "ssm_a" -> states ? Change.RATE_COLUMN : Change.RATE;
+            case "ssm_d" -> Change.COLUMN;
+            case "ssm_dt.bias" -> states ? Change.NONE : Change.VALUE_ROWS;
+            default -> Change.NONE;
+        };
+    }
+
     private @Nullable TensorPlace ofExpert(String path, String suffix) {
         Matcher block = BLOCK.matcher(path);
         Matcher expert = EXPERT.matcher(block.matches() ? block.group(2) : "");
-        String part = expert.matches() ? experts.get(expert.group(1) + "." + expert.group(3)) : null;
+        String part = expert.matches() ? blocks.experts().get(expert.group(1) + "." + expert.group(3)) : null;
         return part == null
                 ? null
                 : new TensorPlace(
@@ -251,7 +158,7 @@ final class TensorNames {
         String bare = bare(path);
         Matcher block = BLOCK.matcher(bare);
         if (block.matches()) {
-            String part = blocks.get(block.group(2));
+            String part = blocks.modules().get(block.group(2));
             return part == null ? null : "blk." + Integer.parseInt(block.group(1)) + "." + part;
         }
         String prefix = architecture == GgufArchitecture.GPT2 ? "transformer." : "model.";
@@ -259,6 +166,7 @@ final class TensorNames {
         boolean positions = "position_embd".equals(global);
         boolean inputs = global != null && global.startsWith("per_layer_");
         boolean foreign = (positions && architecture != GgufArchitecture.GPT2)
+                || (global != null && global.endsWith("_norm") && !global.equals(lastNorm()) && !inputs)
                 || (inputs && architecture != GgufArchitecture.GEMMA4);
         return foreign ? null : global;
     }
@@ -276,6 +184,12 @@ final class TensorNames {
         }
         if (architecture == GgufArchitecture.QWEN35) {
             return ofLinearAttention(module);
+        }
+        if (suffix.equals("weight") && (module.endsWith(".shortconv.conv") || module.endsWith(".ssm_conv1d"))) {
+            return Change.KERNEL;
+        }
+        if (module.endsWith(".ssm_norm")) {
+            return Change.ROW;
         }
         boolean conv1d = architecture == GgufArchitecture.GPT2
                 && suffix.equals("weight")
@@ -299,14 +213,19 @@ final class TensorNames {
         if (architecture == GgufArchitecture.GEMMA4) {
             return config.gemma4Layers().has(block, part);
         }
-        boolean linear = part.startsWith("linear_attn.");
-        boolean either = architecture == GgufArchitecture.QWEN35 && (linear || part.startsWith("self_attn."));
-        return !either || linear == config.isLinear(block);
+        boolean memory = MEMORIES.stream().anyMatch(part::startsWith);
+        boolean either = architecture.remembers() && (memory || part.startsWith("self_attn."));
+        return !either || memory == config.remembers(block);
+    }
+
+    /** The norm behind the last block, which llama.cpp has under another name in LFM2. */
+    private String lastNorm() {
+        return architecture == GgufArchitecture.LFM2 ? "token_embd_norm" : "output_norm";
     }
 
     /** The tensors without which llama.cpp does not load a model. */
     List<String> required() throws CheckpointException {
-        List<String> names = new java.util.ArrayList<>(List.of("token_embd.weight", "output_norm.weight"));
+        List<String> names = new ArrayList<>(List.of("token_embd.weight", lastNorm() + WEIGHT));
         if (architecture == GgufArchitecture.GPT2) {
             names.add("position_embd.weight");
         }
@@ -315,12 +234,12 @@ final class TensorNames {
                     "per_layer_token_embd.weight", "per_layer_model_proj.weight", "per_layer_proj_norm.weight"));
         }
         for (int i = 0; i < config.layers(); i++) {
-            for (Map.Entry<String, String> part : blocks.entrySet()) {
+            for (Map.Entry<String, String> part : blocks.modules().entrySet()) {
                 if (has(i, part.getKey())) {
                     names.add("blk." + i + "." + part.getValue() + ".weight");
                 }
             }
-            for (Map.Entry<String, String> parameter : parameters.entrySet()) {
+            for (Map.Entry<String, String> parameter : blocks.parameters().entrySet()) {
                 if (has(i, parameter.getKey())) {
                     names.add("blk." + i + "." + parameter.getValue());
                 }
@@ -333,7 +252,10 @@ final class TensorNames {
                     names.add("blk." + i + "." + biased + ".bias");
                 }
             }
-            for (String part : experts.values()) {
+            for (List<String> two : blocks.halves().values()) {
+                names.addAll(List.of("blk." + i + "." + two.get(0) + WEIGHT, "blk." + i + "." + two.get(1) + WEIGHT));
+            }
+            for (String part : blocks.experts().values()) {
                 names.add("blk." + i + "." + part + ".weight");
             }
         }

@@ -31,6 +31,18 @@ record TensorPlace(String name, Change change, int expert) {
         VALUE_COLUMNS,
         /** {@code (channels, 1, kernel)} without the 1, the channels as {@link #ROWS_BEHIND_KEYS}. */
         CONVOLUTION,
+        /** {@code (channels, 1, kernel)} without the 1. */
+        KERNEL,
+        /** A vector as a matrix of one column. */
+        COLUMN,
+        /** {@code A_log} as the factor that it stands for, {@code -exp(x)}, in one column. */
+        RATE_COLUMN,
+        /** A vector as a matrix of one row. */
+        ROW,
+        /** The first half of the rows. */
+        FIRST_ROWS,
+        /** The other half. */
+        LAST_ROWS,
         /** {@code A_log} as the factor that it stands for, {@code -exp(x)}, in the order of {@link #VALUE_ROWS}. */
         RATE,
         /** The gates of a layer's {@link StackedExperts}. */

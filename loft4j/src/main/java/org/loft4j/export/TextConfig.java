@@ -10,6 +10,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.export.TensorPlace.Change;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.Lfm2Keys;
 import org.loft4j.io.QuantisedConfig;
 import org.loft4j.io.QwenTower;
 import org.loft4j.io.RopeKeys;
@@ -43,8 +44,10 @@ final class TextConfig {
         if (mixture != null) {
             throw root.fault(MODEL_TYPE, "is that of " + mixture + ": " + ELSEWHERE);
         }
-        GgufArchitecture architecture = GgufArchitecture.of(root.requireString(MODEL_TYPE));
+        GgufArchitecture named = GgufArchitecture.of(root.requireString(MODEL_TYPE));
         JsonObject text = ofLanguageModel(root);
+        boolean attends = named == GgufArchitecture.GRANITEHYBRID && !MemoryParameters.hasStates(text);
+        GgufArchitecture architecture = attends ? GgufArchitecture.GRANITE : named;
         if (isMinistral3(root)) {
             throw text.fault(
                     MODEL_TYPE, "is ministral3, whose queries grow with their positions: that is not exported");
@@ -60,6 +63,10 @@ final class TextConfig {
             case "gemma4", "gemma4_text" ->
                 ofLanguageModel(config).booleanOr("enable_moe_block", false)
                         ? "a mixture of experts of Gemma 4 (enable_moe_block), which is not exported to GGUF here"
+                        : null;
+            case "granitemoehybrid" ->
+                config.intOr("num_local_experts", 8, 0) > 0
+                        ? "a mixture of experts of Granite 4 (num_local_experts), which is not exported to GGUF here"
                         : null;
             default -> null;
         };
@@ -168,19 +175,14 @@ final class TextConfig {
         return json.stringOr(MODEL_TYPE, "").equals("olmo3");
     }
 
-    /** Whether a block has linear attention. */
-    boolean isLinear(int block) throws CheckpointException {
-        if (architecture != GgufArchitecture.QWEN35) {
-            return false;
-        }
-        List<String> types = json.strings("layer_types");
-        if (!types.isEmpty() && types.size() != layers()) {
-            throw json.fault(
-                    "layer_types", "must have one entry for each of " + layers() + " layers, found " + types.size());
-        }
-        return types.isEmpty()
-                ? (block + 1) % json.intOr("full_attention_interval", 4, 1) != 0
-                : types.get(block).equals("linear_attention");
+    /** Granite 4, be it {@code granite} or {@code granitehybrid} to llama.cpp. */
+    boolean isGranite4() throws CheckpointException {
+        return json.stringOr(MODEL_TYPE, "").equals("granitemoehybrid");
+    }
+
+    /** Whether a block has a memory for attention. */
+    boolean remembers(int block) throws CheckpointException {
+        return architecture.remembers() && MemoryParameters.remembers(this, block);
     }
 
     /** How Gemma 4's layers differ. */
@@ -203,6 +205,8 @@ final class TextConfig {
             case KEY_ROWS -> RotaryRows.interleaved(rows, keyValueHeads());
             case VALUE_ROWS -> linearHeads().rows(rows);
             case ROWS_BEHIND_KEYS -> linearHeads().behindKeys(rows);
+            case FIRST_ROWS -> rows.narrow(0, 0, rows.size(0) / 2);
+            case LAST_ROWS -> rows.narrow(0, rows.size(0) / 2, rows.size(0) / 2);
             default -> rows;
         };
     }
@@ -242,6 +246,7 @@ final class TextConfig {
     private int silentKeyValueHeads() throws CheckpointException {
         return switch (architecture) {
             case GEMMA2, GEMMA3, GEMMA4, SMOLLM3 -> 4;
+            case LFM2 -> 8;
             case QWEN2, QWEN3 -> 32;
             case QWEN3MOE, QWEN35 -> 4;
             case GPT_OSS -> 8;
@@ -264,6 +269,9 @@ final class TextConfig {
     }
 
     double rmsNormEps() throws CheckpointException {
+        if (architecture == GgufArchitecture.LFM2) {
+            return json.doubleOr("norm_eps", 1e-5);
+        }
         boolean larger = switch (architecture) {
             case PHI3, OLMO2, OLMOE, GPT_OSS -> true;
             default -> isMixtral();
@@ -272,6 +280,12 @@ final class TextConfig {
     }
 
     int feedForward() throws CheckpointException {
+        if (architecture == GgufArchitecture.LFM2) {
+            return Math.toIntExact(Lfm2Keys.width(json));
+        }
+        if (isGranite4()) {
+            return json.intOr("shared_intermediate_size", 1024, 1);
+        }
         return gpt2() ? json.intOr("n_inner", 4 * hiddenSize(), 1) : json.requireInt("intermediate_size", 1);
     }
 
@@ -283,6 +297,8 @@ final class TextConfig {
             case GEMMA3, GEMMA4, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
             case SMOLLM3, QWEN3MOE, QWEN35 -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE -> json.intOr("max_position_embeddings", 4096, 1);
+            case LFM2 -> json.intOr("max_position_embeddings", 128000, 1);
+            case GRANITE, GRANITEHYBRID -> json.intOr("max_position_embeddings", 2048, 1);
             default ->
                 isMixtral()
                         ? json.intOr("max_position_embeddings", 131072, 1)
@@ -316,6 +332,9 @@ final class TextConfig {
 
     /** Whether the output embedding is the input embedding; some families tie the two where config.json is silent. */
     static boolean tied(JsonObject config) throws CheckpointException {
+        if (config.stringOr(MODEL_TYPE, "").equals("lfm2")) {
+            return Lfm2Keys.tied(config);
+        }
         boolean absent = TIED.contains(config.stringOr(MODEL_TYPE, ""))
                 || (config.stringOr(MODEL_TYPE, "").equals("qwen3_5") && config.booleanOr(TIE, false));
         return ofLanguageModel(config).booleanOr(TIE, absent);

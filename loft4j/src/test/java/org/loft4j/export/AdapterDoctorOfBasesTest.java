@@ -29,6 +29,8 @@ class AdapterDoctorOfBasesTest {
     @CsvSource({
         "granite, SEQ_CLS, texts",
         "granite, TOKEN_CLS, tokens",
+        "granitemoehybrid, TOKEN_CLS, tokens",
+        "lfm2, SEQ_CLS, texts",
         "olmo2, TOKEN_CLS, tokens",
         "olmo2, SEQ_CLS, ",
         "olmoe, SEQ_CLS, texts",

@@ -41,6 +41,8 @@ final class TinyCheckpoint {
             case "phi3" -> phi3();
             case "qwen3_5_text" -> TinyFamilies.qwen35(this);
             case "gemma4_text" -> TinyFamilies.gemma4(this);
+            case "lfm2" -> TinyFamilies.lfm2(this);
+            case "granitemoehybrid" -> TinyFamilies.granite4(this);
             default -> separate(modelType);
         }
     }

@@ -8,6 +8,8 @@ final class TinyFamilies {
     static final int KEY_HEADS = 2;
     static final int VALUE_HEADS = 6;
     static final int LINEAR_DIM = 8;
+    static final int STATES = 16;
+    static final int STATE_HEADS = 8;
     static final int KERNEL = 3;
 
     private TinyFamilies() {}
@@ -115,5 +117,92 @@ final class TinyFamilies {
         }
         tiny.norm("model.norm");
         tiny.shapes.put("lm_head.weight", new long[] {TinyCheckpoint.VOCABULARY, hidden});
+    }
+
+    /** The first layer has a convolution, the second attention. */
+    static void lfm2(TinyCheckpoint tiny) {
+        tiny.sizes();
+        int hidden = TinyCheckpoint.HIDDEN;
+        int headDim = hidden / TinyCheckpoint.HEADS;
+        tiny.config.remove("rms_norm_eps");
+        tiny.config.put("norm_eps", 1e-5);
+        tiny.config.put("block_ff_dim", 150);
+        tiny.config.put("block_multiple_of", 32);
+        tiny.config.put("full_attn_idxs", List.of(1));
+        tiny.config.put("conv_L_cache", KERNEL);
+        tiny.shapes.put("model.embed_tokens.weight", new long[] {TinyCheckpoint.VOCABULARY, hidden});
+        tiny.matrix("model.layers.0.conv.in_proj", 3 * hidden, hidden, false);
+        tiny.shapes.put("model.layers.0.conv.conv.weight", new long[] {hidden, 1, KERNEL});
+        tiny.matrix("model.layers.0.conv.out_proj", hidden, hidden, false);
+        String full = "model.layers.1.self_attn.";
+        tiny.matrix(full + "q_proj", hidden, hidden, false);
+        tiny.matrix(full + "k_proj", TinyCheckpoint.KEY_HEADS * headDim, hidden, false);
+        tiny.matrix(full + "v_proj", TinyCheckpoint.KEY_HEADS * headDim, hidden, false);
+        tiny.matrix(full + "out_proj", hidden, hidden, false);
+        tiny.shapes.put(full + "q_layernorm.weight", new long[] {headDim});
+        tiny.shapes.put(full + "k_layernorm.weight", new long[] {headDim});
+        for (int i = 0; i < TinyCheckpoint.LAYERS; i++) {
+            String layer = "model.layers." + i + ".";
+            tiny.norm(layer + "operator_norm");
+            tiny.norm(layer + "ffn_norm");
+            tiny.matrix(layer + "feed_forward.w1", 128, hidden, false);
+            tiny.matrix(layer + "feed_forward.w2", hidden, 128, false);
+            tiny.matrix(layer + "feed_forward.w3", 128, hidden, false);
+        }
+        tiny.norm("model.embedding_norm");
+    }
+
+    /** The first layer has a state space, the second attention; without {@code layer_types} both have attention. */
+    static void granite4(TinyCheckpoint tiny) {
+        tiny.sizes();
+        int hidden = TinyCheckpoint.HIDDEN;
+        int inner = 2 * hidden;
+        int channels = inner + 2 * STATES;
+        tiny.config.put("num_local_experts", 0);
+        tiny.config.put("shared_intermediate_size", TinyCheckpoint.WIDTH);
+        tiny.config.put("intermediate_size", 7);
+        tiny.config.put("tie_word_embeddings", true);
+        tiny.config.put("hidden_act", "silu");
+        tiny.config.put("layer_types", List.of("mamba", "attention"));
+        tiny.config.put("embedding_multiplier", 3.0);
+        tiny.config.put("mamba_n_heads", STATE_HEADS);
+        tiny.config.put("mamba_d_state", STATES);
+        tiny.config.put("mamba_d_conv", KERNEL);
+        tiny.shapes.put("model.embed_tokens.weight", new long[] {TinyCheckpoint.VOCABULARY, hidden});
+        String states = "model.layers.0.mamba.";
+        tiny.matrix(states + "in_proj", inner + channels + STATE_HEADS, hidden, false);
+        tiny.shapes.put(states + "conv1d.weight", new long[] {channels, 1, KERNEL});
+        tiny.shapes.put(states + "conv1d.bias", new long[] {channels});
+        tiny.shapes.put(states + "A_log", new long[] {STATE_HEADS});
+        tiny.shapes.put(states + "D", new long[] {STATE_HEADS});
+        tiny.shapes.put(states + "dt_bias", new long[] {STATE_HEADS});
+        tiny.shapes.put(states + "norm.weight", new long[] {inner});
+        tiny.matrix(states + "out_proj", hidden, inner, false);
+        attention(tiny, 1);
+        for (int i = 0; i < TinyCheckpoint.LAYERS; i++) {
+            String layer = "model.layers." + i + ".";
+            tiny.norm(layer + "input_layernorm");
+            tiny.norm(layer + "post_attention_layernorm");
+            tiny.matrix(layer + "shared_mlp.input_linear", 2L * TinyCheckpoint.WIDTH, hidden, false);
+            tiny.matrix(layer + "shared_mlp.output_linear", hidden, TinyCheckpoint.WIDTH, false);
+        }
+        tiny.norm("model.norm");
+    }
+
+    /** Granite 4 with attention alone. */
+    static void withAttentionAlone(TinyCheckpoint tiny) {
+        tiny.config.put("layer_types", List.of("attention", "full_attention"));
+        tiny.config.put("position_embedding_type", "rope");
+        tiny.shapes.keySet().removeIf(name -> name.contains(".mamba."));
+        attention(tiny, 0);
+    }
+
+    private static void attention(TinyCheckpoint tiny, int block) {
+        int hidden = TinyCheckpoint.HIDDEN;
+        String module = "model.layers." + block + ".self_attn.";
+        tiny.matrix(module + "q_proj", hidden, hidden, false);
+        tiny.matrix(module + "k_proj", hidden / 2, hidden, false);
+        tiny.matrix(module + "v_proj", hidden / 2, hidden, false);
+        tiny.matrix(module + "o_proj", hidden, hidden, false);
     }
 }

@@ -10,6 +10,7 @@ import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.Lfm2Keys;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.LayerTypes;
@@ -75,11 +76,10 @@ public record Lfm2Config(
         ConfigKeys.require(config, "hidden_act", "silu");
         ConfigKeys.require(config, "block_use_swiglu", "true");
         ConfigKeys.require(config, "use_pos_enc", "true");
-        boolean tied = config.booleanOr("tie_embedding", config.booleanOr(ConfigKeys.TIED, ABSENT.tieWordEmbeddings()));
         JsonObject json = config.withAbsent(Map.of("pad_token_id", 0L))
                 .with("rms_norm_eps", DoubleNode.valueOf(eps(config)))
-                .with("intermediate_size", LongNode.valueOf(width(config)))
-                .with(ConfigKeys.TIED, BooleanNode.valueOf(tied));
+                .with("intermediate_size", LongNode.valueOf(Lfm2Keys.width(config)))
+                .with(ConfigKeys.TIED, BooleanNode.valueOf(Lfm2Keys.tied(config)));
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         return new Lfm2Config(
                 sizes,
@@ -94,24 +94,6 @@ public record Lfm2Config(
         double eps = json.doubleOr("norm_eps", ABSENT.rmsNormEps());
         Checks.positive("norm_eps", eps);
         return eps;
-    }
-
-    /** The stated width, of which two thirds are taken, times a factor, and rounded up to a multiple. */
-    private static long width(JsonObject json) throws CheckpointException {
-        long stated =
-                json.has("block_ff_dim") ? json.requireLong("block_ff_dim") : json.requireLong("intermediate_size");
-        if (!json.booleanOr("block_auto_adjust_ff_dim", true)) {
-            return stated;
-        }
-        long two = (long) (2.0 * stated / 3);
-        boolean plain = json.keys().contains("block_ffn_dim_multiplier") && !json.has("block_ffn_dim_multiplier");
-        if (plain) {
-            return two;
-        }
-        double factor = json.doubleOr("block_ffn_dim_multiplier", 1);
-        Checks.positive("block_ffn_dim_multiplier", factor);
-        int multiple = json.intOr("block_multiple_of", 256, 1);
-        return ((long) (factor * two) + multiple - 1) / multiple * multiple;
     }
 
     /** The longest sequence of a model with this config.json. */

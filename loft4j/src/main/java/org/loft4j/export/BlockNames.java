@@ -1,0 +1,187 @@
+package org.loft4j.export;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.loft4j.CheckpointException;
+
+/** llama.cpp's names for what lies within a block, by those that a family has for it. */
+final class BlockNames {
+    /** The matrices of a feed-forward part without experts. */
+    private static final Set<String> PLAIN = Set.of("ffn_gate", "ffn_up", "ffn_down");
+
+    /** Modules, both names without {@code .weight} and {@code .bias}. */
+    private final Map<String, String> modules = new LinkedHashMap<>();
+
+    /** Tensors of a block that are no weight or bias of a module, with all of their name. */
+    private final Map<String, String> parameters = new LinkedHashMap<>();
+
+    private final Map<String, String> experts = new LinkedHashMap<>();
+
+    /** Matrices of a block whose rows become two, in halves. */
+    private final Map<String, List<String>> halves = new LinkedHashMap<>();
+
+    BlockNames(TextConfig config) throws CheckpointException {
+        GgufArchitecture architecture = config.architecture();
+        switch (architecture) {
+            case LLAMA, QWEN2, SMOLLM3, GRANITE -> {
+                separate();
+                norms(false);
+            }
+            case QWEN3, QWEN3MOE, OLMOE -> {
+                separate();
+                norms(false);
+                headNorms();
+            }
+            case QWEN35 -> {
+                separate();
+                modules.put("input_layernorm", "attn_norm");
+                modules.put("post_attention_layernorm", "post_attention_norm");
+                headNorms();
+                modules.put("linear_attn.in_proj_qkv", "attn_qkv");
+                modules.put("linear_attn.in_proj_z", "attn_gate");
+                modules.put("linear_attn.in_proj_b", "ssm_beta");
+                modules.put("linear_attn.in_proj_a", "ssm_alpha");
+                modules.put("linear_attn.conv1d", "ssm_conv1d");
+                modules.put("linear_attn.norm", "ssm_norm");
+                modules.put("linear_attn.out_proj", "ssm_out");
+                parameters.put("linear_attn.A_log", "ssm_a");
+                parameters.put("linear_attn.dt_bias", "ssm_dt.bias");
+            }
+            case GRANITEHYBRID -> {
+                separate();
+                norms(false);
+                modules.put("mamba.in_proj", "ssm_in");
+                modules.put("mamba.conv1d", "ssm_conv1d");
+                modules.put("mamba.norm", "ssm_norm");
+                modules.put("mamba.out_proj", "ssm_out");
+                parameters.put("mamba.A_log", "ssm_a");
+                parameters.put("mamba.D", "ssm_d");
+                parameters.put("mamba.dt_bias", "ssm_dt.bias");
+            }
+            case LFM2 -> {
+                modules.put("operator_norm", "attn_norm");
+                modules.put("self_attn.q_proj", "attn_q");
+                modules.put("self_attn.k_proj", "attn_k");
+                modules.put("self_attn.v_proj", "attn_v");
+                modules.put("self_attn.out_proj", "attn_output");
+                modules.put("self_attn.q_layernorm", "attn_q_norm");
+                modules.put("self_attn.k_layernorm", "attn_k_norm");
+                modules.put("conv.in_proj", "shortconv.in_proj");
+                modules.put("conv.conv", "shortconv.conv");
+                modules.put("conv.out_proj", "shortconv.out_proj");
+                modules.put("ffn_norm", "ffn_norm");
+                modules.put("feed_forward.w1", "ffn_gate");
+                modules.put("feed_forward.w3", "ffn_up");
+                modules.put("feed_forward.w2", "ffn_down");
+            }
+            case GEMMA2 -> {
+                separate();
+                norms(true);
+            }
+            case GEMMA3 -> {
+                separate();
+                norms(true);
+                headNorms();
+            }
+            case GEMMA4 -> {
+                separate();
+                norms(true);
+                headNorms();
+                if (config.inputWidth() > 0) {
+                    modules.put("per_layer_input_gate", "inp_gate");
+                    modules.put("per_layer_projection", "proj");
+                    modules.put("post_per_layer_input_norm", "post_norm");
+                }
+                parameters.put("layer_scalar", "layer_output_scale.weight");
+            }
+            case OLMO2 -> {
+                separate();
+                modules.put("post_attention_layernorm", "post_attention_norm");
+                modules.put("post_feedforward_layernorm", "post_ffw_norm");
+                headNorms();
+            }
+            case PHI3 -> {
+                modules.put("self_attn.qkv_proj", "attn_qkv");
+                modules.put("self_attn.o_proj", "attn_output");
+                modules.put("mlp.gate_up_proj", "ffn_up");
+                modules.put("mlp.down_proj", "ffn_down");
+                norms(false);
+            }
+            case GPT_OSS -> {
+                separate();
+                modules.put("input_layernorm", "attn_norm");
+                modules.put("post_attention_layernorm", "post_attention_norm");
+                modules.put("mlp.router", "ffn_gate_inp");
+                modules.values().removeIf(PLAIN::contains);
+                parameters.put("self_attn.sinks", "attn_sinks.weight");
+            }
+            case GPT2 -> {
+                modules.put("ln_1", "attn_norm");
+                modules.put("attn.c_attn", "attn_qkv");
+                modules.put("attn.c_proj", "attn_output");
+                modules.put("ln_2", "ffn_norm");
+                modules.put("mlp.c_fc", "ffn_up");
+                modules.put("mlp.c_proj", "ffn_down");
+            }
+        }
+        if (config.isGranite4()) {
+            modules.values().removeIf(PLAIN::contains);
+            modules.put("shared_mlp.output_linear", "ffn_down");
+            halves.put("shared_mlp.input_linear", List.of("ffn_gate", "ffn_up"));
+        }
+        if (config.experts() > 0 && architecture != GgufArchitecture.GPT_OSS) {
+            modules.values().removeIf(PLAIN::contains);
+            boolean numbered = architecture == GgufArchitecture.LLAMA;
+            String module = numbered ? "block_sparse_moe" : "mlp";
+            modules.put(module + ".gate", "ffn_gate_inp");
+            experts.put(module + ".experts." + (numbered ? "w1" : "gate_proj"), "ffn_gate_exps");
+            experts.put(module + ".experts." + (numbered ? "w3" : "up_proj"), "ffn_up_exps");
+            experts.put(module + ".experts." + (numbered ? "w2" : "down_proj"), "ffn_down_exps");
+        }
+    }
+
+    private void separate() {
+        modules.put("self_attn.q_proj", "attn_q");
+        modules.put("self_attn.k_proj", "attn_k");
+        modules.put("self_attn.v_proj", "attn_v");
+        modules.put("self_attn.o_proj", "attn_output");
+        modules.put("mlp.gate_proj", "ffn_gate");
+        modules.put("mlp.up_proj", "ffn_up");
+        modules.put("mlp.down_proj", "ffn_down");
+    }
+
+    private void norms(boolean aroundBoth) {
+        modules.put("input_layernorm", "attn_norm");
+        if (aroundBoth) {
+            modules.put("post_attention_layernorm", "post_attention_norm");
+            modules.put("pre_feedforward_layernorm", "ffn_norm");
+            modules.put("post_feedforward_layernorm", "post_ffw_norm");
+        } else {
+            modules.put("post_attention_layernorm", "ffn_norm");
+        }
+    }
+
+    private void headNorms() {
+        modules.put("self_attn.q_norm", "attn_q_norm");
+        modules.put("self_attn.k_norm", "attn_k_norm");
+    }
+
+    Map<String, String> modules() {
+        return Collections.unmodifiableMap(modules);
+    }
+
+    Map<String, String> parameters() {
+        return Collections.unmodifiableMap(parameters);
+    }
+
+    Map<String, String> experts() {
+        return Collections.unmodifiableMap(experts);
+    }
+
+    Map<String, List<String>> halves() {
+        return Collections.unmodifiableMap(halves);
+    }
+}
