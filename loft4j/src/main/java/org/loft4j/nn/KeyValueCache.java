@@ -72,14 +72,17 @@ public final class KeyValueCache implements AutoCloseable {
     record State(Tensor inputs, @Nullable Tensor memory, long length) implements Layer {
         @Override
         public Device device() {
-            return memory.device();
+            return inputs.device();
         }
 
         @Override
         public State rows(Tensor at) {
-            Tensor some =
-                    memory.unflatten(0, inputs.size(0), -1).index_select(0, at).flatten(0, 1);
-            return new State(NativeScope.keep(inputs.index_select(0, at)), NativeScope.keep(some), length);
+            Tensor some = memory == null
+                    ? null
+                    : NativeScope.keep(memory.unflatten(0, inputs.size(0), -1)
+                            .index_select(0, at)
+                            .flatten(0, 1));
+            return new State(NativeScope.keep(inputs.index_select(0, at)), some, length);
         }
 
         @Override

@@ -228,7 +228,7 @@ class GreedyTextTest {
 
     /** The cache keeps the keys, values and memory of those that go on, which say what they say alone. */
     @ParameterizedTest
-    @ValueSource(strings = {"llama_gqa", "qwen2_sliding", "gpt2", "qwen3_5"})
+    @ValueSource(strings = {"llama_gqa", "qwen2_sliding", "gpt2", "qwen3_5", "lfm2", "granitemoehybrid_h_groups"})
     void whatHasEndedIsReadNoFurther(String name) throws Exception {
         try (Model model = open(name)) {
             List<Long> read = new ArrayList<>();
