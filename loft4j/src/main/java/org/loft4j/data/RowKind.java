@@ -276,9 +276,6 @@ sealed interface RowKind {
         return names.stream().filter(present::contains).findFirst().orElse(names.get(0));
     }
 
-    /** Names that data sets have for the tags of words. */
-    List<String> TAGS = List.of("tags", "ner_tags", "pos_tags", "labels");
-
     /**
      * Recognises the kind.
      *
@@ -298,12 +295,12 @@ sealed interface RowKind {
                         named("instruction", "", present, where, origin),
                         first(present, INPUTS),
                         asked.answers() ? named(first(present, OUTPUTS), "", present, where, origin) : null);
-            case PROMPT -> prompted(asked, null, present, where, origin);
-            case JUDGED -> prompted(asked, or(asked.label(), "label"), present, where, origin);
+            case PROMPT -> PromptRows.kind(asked, null, present, where, origin);
+            case JUDGED -> PromptRows.kind(asked, or(asked.label(), "label"), present, where, origin);
             case PREFERENCE -> PreferenceRows.kind(asked, present, where, origin);
             case REWARD -> RewardRows.kind(asked, present, where, origin);
             case MATCH -> MatchRows.kind(asked, present, where, origin);
-            case TAGS -> tagged(asked, present, where, origin);
+            case TAGS -> TagRows.kind(asked, present, where, origin);
             case LABEL ->
                 new Labeled(
                         named(or(asked.text(), "text"), "text", present, where, origin),
@@ -377,27 +374,6 @@ sealed interface RowKind {
             return named(asked.textPair(), "text_pair", present, where, origin);
         }
         return asked.text() == null && present.contains("text_pair") ? "text_pair" : null;
-    }
-
-    private static Prompted prompted(
-            Columns asked, @Nullable String judged, Collection<String> present, String where, Origin origin)
-            throws DataException {
-        String prompt = named(or(asked.prompt(), "prompt"), "prompt", present, where, origin);
-        if (!asked.answers()) {
-            return new Prompted(prompt, null, null);
-        }
-        return new Prompted(
-                prompt,
-                named(or(asked.completion(), "completion"), "completion", present, where, origin),
-                judged == null ? null : named(judged, "label", present, where, origin));
-    }
-
-    private static Tagged tagged(Columns asked, Collection<String> present, String where, Origin origin)
-            throws DataException {
-        String usual = TAGS.stream().filter(present::contains).findFirst().orElse("tags");
-        return new Tagged(
-                named("tokens", "", present, where, origin),
-                asked.answers() ? named(or(asked.label(), usual), "label", present, where, origin) : null);
     }
 
     static String or(@Nullable String column, String usual) {

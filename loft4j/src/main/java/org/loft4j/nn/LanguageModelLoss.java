@@ -28,16 +28,16 @@ import org.loft4j.tensor.Tensors;
  */
 public final class LanguageModelLoss {
     /** Logits in memory at once, unless that were too few positions. */
-    private static final long CHUNK = 1 << 23;
+    static final long CHUNK = 1 << 23;
 
     /** Logits whose gradient is taken at once, in the cache: 1 MB in float32. */
-    private static final long BLOCK = 1 << 18;
+    static final long BLOCK = 1 << 18;
 
     /** A probability above it has all its digits, in float32 as well. */
     private static final double SMALLEST = 1e-30;
 
     /** A product with fewer rows would take much longer for each: the matrix comes through the caches for so few. */
-    private static final long LEAST_ROWS = 256;
+    static final long LEAST_ROWS = 256;
 
     private final Decoder model;
     private final long chunk;
@@ -314,7 +314,7 @@ public final class LanguageModelLoss {
                 backward(product, gradient);
             }
             if (weight != null && canTake(weight.grad())) {
-                addProduct(weight.grad(), gradient, targets.hidden());
+                HeadSum.addProduct(weight.grad(), gradient, targets.hidden());
             } else if (weight != null) {
                 ofHead.add(weight, gradient, targets.hidden());
             }
@@ -357,62 +357,7 @@ public final class LanguageModelLoss {
         return !Lanes.inside() && gradient.defined() && !Dtype.of(gradient).isHalf();
     }
 
-    /** {@code sum ← sum + gradientᵀ·hidden}; products in half types go into a sum in float32 some rows at a time. */
-    private static void addProduct(Tensor sum, Tensor gradient, Tensor hidden) {
-        if (Dtype.of(sum) == Dtype.of(gradient)) {
-            sum.addmm_(gradient.t(), hidden);
-            return;
-        }
-        boolean onProcessor = DeviceSpec.of(sum).kind() == DeviceSpec.Kind.CPU;
-        long rows = Math.max(LEAST_ROWS, (onProcessor ? BLOCK : CHUNK) / hidden.size(1));
-        for (long start = 0; start < sum.size(0); start += rows) {
-            try (NativeScope part = new NativeScope()) {
-                long count = Math.min(rows, sum.size(0) - start);
-                sum.narrow(0, start, count)
-                        .add_(gradient.narrow(1, start, count).t().mm(hidden));
-            }
-        }
-    }
-
-    /** The gradient of the head over all parts, where its own cannot take them: it goes to autograd as one. */
-    private static final class HeadSum implements AutoCloseable {
-        private @Nullable Tensor weight;
-        private @Nullable Tensor sum;
-
-        void add(Tensor leaf, Tensor gradient, Tensor hidden) {
-            weight = leaf;
-            if (sum == null) {
-                sum = NativeScope.keep(gradient.t().mm(hidden));
-                return;
-            }
-            if (Dtype.of(sum).isHalf()) {
-                try (Tensor first = sum) {
-                    sum = NativeScope.keep(first.to(Dtype.F32.scalarType()));
-                }
-            }
-            addProduct(sum, gradient, hidden);
-        }
-
-        void deliver() {
-            if (weight != null && sum != null) {
-                // not until the end of the lane's scope: it is as large as the head
-                try (Tensor whole = NativeScope.keep(sum.to(weight.scalar_type()))) {
-                    close();
-                    backward(weight, whole);
-                }
-            }
-        }
-
-        @Override
-        public void close() {
-            if (sum != null) {
-                sum.close();
-                sum = null;
-            }
-        }
-    }
-
-    private static void backward(Tensor of, Tensor gradient) {
+    static void backward(Tensor of, Tensor gradient) {
         of.backward(gradient, new BoolOptional(), false, new TensorArrayRefOptional());
     }
 

@@ -15,7 +15,6 @@ import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.data.Preferences;
-import org.loft4j.data.PromptDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
@@ -85,7 +84,7 @@ final class RunCheck {
         if (weights != null && !problems.contains(weights)) {
             problems.add(weights);
         }
-        checkRewards(problems, model, data, config);
+        RewardCheck.check(problems, model, data, config);
         if (train.hasPreferences()) {
             checkPreferences(problems, shown, train instanceof StreamingDataset, loss);
         } else if (model.task() == Task.CAUSAL_LM) {
@@ -125,51 +124,6 @@ final class RunCheck {
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
-        }
-    }
-
-    /** Prompts need rewards, and rewards prompts. */
-    private static void checkRewards(List<String> problems, Model model, TrainData data, TrainConfig config) {
-        LossSettings loss = config.loss();
-        Rewards rewards = data.rewards();
-        boolean judges = rewards != null && !rewards.all().isEmpty();
-        if (!(data.train() instanceof PromptDataset)) {
-            if (rewards != null) {
-                problems.add(
-                        "rewards judge the answers to prompts, and the training data holds none (PromptDataset): give rows"
-                                + " of format reward, or leave the rewards out");
-            } else if (model.task() == Task.CAUSAL_LM) {
-                problems.addAll(loss.problemsWithoutRewards());
-            }
-            return;
-        }
-        if (!judges) {
-            problems.add(
-                    "the training data holds prompts, and no reward judges the answers to them: name one (--reward,"
-                            + " TrainData.withRewards), or give rows with their answers");
-        }
-        if (data.eval() != null && !(data.eval() instanceof PromptDataset)) {
-            problems.add(
-                    "the training data holds prompts for rewards, and the evaluation data does not: both must be of one kind");
-        }
-        if (loss.labelSmoothing() > 0) {
-            problems.add("label_smoothing_factor is " + loss.labelSmoothing()
-                    + ", and answers that rewards judge are no targets to be smoothed: leave it out");
-        }
-        if (loss.rewards().beta() > 0 && !config.method().usesAdapter()) {
-            problems.add(ReferenceWeights.NO_COPY);
-        }
-        for (Examples prompts : Stream.of(data.train(), data.eval())
-                .filter(PromptDataset.class::isInstance)
-                .map(PromptDataset.class::cast)
-                .toList()) {
-            long longest = (long) Arrays.stream(prompts.lengths()).max().orElse(0)
-                    + loss.rewards().maxCompletionLength();
-            if (longest > model.description().maxPositions()) {
-                problems.add("the longest prompt and max_completion_length are " + longest
-                        + " tokens together, but the model was made for "
-                        + model.description().maxPositions() + ": lower one of them");
-            }
         }
     }
 

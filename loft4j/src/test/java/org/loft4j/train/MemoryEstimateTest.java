@@ -166,23 +166,6 @@ class MemoryEstimateTest {
         }
     }
 
-    /** Of each token of prompts and answers five layers keep keys and values of four heads of eight numbers. */
-    @Test
-    void answersAreReckonedByWhatTheirCacheKeeps() throws IOException {
-        MemoryPlan plan = new MemoryPlan(
-                TrainConfig.builder(Method.LORA).build(),
-                LoraConfig.of(1, 1, TargetModules.allLinear()),
-                LoadIn.FULL,
-                new MemoryPlan.Load(64, 288, 0, 0, 1_000_000),
-                new MemoryPlan.Attention(8, false, false));
-        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM);
-        try (Model outline = Models.outline(FIXTURES.resolve("stories260K"), options)) {
-            assertEquals(
-                    1_000_000L * 5 * 2 * 4 * 8 * 4,
-                    MemoryEstimate.of(outline, plan).evaluation());
-        }
-    }
-
     /** Scores that are bounded are kept, with what bounded them, and those out of a window's reach are not made. */
     @Test
     void boundedScoresAreReckonedWithinTheirWindows() throws IOException {

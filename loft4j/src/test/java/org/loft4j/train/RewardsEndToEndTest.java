@@ -27,6 +27,7 @@ import org.loft4j.infer.Generator;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.nn.GrpoLoss;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -284,6 +285,23 @@ class RewardsEndToEndTest {
             assertThrows(ConfigException.class, () -> letter().with("letter", LETTER));
             assertThrows(ConfigException.class, () -> letter().with("std", LETTER));
             assertThrows(ConfigException.class, () -> letter().with("other", Double.NaN, LETTER));
+        }
+    }
+
+    /** Of each token of prompts and answers five layers keep keys and values of four heads of eight numbers. */
+    @Test
+    void answersAreReckonedByWhatTheirCacheKeeps() throws IOException {
+        MemoryPlan plan = new MemoryPlan(
+                TrainConfig.builder(Method.LORA).build(),
+                LoraConfig.of(1, 1, TargetModules.allLinear()),
+                LoadIn.FULL,
+                new MemoryPlan.Load(64, 288, 0, 0, 1_000_000),
+                new MemoryPlan.Attention(8, false, false));
+        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM);
+        try (Model outline = Models.outline(STORIES, options)) {
+            assertEquals(
+                    1_000_000L * 5 * 2 * 4 * 8 * 4,
+                    MemoryEstimate.of(outline, plan).evaluation());
         }
     }
 
