@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
@@ -61,7 +62,7 @@ class TrainConfigTest {
                         "warmup_ratio must lie in [0, 1), got 1.0",
                         "adam_beta2 must lie in [0, 1), got 1.0",
                         "loft_max_step must be at least 0 and finite, got -1.0",
-                        "metric_for_best_model must be the name of a score, such as loss, accuracy, macro_f1, micro_f1, matthews, perplexity, token_accuracy, precision, recall, f1, roc_auc, micro_roc_auc, macro_roc_auc, pearson, spearmanr, mse, margin, accuracy_at_1, recall_at_10, mrr_at_10, got Macro F1"),
+                        "metric_for_best_model must be the name of a score, such as loss, accuracy, macro_f1, micro_f1, matthews, perplexity, token_accuracy, precision, recall, f1, roc_auc, micro_roc_auc, macro_roc_auc, pearson, spearmanr, mse, margin, mrr, reward, accuracy_at_1, recall_at_10, mrr_at_10, got Macro F1"),
                 message.lines().toList());
     }
 
@@ -103,11 +104,12 @@ class TrainConfigTest {
                 TrainConfig.class.getRecordComponents().length
                         - 3
                         + LossSettings.class.getRecordComponents().length
-                        - 2
+                        - 3
                         + PreferenceLoss.class.getRecordComponents().length
                         // of KTO alone
                         - 2
                         + MatchLoss.class.getRecordComponents().length
+                        + GrpoLoss.class.getRecordComponents().length
                         + LoftSettings.class.getRecordComponents().length
                         + PeerSettings.class.getRecordComponents().length,
                 TrainConfig.builder(Method.LORA)
