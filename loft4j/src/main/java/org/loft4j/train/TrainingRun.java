@@ -325,11 +325,7 @@ public final class TrainingRun implements AutoCloseable {
 
     /** A stop that comes while prompts are answered does not wait for the step, which the resumed run begins anew. */
     private TrainResult stoppedAmongAnswers(RunSaver active) throws IOException {
-        active.await();
-        if (state.step() > 0 && !output.checkpoints().path(state.step()).equals(active.newest())) {
-            save(active);
-            active.await();
-        }
+        saveNewest(active);
         trainable.setTraining(false);
         return ending.interrupted();
     }
@@ -391,6 +387,15 @@ public final class TrainingRun implements AutoCloseable {
         RunSaver.Needed needed = new RunSaver.Needed(state.best().step(), state.suspectSince());
         active.save(state.step(), state.tree(ending.seconds(), plan, output.checkpoints()), needed);
         rhythm.saved();
+    }
+
+    /** The same where the newest checkpoint is not that of this step, and there is something to save. */
+    private void saveNewest(RunSaver active) throws IOException {
+        active.await();
+        if (state.step() > 0 && !output.checkpoints().path(state.step()).equals(active.newest())) {
+            save(active);
+            active.await();
+        }
     }
 
     private RunSaver saver(RunRecorder recorder) {
@@ -579,11 +584,7 @@ public final class TrainingRun implements AutoCloseable {
     private void saveDespite(Throwable fault) {
         RunSaver active = Objects.requireNonNull(saver);
         try {
-            active.await();
-            if (state.step() > 0 && !output.checkpoints().path(state.step()).equals(active.newest())) {
-                save(active);
-                active.await();
-            }
+            saveNewest(active);
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             fault.addSuppressed(e);
         }

@@ -24,7 +24,7 @@ class MemoryEstimateProcessTest {
     @TempDir
     Path directory;
 
-    /** Fifteen of all: each kind, method, type, way and number of lanes; the slow test has the others. */
+    /** Thirteen of all: each kind, method, type, way and number of lanes; the slow test has the others. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false, plain",
@@ -36,8 +36,6 @@ class MemoryEstimateProcessTest {
         "2, lora, float32, false, linear",
         "1, loft, bfloat16, true, linear",
         "2, lora, float32, false, convolution",
-        "1, loft, bfloat16, true, convolution",
-        "2, lora, float32, false, states",
         "1, loft, bfloat16, true, states",
         "2, lora, float32, false, bounded",
         "1, loft, float32, true, shared",
