@@ -42,9 +42,7 @@ record BatchSizes(
         int[] lengths = lengths(train, config);
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
         long[] cells = batches.stream()
-                .mapToLong(batch -> train instanceof MatchDataset matches
-                        ? matches.cells(batch)
-                        : rows(train, batch.length, config) * longest(batch, lengths))
+                .mapToLong(batch -> cells(train, batch, lengths, config))
                 .toArray();
         int[] largest = batches.get(0);
         for (int[] batch : batches) {
@@ -64,6 +62,15 @@ record BatchSizes(
                         ? preferences.compared().lengths()
                         : new int[0],
                 train instanceof PromptDataset);
+    }
+
+    private static long cells(Examples train, int[] batch, int[] lengths, TrainConfig config) {
+        if (train instanceof MatchDataset matches) {
+            return matches.cells(batch);
+        }
+        return train instanceof RankedDataset ranked
+                ? ranked.cells(batch)
+                : rows(train, batch.length, config) * longest(batch, lengths);
     }
 
     /** Of prompts with the longest answers. */

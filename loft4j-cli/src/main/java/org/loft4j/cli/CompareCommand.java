@@ -302,8 +302,7 @@ final class CompareCommand implements Verb {
             return ExitCode.OK;
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
-        LearntTask aim =
-                learnt.of(directory, Models.defaultTask(directory), embedding.prompts, () -> data.format(data.data));
+        LearntTask aim = learnt.of(directory, Models.defaultTask(directory), embedding.prompts, data.format(data.data));
         TaskOptions.require(spec, aim.task());
         String chosenMetric = metric != null
                 ? metric

@@ -96,8 +96,8 @@ final class DataCheckCommand implements Verb {
     public int run() throws IOException {
         Path directory = HubAccess.any(spec, model);
         boolean described = Files.exists(directory.resolve("config.json"));
-        LearntTask aim = learnt.of(
-                directory, Task.CAUSAL_LM, prompts, () -> data.format(files.isEmpty() ? data.data : files.get(0)));
+        LearntTask aim =
+                learnt.of(directory, Task.CAUSAL_LM, prompts, data.format(files.isEmpty() ? data.data : files.get(0)));
         if (aim.task() == Task.IMAGE_CLASSIFICATION) {
             throw new ConfigException("data check reads rows of text, and " + model + " classifies images");
         }

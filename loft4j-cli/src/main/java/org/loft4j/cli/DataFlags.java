@@ -2,6 +2,8 @@ package org.loft4j.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.data.Columns;
@@ -92,9 +94,17 @@ final class DataFlags {
         return existing;
     }
 
-    /** Which columns make the rows, so far as the first of them says. */
-    RowFormat format(DataReference rows) {
-        return DataFiles.format(rows, columns(false));
+    /** Which columns make the rows, so far as the first of them says, which is looked at once. */
+    Supplier<RowFormat> format(DataReference rows) {
+        AtomicReference<@Nullable RowFormat> known = new AtomicReference<>();
+        return () -> {
+            RowFormat format = known.get();
+            if (format == null) {
+                format = DataFiles.format(rows, columns(false));
+                known.set(format);
+            }
+            return format;
+        };
     }
 
     /** @param labelled whether the rows must have a label */

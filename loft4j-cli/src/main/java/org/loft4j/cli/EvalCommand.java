@@ -34,7 +34,6 @@ import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.MatchLoss;
-import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
@@ -144,7 +143,7 @@ final class EvalCommand implements Verb {
     @Override
     public int run() throws IOException {
         try (LoadedModel loaded = LoadedModel.openJudged(
-                model, device, loadIn.value(), problem, data.format(data.data) == RowFormat.MATCH)) {
+                model, device, loadIn.value(), problem, data.format(data.data).get() == RowFormat.MATCH)) {
             threshold.requireFits(loaded.model());
             requireFits(loaded.model().task());
             return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
@@ -188,8 +187,9 @@ final class EvalCommand implements Verb {
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
             Task task = loaded.model().task();
             FaultyRows faulty = faults.rows(spec.commandLine().getErr());
-            LearntTask aim = aim(loaded.model());
-            DataRows read = faulty.read(data.data, aim.columns(data), "evaluation");
+            LearntTask known = new LearntTask(task, List.of(), ProblemType.of(loaded.model()));
+            DataRows read = faulty.read(data.data, known.columns(data), "evaluation");
+            LearntTask aim = known.judgedBy(read.rows().get(0));
             boolean judged = read.rows().get(0) instanceof JudgedAnswer;
             boolean preferences =
                     task == Task.CAUSAL_LM && (judged || read.rows().get(0) instanceof Preference);
@@ -276,13 +276,6 @@ final class EvalCommand implements Verb {
             print(loaded, evaluation, kept.rows().size(), by);
             return ExitCode.OK;
         }
-    }
-
-    /** What the model is judged by: one that tells a number by texts to rank where the rows are such, else by numbers. */
-    private LearntTask aim(Model opened) {
-        RowFormat format = opened.isRegression() ? data.format(data.data) : RowFormat.AUTO;
-        boolean ranked = format == RowFormat.MATCH || format == RowFormat.PREFERENCE;
-        return new LearntTask(opened.task(), List.of(), ranked ? ProblemType.RANKING : ProblemType.of(opened));
     }
 
     /** The scale of the training, or what the call says in its place, and to how many numbers vectors are cut. */

@@ -114,7 +114,7 @@ final class InspectCommand implements Verb {
 
     private int inspectRows(ModelReference reference) throws IOException {
         Path directory = HubAccess.described(spec, reference);
-        LearntTask aim = learnt.of(directory, Task.CAUSAL_LM, prompts, () -> data.format(data.data));
+        LearntTask aim = learnt.of(directory, Task.CAUSAL_LM, prompts, data.format(data.data));
         boolean plain = aim.task() == Task.SEQUENCE_CLASSIFICATION || aim.task() == Task.SENTENCE_EMBEDDING;
         TrainingRows all = TrainingRows.read(aim, data, null, 0, 0);
         long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;

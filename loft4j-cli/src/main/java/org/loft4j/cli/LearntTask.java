@@ -10,7 +10,9 @@ import org.loft4j.DataException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.Labels;
 import org.loft4j.data.MatchPrompts;
+import org.loft4j.data.Preference;
 import org.loft4j.data.Row;
+import org.loft4j.data.TextMatch;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
 import org.loft4j.train.TrainConfig;
@@ -58,6 +60,12 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
     /** Whether the labels of texts are numbers that are learnt as such. */
     boolean regression() {
         return problem == ProblemType.REGRESSION;
+    }
+
+    /** What such rows judge: a model that tells a number, where texts are to be ranked, by their order. */
+    LearntTask judgedBy(Row row) {
+        boolean ranked = regression() && (row instanceof TextMatch || row instanceof Preference);
+        return ranked ? new LearntTask(task, modelLabels, ProblemType.RANKING, prompts) : this;
     }
 
     /** Whether it is learnt which of some texts belongs to another text. */

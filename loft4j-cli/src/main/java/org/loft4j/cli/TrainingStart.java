@@ -41,7 +41,7 @@ record TrainingStart(
     static TrainingStart of(
             ModelFlags flags, LearntFlags learnt, MatchFlags prompts, DataFlags data, AdapterShape shape, Path output)
             throws IOException {
-        Supplier<RowFormat> rows = () -> data.format(data.data);
+        Supplier<RowFormat> rows = data.format(data.data);
         Path ofAdapter = flags.adapter();
         if (ofAdapter == null) {
             Path directory = FoundModel.directory(flags);
@@ -62,7 +62,8 @@ record TrainingStart(
         List<String> known = ofIts.isEmpty() && task.isClassification() ? Models.labels(found.directory()) : ofIts;
         // an adapter that says what it was trained for has a head already, for as many classes as are known
         boolean headed = trained != null || !ofIts.isEmpty();
-        ProblemType problem = headed ? found.problem(task, known, learnt.problem(task, rows)) : usual.problem();
+        ProblemType wanted = known.size() == 1 ? learnt.problem(task, rows) : learnt.problem;
+        ProblemType problem = headed ? found.problem(task, known, wanted) : usual.problem();
         LearntTask aim = new LearntTask(task, known, problem);
         return new TrainingStart(
                 found, task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(prompts.of(found.sentences())) : aim, adapter);

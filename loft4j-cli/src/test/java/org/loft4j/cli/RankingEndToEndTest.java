@@ -248,7 +248,7 @@ class RankingEndToEndTest {
                 train(labels, "classes", "--model", model, "--max-steps", "1").status());
         assertRefused(
                 train(matches, "none", "--adapter", folder.resolve("classes").toString(), "--model", model),
-                "was trained for sequence-classification of \"blue\", \"red\"");
+                "--problem-type ranking learns to tell which do");
     }
 
     private static void assertRefused(Captured call, String why) {

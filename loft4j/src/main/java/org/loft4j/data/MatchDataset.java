@@ -21,8 +21,7 @@ public final class MatchDataset implements Tokenized {
 
     private final Dataset texts;
     private final int[] roles;
-    // where each example begins among the texts, and the end
-    private final int[] starts;
+    private final TextGroups groups;
     // of each text the tokens without a prompt: a text is the same whatever stands before it
     private final List<IntBuffer> keys;
     private final MatchPrompts prompts;
@@ -72,7 +71,7 @@ public final class MatchDataset implements Tokenized {
             }
         }
         begin.add(texts.size());
-        this.starts = begin.stream().mapToInt(i -> i).toArray();
+        this.groups = new TextGroups(texts, begin.stream().mapToInt(i -> i).toArray());
         this.keys = keys;
         this.prompts = prompts;
     }
@@ -173,35 +172,23 @@ public final class MatchDataset implements Tokenized {
 
     /** Whether every example has a text that does not belong to it. */
     public boolean haveNegatives() {
-        return IntStream.range(0, size()).allMatch(i -> starts[i + 1] - starts[i] > 2);
+        return IntStream.range(0, size()).allMatch(i -> groups.size(i) > 2);
     }
 
     @Override
     public int size() {
-        return starts.length - 1;
+        return groups.count();
     }
 
     /** Of each example the longest text. */
     @Override
     public int[] lengths() {
-        return IntStream.range(0, size())
-                .map(i -> IntStream.range(starts[i], starts[i + 1])
-                        .map(texts::length)
-                        .max()
-                        .orElseThrow())
-                .toArray();
+        return groups.lengths();
     }
 
     /** How many texts of a batch go through the model at once at most, where it has so many examples: all but the anchors. */
     public long rowsTogether(long examples) {
-        int[] others = IntStream.range(0, size())
-                .map(i -> starts[i + 1] - starts[i] - 1)
-                .sorted()
-                .toArray();
-        return Arrays.stream(others)
-                .skip(Math.max(0, others.length - examples))
-                .asLongStream()
-                .sum();
+        return groups.largest(examples) - Math.min(examples, size());
     }
 
     /** Tokens and padding of both batches that examples make for training. */
@@ -215,10 +202,7 @@ public final class MatchDataset implements Tokenized {
     }
 
     private int[] which(int[] indices, IntPredicate ofRole) {
-        return Arrays.stream(indices)
-                .flatMap(i -> IntStream.range(starts[i], starts[i + 1]))
-                .filter(i -> ofRole.test(roles[i]))
-                .toArray();
+        return groups.of(indices).filter(i -> ofRole.test(roles[i])).toArray();
     }
 
     @Override
@@ -229,7 +213,7 @@ public final class MatchDataset implements Tokenized {
     @Override
     public long heapBytes() {
         return texts.heapBytes()
-                + HeapSize.ofInts(starts.length)
+                + HeapSize.ofInts(groups.count() + 1)
                 + (prompts.isNone()
                         ? 0
                         : keys.stream()
@@ -269,7 +253,7 @@ public final class MatchDataset implements Tokenized {
     }
 
     private int example(int text) {
-        int found = Arrays.binarySearch(starts, text);
+        int found = Arrays.binarySearch(groups.starts(), text);
         return found >= 0 ? found : -found - 2;
     }
 }

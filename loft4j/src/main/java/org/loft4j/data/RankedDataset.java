@@ -17,15 +17,13 @@ public final class RankedDataset implements Tokenized {
 
     // a regression's, whose numbers are 1 for the right pair of each group and 0 for the others
     private final Dataset pairs;
-    // where each group begins among the pairs, and the end
-    private final int[] starts;
+    private final TextGroups groups;
 
     private RankedDataset(Dataset pairs) {
         this.pairs = pairs;
-        this.starts = IntStream.concat(
-                        IntStream.range(0, pairs.size()).filter(i -> pairs.score(i) == RIGHT),
-                        IntStream.of(pairs.size()))
-                .toArray();
+        IntStream begins = IntStream.range(0, pairs.size()).filter(i -> pairs.score(i) == RIGHT);
+        this.groups = new TextGroups(
+                pairs, IntStream.concat(begins, IntStream.of(pairs.size())).toArray());
     }
 
     /**
@@ -129,34 +127,25 @@ public final class RankedDataset implements Tokenized {
     /** The number of groups. */
     @Override
     public int size() {
-        return starts.length - 1;
+        return groups.count();
     }
 
     /** Of each group the longest pair. */
     @Override
     public int[] lengths() {
-        return IntStream.range(0, size())
-                .map(group -> IntStream.range(starts[group], starts[group + 1])
-                        .map(pairs::length)
-                        .max()
-                        .orElseThrow())
-                .toArray();
+        return groups.lengths();
     }
 
     /** How many pairs a batch of so many groups has at most. */
-    public long rowsTogether(long groups) {
-        int[] sizes = sizes(IntStream.range(0, size()).toArray());
-        Arrays.sort(sizes);
-        return Arrays.stream(sizes)
-                .skip(Math.max(0, sizes.length - groups))
-                .asLongStream()
-                .sum();
+    public long rowsTogether(long some) {
+        return groups.largest(some);
     }
 
-    private int[] sizes(int[] groups) {
-        return Arrays.stream(groups)
-                .map(group -> starts[group + 1] - starts[group])
-                .toArray();
+    /** Pairs and padding of a batch. */
+    public long cells(int[] indices) {
+        int[] which = groups.of(indices).toArray();
+        return (long) which.length
+                * Arrays.stream(which).map(pairs::length).max().orElse(0);
     }
 
     @Override
@@ -166,15 +155,13 @@ public final class RankedDataset implements Tokenized {
 
     @Override
     public long heapBytes() {
-        return pairs.heapBytes() + HeapSize.ofInts(starts.length);
+        return pairs.heapBytes() + HeapSize.ofInts(groups.count() + 1);
     }
 
     @Override
     public Batch batch(int[] indices, long padId) {
-        int[] which = Arrays.stream(indices)
-                .flatMap(group -> IntStream.range(starts[group], starts[group + 1]))
-                .toArray();
-        return Batch.collate(pairs, which, padId).with(new RowFacts.Groups(sizes(indices)));
+        int[] sizes = Arrays.stream(indices).map(groups::size).toArray();
+        return Batch.collate(pairs, groups.of(indices).toArray(), padId).with(new RowFacts.Groups(sizes));
     }
 
     @Override

@@ -64,7 +64,13 @@ public record GatedConvolution(
 
     /** Of the gates, of the inputs, and of each step of the sum. */
     @Override
-    public long insideNumbers() {
+    public long insideNumbers(long columns) {
         return (5 + 2 * convolution.size(2)) * output.inFeatures();
+    }
+
+    /** The inputs of the convolution are all there is. */
+    @Override
+    public long remembered() {
+        return 0;
     }
 }

@@ -106,14 +106,24 @@ public record GatedDeltaNet(
         return queryKeyValue.outFeatures() + (back ? 5 : 4) * output.inFeatures();
     }
 
-    /** Of the convolution and its parts, of the heads as they are cut into chunks, and of the scores within them. */
+    /**
+     * Of the convolution and its parts, of the heads as they are cut into chunks, of the scores within them, and of the memory before
+     * each chunk.
+     */
     @Override
-    public long insideNumbers() {
+    public long insideNumbers(long columns) {
         long channels = queryKeyValue.outFeatures();
         long keys = (long) shape.valueHeads() * shape.keyDim();
         long values = (long) shape.valueHeads() * shape.valueDim();
         long scores = shape.valueHeads() * MemoryChunks.TOKENS;
-        return 6 * channels + 13 * keys + 12 * values + 10 * scores;
+        // whole chunks have theirs among the numbers of the heads
+        long memory = 4 * (remembered() / MemoryChunks.tokens(columns) - remembered() / MemoryChunks.TOKENS);
+        return 6 * channels + 13 * keys + 12 * values + 10 * scores + memory;
+    }
+
+    @Override
+    public long remembered() {
+        return (long) shape.valueHeads() * shape.keyDim() * shape.valueDim();
     }
 
     private Tensor keyHeads(Tensor x) {

@@ -10,11 +10,20 @@ final class MemoryChunks {
 
     private MemoryChunks() {}
 
+    private static long chunks(long length) {
+        return (length + TOKENS - 1) / TOKENS;
+    }
+
+    /** Tokens of a chunk of such a text. */
+    static long tokens(long length) {
+        return (length + chunks(length) - 1) / chunks(length);
+    }
+
     /** {@code (batch, seq, heads, dim)} as {@code (chunks, batch·heads, tokens, dim)}, with zeros behind the last token. */
     static Tensor of(Tensor x) {
         long length = x.size(1);
-        long chunks = (length + TOKENS - 1) / TOKENS;
-        long tokens = (length + chunks - 1) / chunks;
+        long chunks = chunks(length);
+        long tokens = tokens(length);
         long missing = chunks * tokens - length;
         Tensor whole = missing == 0 ? x : torch.constant_pad_nd(x, 0, 0, 0, 0, 0, missing);
         return whole.unflatten(1, chunks, tokens).permute(1, 0, 3, 2, 4).flatten(1, 2);

@@ -16,8 +16,15 @@ public sealed interface RecurrentMixer extends TokenMixer permits GatedConvoluti
      */
     long keptNumbers(boolean back);
 
-    /** Numbers in float32 that are made between the linear layers for each token, all of which a backward pass has at a time. */
-    long insideNumbers();
+    /**
+     * Numbers in float32 that are made between the linear layers for each token, all of which a backward pass has at a time.
+     *
+     * @param columns tokens of a text: of short ones each has a memory for few tokens
+     */
+    long insideNumbers(long columns);
+
+    /** Numbers in float32 that a cache keeps of each text, however long it is, beside some inputs of a convolution. */
+    long remembered();
 
     @Override
     default boolean isBounded() {

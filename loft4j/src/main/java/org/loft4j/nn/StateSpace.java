@@ -133,9 +133,14 @@ public record StateSpace(
      * each chunk.
      */
     @Override
-    public long insideNumbers() {
+    public long insideNumbers(long columns) {
         long scores = shape.heads() * MemoryChunks.TOKENS;
-        long memory = shape.inner() * shape.stateDim() / MemoryChunks.TOKENS;
+        long memory = remembered() / MemoryChunks.tokens(columns);
         return 4 * shape.channels() + 11 * shape.inner() + 5 * shape.states() + 3 * scores + 4 * memory;
+    }
+
+    @Override
+    public long remembered() {
+        return shape.inner() * shape.stateDim();
     }
 }

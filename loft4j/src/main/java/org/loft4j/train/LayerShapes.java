@@ -280,7 +280,8 @@ record LayerShapes(
      */
     long insideMemory(long tokens, long lanes, MemoryPlan.Load load) {
         long most = Math.max(MemoryPass.MOST_TOKENS, Math.max(load.columns(), load.evalColumns()));
-        return recurrent == null ? 0 : Math.min(tokens, lanes * most) * recurrent.insideNumbers();
+        long shortest = load.evalColumns() == 0 ? load.columns() : Math.min(load.columns(), load.evalColumns());
+        return recurrent == null ? 0 : Math.min(tokens, lanes * most) * recurrent.insideNumbers(Math.max(1, shortest));
     }
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */

@@ -8,11 +8,13 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.Experts;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.QuantizedWeight;
+import org.loft4j.nn.RecurrentMixer;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -76,12 +78,13 @@ final class MemoryArithmetic {
                     + (again ? group * whole : Math.max(0, whole - kept(largest, tokens)))
                     + widenedAtOnce(largest);
         }
+        long ofAdapter = factors * wide + savedInFull * size;
         long state = plan.lora() == null ? 2 * trained * size : stateBytes() + 2 * savedInFull * size;
         return new MemoryEstimate(
                 PROGRAM + (half && onProcessor() && !model.mixtures().isEmpty() ? COMPILED : 0),
                 plan.rows().bytes(),
                 weightBytes(),
-                factors * wide + savedInFull * size,
+                ofAdapter + beforeTraining(ofAdapter),
                 state,
                 movingElements(factors) * wide + gradients(trained),
                 (again ? inputs : kept) + given + distances(load.rows(), load.columns()),
@@ -337,18 +340,27 @@ final class MemoryArithmetic {
         return numbers * (half && tokens > rows ? lanes() * (FLOAT + size) : size);
     }
 
-    /** Of its own largest layer: where rows are of another length, that may be another. */
-    /** Keys and values of the prompts and their answers. */
+    /** What the caches of prompts and their answers hold: of keys and values with room for as many again, of a memory a text. */
     private long answers() {
-        return model instanceof CausalDecoder decoder
-                ? plan.load().cached()
-                        * size
-                        * decoder.blocks().stream()
-                                .mapToLong(block -> block.attention().cached())
-                                .sum()
-                : 0;
+        MemoryPlan.Load load = plan.load();
+        if (!(model instanceof CausalDecoder decoder) || load.cached() == 0) {
+            return 0;
+        }
+        long texts = Math.max(load.rows(), load.evalRows());
+        long bytes = 0;
+        for (DecoderBlock block : decoder.blocks()) {
+            bytes += 2 * load.cached() * size * block.attention().cached();
+            bytes += block.attention() instanceof RecurrentMixer mixer ? texts * wide * mixer.remembered() : 0;
+        }
+        return bytes;
     }
 
+    /** Factors and modules as they were before training, and a copy of what they are while those are looked at. */
+    private long beforeTraining(long adapter) {
+        return plan.load().cached() > 0 && plan.config().loss().rewards().beta() > 0 ? 2 * adapter : 0;
+    }
+
+    /** Of its own largest layer: where rows are of another length, that may be another. */
     private long evaluation() {
         MemoryPlan.Load load = plan.load();
         if (load.evalRows() == 0 || layers.isEmpty()) {

@@ -232,7 +232,7 @@ class RowFormatTest {
             assertEquals(format, RowFormat.parse(format.word()));
         }
         assertEquals(
-                "format must be one of auto, text, label, prompt, messages, sharegpt, alpaca, preference, judged, match, tags, got chat",
+                "format must be one of auto, text, label, prompt, messages, sharegpt, alpaca, preference, judged, reward, match, tags, got chat",
                 assertThrows(ConfigException.class, () -> RowFormat.parse("chat"))
                         .getMessage());
         assertEquals(
