@@ -43,6 +43,8 @@ class RankedDatasetTest {
         assertTrue(data.isRanked() && data.hasPairs());
         assertEquals(5, data.rowsTogether(2));
         assertEquals(3, data.rowsTogether(1));
+        int[] lengths = data.texts().lengths();
+        assertEquals(2L * Math.max(lengths[3], lengths[4]), data.cells(new int[] {1}));
         Batch batch = data.batch(new int[] {1, 0}, 0);
         assertArrayEquals(new int[] {2, 3}, ((RowFacts.Groups) batch.facts()).sizes());
         assertArrayEquals(new float[] {1, 0, 1, 0, 0}, batch.scores());

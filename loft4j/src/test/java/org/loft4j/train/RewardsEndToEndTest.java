@@ -26,10 +26,13 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Generator;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.RecurrentMixer;
 import org.loft4j.nn.Task;
 
 /** A model of stories that learns by what is said of the stories that it tells. */
@@ -288,20 +291,41 @@ class RewardsEndToEndTest {
         }
     }
 
-    /** Of each token of prompts and answers five layers keep keys and values of four heads of eight numbers. */
-    @Test
-    void answersAreReckonedByWhatTheirCacheKeeps() throws IOException {
+    private static MemoryEstimate reckoned(Path directory, double beta) throws IOException {
         MemoryPlan plan = new MemoryPlan(
-                TrainConfig.builder(Method.LORA).build(),
+                TrainConfig.builder(Method.LORA)
+                        .loss(loss -> loss.withRewards(loss.rewards().withBeta(beta)))
+                        .build(),
                 LoraConfig.of(1, 1, TargetModules.allLinear()),
                 LoadIn.FULL,
                 new MemoryPlan.Load(64, 288, 0, 0, 1_000_000),
                 new MemoryPlan.Attention(8, false, false));
-        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM);
-        try (Model outline = Models.outline(STORIES, options)) {
+        try (Model outline = Models.outline(directory, ModelOptions.of(Task.CAUSAL_LM))) {
+            return MemoryEstimate.of(outline, plan);
+        }
+    }
+
+    /** Of each token of prompts and answers five layers keep keys and values of four heads of eight numbers, with room for another. */
+    @Test
+    void answersAreReckonedByWhatTheirCacheKeeps() throws IOException {
+        MemoryEstimate free = reckoned(STORIES, 0);
+        assertEquals(1_000_000L * 2 * 5 * 2 * 4 * 8 * 4, free.evaluation());
+        // what was before training, and what is while that is looked at
+        assertEquals(3 * free.adapter(), reckoned(STORIES, 0.1).adapter());
+        // one layer of four has keys and values, the others a matrix a head for each of the 64 texts
+        Path linear = Fixture.directory("qwen3_5_text");
+        try (Model outline = Models.outline(linear, ModelOptions.of(Task.CAUSAL_LM))) {
+            CausalDecoder decoder = (CausalDecoder) outline;
+            long keys = 0;
+            long memories = 0;
+            for (DecoderBlock block : decoder.blocks()) {
+                keys += block.attention().cached();
+                memories += block.attention() instanceof RecurrentMixer mixer ? mixer.remembered() : 0;
+            }
+            assertTrue(keys > 0 && memories > 0);
             assertEquals(
-                    1_000_000L * 5 * 2 * 4 * 8 * 4,
-                    MemoryEstimate.of(outline, plan).evaluation());
+                    1_000_000L * 2 * keys * 4 + 64 * memories * 4,
+                    reckoned(linear, 0).evaluation());
         }
     }
 
