@@ -232,9 +232,7 @@ public record LoraConfig(
         if (saves(path)) {
             return this;
         }
-        // PEFT does not load a module that is named within another one
         List<String> modules = new ArrayList<>(modulesToSave);
-        modules.removeIf(name -> name.startsWith(path + "."));
         modules.add(path);
         return withModulesToSave(modules);
     }

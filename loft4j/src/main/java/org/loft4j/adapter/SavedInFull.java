@@ -58,13 +58,23 @@ public final class SavedInFull {
         }
     }
 
-    /** The names as a file should have them, so that PEFT takes no other modules: whole paths where it would. */
+    /**
+     * The names as a file should have them: whole paths where PEFT would take other modules for a name, or one that lies within
+     * another that is saved, which it does not load. Such a one is not named.
+     */
     static List<String> written(Model model, LoraConfig config) {
         Set<String> modules = modules(model);
-        return config.modulesToSave().stream()
-                .flatMap(name -> modules.stream().anyMatch(module -> isMore(module, name, config))
-                        ? modules.stream().filter(module -> ("." + module).endsWith("." + name))
-                        : Stream.of(name))
+        List<String> listed = config.modulesToSave();
+        List<String> saved = modules.stream()
+                .filter(module -> listed.stream().anyMatch(name -> ("." + module).endsWith("." + name)))
+                .toList();
+        List<String> whole = saved.stream()
+                .filter(module -> saved.stream().noneMatch(outer -> module.startsWith(outer + ".")))
+                .toList();
+        return listed.stream()
+                .flatMap(name -> modules.stream().allMatch(module -> !module.endsWith(name) || whole.contains(module))
+                        ? Stream.of(name)
+                        : whole.stream().filter(module -> ("." + module).endsWith("." + name)))
                 .distinct()
                 .toList();
     }
@@ -86,13 +96,21 @@ public final class SavedInFull {
         for (String module : Stream.of(head, further, embeddings(model, names))
                 .flatMap(List::stream)
                 .toList()) {
-            // a module that is adapted has factors there
-            if (names.stream()
-                    .anyMatch(name -> name.startsWith(PeftFiles.PREFIX + module + ".") && !name.contains(".lora_"))) {
+            if (bringsWhole(names, module, lora)) {
                 lora = lora.alsoSaving(module);
             }
         }
         return lora;
+    }
+
+    /** Whether a file has more of a module than what is listed; a module of which a part is adapted has factors there. */
+    private static boolean bringsWhole(Set<String> names, String module, LoraConfig lora) {
+        List<String> within = names.stream()
+                .filter(name -> name.startsWith(PeftFiles.PREFIX + module + "."))
+                .map(name -> name.substring(PeftFiles.PREFIX.length()))
+                .toList();
+        return within.stream().noneMatch(name -> name.contains(".lora_"))
+                && within.stream().anyMatch(name -> !lora.saves(name));
     }
 
     /**

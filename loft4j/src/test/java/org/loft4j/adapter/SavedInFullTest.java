@@ -90,6 +90,65 @@ class SavedInFullTest {
         assertEquals(Set.of(written.split(",")), Set.copyOf(names));
     }
 
+    /** By the words of the settings a run is resumed, and files of before name what is within beside the whole. */
+    @Test
+    void namesWithinAnotherStayInTheSettingsAndAreNotWritten() throws IOException {
+        List<String> nested = List.of("classifier.dense", "classifier.out_proj", "classifier");
+        PeftMetadata metadata = new PeftMetadata("org/base", null);
+        try (Model model = model("roberta_cls", Task.SEQUENCE_CLASSIFICATION)) {
+            LoraConfig parts =
+                    LoraConfig.of(2, 4, TargetModules.names("query")).withModulesToSave(nested.subList(0, 2));
+            try (LoraAdapter adapter = LoraAdapter.create(model, parts, 1)) {
+                assertEquals(nested, adapter.config().modulesToSave());
+                PeftFiles.save(directory, adapter, model, metadata);
+            }
+            Path file = directory.resolve(PeftFiles.CONFIG);
+            ObjectNode old = Json.read(file).toTree();
+            nested.forEach(old.putArray("modules_to_save")::add);
+            Json.write(file, old);
+            try (LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                assertEquals(nested, adapter.config().modulesToSave());
+                PeftFiles.save(directory, adapter, model, metadata);
+            }
+            assertEquals(List.of("classifier"), Json.read(file).strings("modules_to_save"));
+        }
+    }
+
+    @Test
+    void ofANameThatIsPartlyWithinAnotherTheRestIsWritten() throws IOException {
+        assertEquals(
+                List.of("layers.0", "model.layers.1.input_layernorm"),
+                saved("llama_gqa", Task.CAUSAL_LM, List.of("layers.0", "input_layernorm")));
+    }
+
+    /** PEFT adapts a part of ModernBERT's head and saves another, or has only that. */
+    @ParameterizedTest
+    @CsvSource({"head.dense, 32", "model.layers.0.attn.Wqkv, 96"})
+    void aPartOfAHeadIsNotTheWhole(String adapted, int rows) throws IOException {
+        try (Model model = model("modernbert_cls", Task.SEQUENCE_CLASSIFICATION);
+                NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            String module = PeftFiles.PREFIX + adapted;
+            tensors.put(module + ".lora_A.weight", Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 2, 32));
+            tensors.put(module + ".lora_B.weight", Tensors.zeros(Dtype.F32, DeviceSpec.CPU, rows, 2));
+            model.weights().asMap().forEach((name, weight) -> {
+                if (name.endsWith("norm.weight") || name.startsWith("classifier.")) {
+                    tensors.put(PeftFiles.PREFIX + name, weight.detach().clone());
+                }
+            });
+            SafetensorsWriter.write(directory.resolve(PeftFiles.WEIGHTS), tensors, Map.of());
+            Files.writeString(
+                    directory.resolve(PeftFiles.CONFIG),
+                    "{\"peft_type\": \"LORA\", \"task_type\": \"SEQ_CLS\", \"r\": 2, \"lora_alpha\": 4, \"target_modules\": [\""
+                            + adapted + "\"], \"modules_to_save\": [\"norm\", \"classifier\"]}");
+            try (LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                assertEquals(Set.of(adapted), adapter.layers().keySet());
+                assertTrue(adapter.savedModules().containsKey("head.norm.weight"));
+                assertFalse(adapter.savedModules().containsKey("head.dense.weight"));
+            }
+        }
+    }
+
     @Test
     void whatPeftHasSavedForANameIsRead() throws IOException {
         saved("llama_gqa", Task.CAUSAL_LM, List.of("norm"));
