@@ -150,21 +150,7 @@ public final class AdapterDoctor {
                     remedies.mergedGguf());
         }
         if (lists("modules_to_save")) {
-            String what = "modules_to_save " + config.node("modules_to_save");
-            notes.add(Severity.REFUSED, Consumer.VLLM, what + ": vLLM takes factors alone", remedies.merge());
-            notes.add(
-                    Severity.REFUSED,
-                    Consumer.LLAMA_CPP,
-                    what + ": a GGUF adapter holds factors alone",
-                    remedies.mergedGguf());
-            if (on("ensure_weight_tying")) {
-                notes.add(
-                        Severity.NOTE,
-                        Consumer.PEFT,
-                        "ensure_weight_tying: PEFT before 0.18 drops it, and keeps input and output embedding apart;"
-                                + " before 0.14 it refuses the file",
-                        "use PEFT 0.18 or newer");
-            }
+            SavedModules.tell(config, remedies, notes);
         }
         if (config.keys().contains("exclude_modules")) {
             notes.add(

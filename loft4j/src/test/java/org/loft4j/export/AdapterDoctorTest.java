@@ -362,4 +362,22 @@ class AdapterDoctorTest {
                 .map(Finding::remedy)
                 .toList();
     }
+
+    @Test
+    void aModuleWithinAnotherIsNamedWithoutABase() throws IOException {
+        Diagnosis nested = examine(
+                Map.of("modules_to_save", List.of("classifier.dense", "classifier.out_proj", "classifier")),
+                Map.of(),
+                null);
+        assertEquals(Verdict.AFTER, nested.verdict(Consumer.PEFT), nested.toString());
+        assertTrue(
+                nested.of(Consumer.PEFT).stream()
+                        .anyMatch(finding -> finding.remedy()
+                                .equals(
+                                        "take classifier.dense, classifier.out_proj out of modules_to_save: classifier is saved"
+                                                + " with all that it holds")),
+                nested.toString());
+        Diagnosis apart = examine(Map.of("modules_to_save", List.of("pre_classifier", "classifier")), Map.of(), null);
+        assertEquals(Verdict.YES, apart.verdict(Consumer.PEFT), apart.toString());
+    }
 }
