@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
@@ -13,6 +14,7 @@ import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.Reader;
@@ -144,9 +146,14 @@ public final class Json {
                 e);
     }
 
-    /** Writes maps, lists, strings, numbers, booleans, nulls or a Jackson tree, indented; keys keep their order. */
+    /**
+     * Writes maps, lists, strings, numbers, booleans, nulls or a Jackson tree, indented; keys keep their order. A tree may have
+     * been read with NaN or Infinity, which it keeps as Python writes them.
+     */
     public static void write(Path file, Object tree) throws IOException {
-        byte[] text = (MAPPER.writer(PRETTY).writeValueAsString(tree) + "\n").getBytes(StandardCharsets.UTF_8);
+        ObjectWriter writer = MAPPER.writer(PRETTY);
+        ObjectWriter asRead = tree instanceof JsonNode ? writer.without(JsonWriteFeature.WRITE_NAN_AS_STRINGS) : writer;
+        byte[] text = (asRead.writeValueAsString(tree) + "\n").getBytes(StandardCharsets.UTF_8);
         AtomicFiles.write(file, text);
     }
 

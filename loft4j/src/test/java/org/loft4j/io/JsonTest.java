@@ -62,6 +62,16 @@ class JsonTest {
     }
 
     @Test
+    void whatPythonWroteIsWrittenAsItWasRead() throws Exception {
+        Path file = folder.resolve("numbers.json");
+        Files.writeString(file, "{\"limits\": [0.0, Infinity], \"none\": NaN}");
+        Json.write(file, Json.read(file).toTree());
+        assertEquals(
+                "{\"limits\":[0.0,Infinity],\"none\":NaN}",
+                Files.readString(file).replaceAll("\\s", ""));
+    }
+
+    @Test
     void nullAndAbsentTakeTheDefault() throws Exception {
         JsonObject json = config();
         for (String key : List.of("none", "absent")) {
