@@ -155,11 +155,11 @@ public final class ModelDoctor {
                 tiedHead(source, head);
             }
             boolean causal = text("architectures").matches(".*For(CausalLM|ConditionalGeneration).*");
-            boolean said = TextConfig.ofLanguageModel(config).keys().contains("tie_word_embeddings");
+            boolean said = TextConfig.ofLanguageModel(config).keys().contains(TiedHead.key(config));
             if (causal && head == null && !tied && said) {
                 notes.all(
                         Severity.REFUSED,
-                        "there is no lm_head.weight, and tie_word_embeddings is false",
+                        "there is no lm_head.weight, and " + TiedHead.key(config) + " is false",
                         "set it to true if the model was trained so");
             }
             mixture(source.names());
@@ -234,8 +234,9 @@ public final class ModelDoctor {
             return;
         }
         String what = head + " is not " + embedding + ", although the two are tied: " + TiedHead.FATE;
-        notes.add(Severity.CHANGE, Consumer.PEFT, what, TiedHead.REMEDY);
-        notes.add(Severity.CHANGE, Consumer.VLLM, what, TiedHead.REMEDY);
+        String remedy = TiedHead.remedy(TiedHead.key(config));
+        notes.add(Severity.CHANGE, Consumer.PEFT, what, remedy);
+        notes.add(Severity.CHANGE, Consumer.VLLM, what, remedy);
     }
 
     private static @Nullable String named(TensorSource source, String... ends) {

@@ -5,6 +5,11 @@ import org.loft4j.Checks;
 
 /** What a config.json of LFM2 means by keys that it alone has. */
 public final class Lfm2Keys {
+    static final String FAMILY = "lfm2";
+
+    /** Its own word for {@link TiedHead#KEY}. */
+    static final String TIED = "tie_embedding";
+
     private Lfm2Keys() {}
 
     /**
@@ -29,6 +34,6 @@ public final class Lfm2Keys {
 
     /** Whether the output embedding is the input's: its own word goes before that of all models, and it is where there is neither. */
     public static boolean tied(JsonObject json) throws CheckpointException {
-        return json.booleanOr("tie_embedding", json.booleanOr(TiedHead.KEY, true));
+        return json.booleanOr(TIED, json.booleanOr(TiedHead.KEY, true));
     }
 }

@@ -1,5 +1,7 @@
 package org.loft4j.io;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -23,8 +25,6 @@ public final class TiedHead {
     /** What becomes of a head that is no copy. */
     public static final String FATE = "Transformers 4 drops the former, and 5 keeps both";
 
-    public static final String REMEDY = "set tie_word_embeddings to false to keep it, or remove it from the file";
-
     /** Whether the output embedding is the input's, in config.json. */
     public static final String KEY = "tie_word_embeddings";
 
@@ -39,11 +39,24 @@ public final class TiedHead {
      */
     public static void requireCopy(TensorSource source, String head, String embedding) throws CheckpointException {
         if (!isCopy(source, head, embedding)) {
+            Path config = source.path().resolve("config.json");
+            String key = Files.isRegularFile(config) ? key(Json.read(config)) : KEY;
             throw new CheckpointException(
                     source.path(),
-                    head + " is not " + embedding + ", although tie_word_embeddings, or the family where config.json is"
-                            + " silent, makes one of them: " + FATE + "; " + REMEDY);
+                    head + " is not " + embedding + ", although " + key + ", or the family where config.json is"
+                            + " silent, makes one of them: " + FATE + "; " + remedy(key));
         }
+    }
+
+    /** The key by which a config.json says whether the output embedding is the input's: LFM2's own word where it has that. */
+    public static String key(JsonObject config) throws CheckpointException {
+        boolean own = config.stringOr("model_type", "").equals(Lfm2Keys.FAMILY) && config.has(Lfm2Keys.TIED);
+        return own ? Lfm2Keys.TIED : KEY;
+    }
+
+    /** What to do with a head that is no copy, where config.json has this key. */
+    public static String remedy(String key) {
+        return "set " + key + " to false to keep it, or remove it from the file";
     }
 
     /**

@@ -375,4 +375,23 @@ class ModelDoctorTest {
             assertEquals("copy the file anew", all.get(0).remedy());
         }
     }
+
+    /** LFM2's own word goes before that of all models. */
+    @Test
+    void theKeyThatTiesIsNamedAsTheFileHasIt() throws IOException {
+        TinyCheckpoint checkpoint = checkpoint("lfm2");
+        checkpoint.config.put("architectures", new String[] {"Lfm2ForCausalLM"});
+        checkpoint.config.put("tie_embedding", false);
+        checkpoint.write();
+        Diagnosis without = examine();
+        assertTrue(says(without, Consumer.PEFT, "tie_embedding is false"), without.toString());
+        checkpoint.config.put("tie_embedding", true);
+        checkpoint.shapes.put("lm_head.weight", checkpoint.shapes.get("model.embed_tokens.weight"));
+        checkpoint.write();
+        Diagnosis other = examine();
+        for (Consumer consumer : Consumer.values()) {
+            String told = other.of(consumer).toString();
+            assertTrue(told.contains("set tie_embedding to false"), told);
+        }
+    }
 }
