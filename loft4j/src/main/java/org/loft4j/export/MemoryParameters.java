@@ -1,10 +1,10 @@
 package org.loft4j.export;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.GgufMetadata;
+import org.loft4j.io.Granite4Keys;
 import org.loft4j.io.JsonObject;
 
 /** What llama.cpp reads of blocks that have a memory for attention: which they are, and the sizes of LFM2's and of Granite 4's. */
@@ -90,14 +90,13 @@ final class MemoryParameters {
             throw json.fault(
                     "mamba_n_groups", "must be 1 for llama.cpp, which norms each group by itself, found " + groups);
         }
-        JsonNode limits = json.node("time_step_limit");
-        if (limits != null && !limits.toString().contains("Infinity")) {
-            throw json.fault("time_step_limit", "is " + limits + ", and llama.cpp has none");
-        }
+        Granite4Keys.requireAnyStep(json);
+        int heads = Granite4Keys.heads(json);
+        int headDim = Granite4Keys.headDim(json, config.hiddenSize());
         metadata.count(key + "ssm.conv_kernel", json.intOr("mamba_d_conv", 4, 1));
         metadata.count(key + "ssm.state_size", json.intOr("mamba_d_state", 256, 1));
         metadata.count(key + "ssm.group_count", groups);
-        metadata.count(key + "ssm.time_step_rank", json.intOr("mamba_n_heads", 128, 1));
-        metadata.count(key + "ssm.inner_size", (long) json.intOr("mamba_expand", 2, 1) * config.hiddenSize());
+        metadata.count(key + "ssm.time_step_rank", heads);
+        metadata.count(key + "ssm.inner_size", (long) heads * headDim);
     }
 }

@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.export.TensorPlace.Change;
+import org.loft4j.io.Granite4Keys;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.Lfm2Keys;
@@ -45,8 +46,10 @@ final class TextConfig {
             throw root.fault(MODEL_TYPE, "is that of " + mixture + ": " + ELSEWHERE);
         }
         GgufArchitecture named = GgufArchitecture.of(root.requireString(MODEL_TYPE));
-        JsonObject text = ofLanguageModel(root);
-        boolean attends = named == GgufArchitecture.GRANITEHYBRID && !MemoryParameters.hasStates(text);
+        boolean granite4 = named == GgufArchitecture.GRANITEHYBRID;
+        JsonObject found = ofLanguageModel(root);
+        JsonObject text = granite4 ? Granite4Keys.plain(found) : found;
+        boolean attends = granite4 && !MemoryParameters.hasStates(text);
         GgufArchitecture architecture = attends ? GgufArchitecture.GRANITE : named;
         if (isMinistral3(root)) {
             throw text.fault(

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.io.GgufReader;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
@@ -200,5 +201,36 @@ class GgufMemoryTest {
         String fault = assertThrows(CheckpointException.class, () -> GgufModelTest.export(checkpoint, null))
                 .getMessage();
         assertTrue(fault.contains("model.norm.weight has no place in llama.cpp's lfm2"), fault);
+    }
+
+    @Test
+    void theStepsAndSizesOfStateSpacesAreThoseOfTheModel() throws IOException {
+        TinyCheckpoint checkpoint = tiny("granitemoehybrid");
+        Map<String, String> infinity = Map.of("__float__", "Infinity");
+        checkpoint.config.put("time_step_limit", List.of(0.0, infinity));
+        checkpoint.config.put("mamba_d_head", 16);
+        GgufModelTest.export(checkpoint.write(), GgufType.F32);
+        checkpoint.config.put("time_step_limit", List.of(0.1, infinity));
+        assertUnknown(checkpoint, "time_step_limit must be 0 and infinity");
+        checkpoint.config.remove("time_step_limit");
+        checkpoint.config.put("mamba_d_head", 8);
+        assertUnknown(checkpoint, "mamba_n_heads times mamba_d_head must be mamba_expand times hidden_size");
+    }
+
+    private static void assertUnknown(TinyCheckpoint checkpoint, String why) throws IOException {
+        checkpoint.write();
+        String fault = assertThrows(ConfigException.class, () -> GgufModelTest.export(checkpoint, null))
+                .getMessage();
+        assertTrue(fault.contains(why), fault);
+    }
+
+    @Test
+    void theOtherNameOfTheLayersKindsIsRead() throws IOException {
+        TinyCheckpoint checkpoint = tiny("granitemoehybrid");
+        checkpoint.config.put("layers_block_type", checkpoint.config.remove("layer_types"));
+        GgufReader read = GgufModelTest.export(checkpoint.write(), GgufType.F32);
+        assertEquals(List.of(0L, 2L), read.metadata.get("granitehybrid.attention.head_count_kv"));
+        checkpoint.config.put("layer_types", List.of("attention", "mamba"));
+        GgufModelTest.assertRefused(checkpoint, "\"layers_block_type\" must be layer_types where both are given");
     }
 }

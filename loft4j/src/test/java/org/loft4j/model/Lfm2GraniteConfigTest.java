@@ -119,6 +119,14 @@ class Lfm2GraniteConfigTest {
     }
 
     @Test
+    void theOtherNameOfTheLayersKindsIsRead() throws IOException {
+        JsonObject json = granite("\"layer_types\": null,"
+                + " \"layers_block_type\": [\"attention\", \"mamba\", \"attention\", \"attention\"]");
+        assertEquals(
+                List.of(false, true, false, false), Granite4Config.from(json).remembers());
+    }
+
+    @Test
     void granite4RotatesWhereItSaysSoAlone() throws IOException {
         assertNotNull(Granite4Config.from(granite("\"position_embedding_type\": \"rope\""))
                 .rope());
@@ -133,7 +141,11 @@ class Lfm2GraniteConfigTest {
     @CsvSource({"'[0.0, Infinity]'", "'[0.0, {\"__float__\": \"Infinity\"}]'", "null"})
     void stepsWithoutLimitsAreNoLimits(String limits) throws IOException {
         String text = granite("").toTree().toString();
-        Granite4Config.from(read(text.substring(0, text.length() - 1) + ", \"time_step_limit\": " + limits + "}"));
+        JsonObject json = read(text.substring(0, text.length() - 1) + ", \"time_step_limit\": " + limits + "}");
+        Granite4Config.from(json);
+        Path written = directory.resolve("written.json");
+        Json.write(written, json.toTree());
+        Granite4Config.from(Json.read(written));
     }
 
     @ParameterizedTest

@@ -1,6 +1,5 @@
 package org.loft4j.model.granite;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.LongNode;
 import java.util.HashSet;
 import java.util.List;
@@ -9,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.io.Granite4Keys;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderConfig;
@@ -40,7 +40,6 @@ public record Granite4Config(
 
     private static final String EXPERTS = "num_local_experts";
     private static final String POSITIONS = "position_embedding_type";
-    private static final String STEPS = "time_step_limit";
 
     private static final Set<String> KEYS = Set.of(
             "attention_bias",
@@ -49,7 +48,7 @@ public record Granite4Config(
             "normalization_function",
             POSITIONS,
             EXPERTS,
-            STEPS,
+            "time_step_limit",
             "mamba_n_heads",
             "mamba_n_groups",
             "mamba_d_state",
@@ -83,7 +82,8 @@ public record Granite4Config(
      * @throws ConfigException for a value that this model cannot honour, mixtures of experts among them
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
-    public static Granite4Config from(JsonObject config) throws CheckpointException {
+    public static Granite4Config from(JsonObject stated) throws CheckpointException {
+        JsonObject config = Granite4Keys.plain(stated);
         Set<String> known = new HashSet<>(KEYS);
         known.addAll(WITHOUT_EFFECT);
         known.addAll(Multipliers.KEYS);
@@ -91,7 +91,7 @@ public record Granite4Config(
         requireDense(config);
         ConfigKeys.require(config, "normalization_function", "rmsnorm");
         ConfigKeys.require(config, POSITIONS, "rope", "nope");
-        requireAnyStep(config);
+        Granite4Keys.requireAnyStep(config);
         long width = config.longOr("shared_intermediate_size", 1024);
         Checks.atLeast("shared_intermediate_size", width, 1);
         JsonObject json = config.with("intermediate_size", LongNode.valueOf(width));
@@ -116,33 +116,10 @@ public record Granite4Config(
         }
     }
 
-    /** Transformers holds the steps within two limits, which no published model has. */
-    private static void requireAnyStep(JsonObject json) {
-        JsonNode limits = json.node(STEPS);
-        if (limits == null) {
-            return;
-        }
-        JsonNode most = limits.path(1);
-        boolean open = most.isDouble()
-                ? most.doubleValue() == Double.POSITIVE_INFINITY
-                : most.path("__float__").asText().equals("Infinity");
-        if (limits.size() != 2 || !limits.path(0).isNumber() || limits.path(0).doubleValue() > 0 || !open) {
-            throw new ConfigException(STEPS + " must be 0 and infinity, got " + limits + " in " + json.file()
-                    + ": limits of the steps are not supported");
-        }
-    }
-
     private static States states(JsonObject json, DecoderConfig sizes) throws CheckpointException {
-        int heads = json.intOr("mamba_n_heads", 128, 1);
+        int heads = Granite4Keys.heads(json);
+        int headDim = Granite4Keys.headDim(json, sizes.hiddenSize());
         int groups = json.intOr("mamba_n_groups", 1, 1);
-        long inner = json.intOr("mamba_expand", 2, 1) * sizes.hiddenSize();
-        JsonNode stated = json.node("mamba_d_head");
-        boolean auto = stated == null || stated.asText().equals("auto");
-        long headDim = auto ? inner / heads : json.intOr("mamba_d_head", 1, 1);
-        if (headDim * heads != inner) {
-            throw new ConfigException("mamba_n_heads times mamba_d_head must be mamba_expand times hidden_size, got "
-                    + heads + " times " + headDim + " and " + inner + " in " + json.file());
-        }
         if (heads % groups != 0) {
             throw new ConfigException(
                     "mamba_n_heads must be a multiple of mamba_n_groups, got " + heads + " and " + groups);
@@ -150,7 +127,7 @@ public record Granite4Config(
         return new States(
                 new StateSpace.Shape(
                         heads,
-                        Math.toIntExact(headDim),
+                        headDim,
                         groups,
                         json.intOr("mamba_d_state", 256, 1),
                         sizes.activation(),
