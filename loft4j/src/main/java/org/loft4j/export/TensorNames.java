@@ -153,8 +153,7 @@ final class TensorNames {
     }
 
     /** llama.cpp's name of a module, without {@code .weight}; null if the architecture has none such. */
-    @Nullable
-    String module(String path) {
+    private @Nullable String module(String path) {
         String bare = bare(path);
         Matcher block = BLOCK.matcher(bare);
         if (block.matches()) {
@@ -172,7 +171,7 @@ final class TensorNames {
     }
 
     /** What a module's matrix is subject to, in its rows for a factor {@code (out, r)} and in its columns for one {@code (r, in)} as well. */
-    Change change(String module, String suffix) throws CheckpointException {
+    private Change change(String module, String suffix) throws CheckpointException {
         if (architecture.rotatesNeighbours() && module.endsWith(".attn_q")) {
             return Change.QUERY_ROWS;
         }
