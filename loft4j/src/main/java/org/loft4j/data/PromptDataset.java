@@ -18,6 +18,8 @@ public final class PromptDataset implements Tokenized {
     private final Tokenizer tokenizer;
     private final @Nullable ChatFormat format;
     private final boolean turns;
+    private final Set<Long> stopIds;
+    private final List<String> stopStrings;
 
     private PromptDataset(
             List<RewardedPrompt> rows, Dataset texts, Tokenizer tokenizer, @Nullable ChatFormat format, boolean turns) {
@@ -26,6 +28,8 @@ public final class PromptDataset implements Tokenized {
         this.tokenizer = tokenizer;
         this.format = format;
         this.turns = turns;
+        this.stopIds = turns && format != null ? format.template().stopIds(tokenizer) : tokenizer.stopIds();
+        this.stopStrings = turns && format != null ? format.template().stopStrings(tokenizer) : List.of();
     }
 
     /**
@@ -113,14 +117,16 @@ public final class PromptDataset implements Tokenized {
 
     /** The ids at which an answer ends; where turns are written those of the template among them. */
     public Set<Long> stopIds() {
-        return turns && format != null ? format.template().stopIds(tokenizer) : tokenizer.stopIds();
+        return stopIds;
     }
 
     /** Makes the text of an answer out of its ids, one by one. */
     public AnswerText answerText(Prompt prompt) {
-        List<String> stops = turns && format != null ? format.template().stopStrings(tokenizer) : List.of();
         // a turn does not go on with the prompt's last word
-        return new AnswerText(new StreamingDecoder(tokenizer, turns ? new long[0] : prompt.ids()), stops, stopIds());
+        return new AnswerText(
+                new StreamingDecoder(tokenizer, turns ? new long[0] : prompt.ids()),
+                new StopStrings(stopStrings),
+                stopIds);
     }
 
     @Override

@@ -3,7 +3,10 @@ package org.loft4j.data;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -74,12 +77,24 @@ final class RowText {
             return both(answer(judged.answer()), judged.good() ? "good" : "bad");
         }
         if (row instanceof RewardedPrompt prompt) {
-            return prompt.columns().toString();
+            return String.valueOf(sorted(prompt.columns()));
         }
         if (row instanceof TextMatch match) {
             return String.join("\0", match.texts().subList(1, match.texts().size()));
         }
         return row instanceof PromptCompletion prompted ? prompted.completion() : "";
+    }
+
+    /** The same, however its maps were ordered: those of {@link Map#of} are in every process another way. */
+    private static @Nullable Object sorted(@Nullable Object value) {
+        if (value instanceof Map<?, ?> map) {
+            Map<String, @Nullable Object> inOrder = new TreeMap<>();
+            map.forEach((key, one) -> inOrder.put(String.valueOf(key), sorted(one)));
+            return inOrder;
+        }
+        return value instanceof List<?> list
+                ? list.stream().map(RowText::sorted).collect(Collectors.toList())
+                : value;
     }
 
     /** How long it is, in characters; of a conversation about so. */

@@ -14,6 +14,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Message;
+import org.loft4j.data.StopStrings;
 import org.loft4j.data.StreamingDecoder;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;

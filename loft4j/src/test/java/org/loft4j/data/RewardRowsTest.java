@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -115,6 +117,34 @@ class RewardRowsTest {
         }
     }
 
+    /** Maps of a Java program have another order in each process. */
+    @Test
+    void theOrderOfColumnsIsNoPartOfTheFingerprint() throws IOException {
+        Map<String, Object> some = new LinkedHashMap<>();
+        some.put("a", 1L);
+        some.put("b", List.of(some("x", "y")));
+        Map<String, Object> turned = new LinkedHashMap<>();
+        turned.put("b", List.of(some("y", "x")));
+        turned.put("a", 1L);
+        assertNotEquals(some.toString(), turned.toString());
+        try (Tokenizer tokenizer = Tokenizer.open(Fixtures.directory(STORIES))) {
+            List<String> fingerprints = new ArrayList<>();
+            for (Map<String, Object> columns : List.of(some, turned)) {
+                Row row = new RewardedPrompt(new PromptCompletion("Lily", "", Origin.MEMORY), columns, Origin.MEMORY);
+                fingerprints.add(
+                        PromptDataset.of(List.of(row), tokenizer, 16, null).fingerprint());
+            }
+            assertEquals(fingerprints.get(0), fingerprints.get(1));
+        }
+    }
+
+    private static Map<String, Object> some(String first, String second) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put(first, first);
+        map.put(second, second);
+        return map;
+    }
+
     /** The end is no part of what is judged, be it a token or a text. */
     @Test
     void theTextOfAnAnswerIsWithoutItsEnd() throws IOException {
@@ -128,15 +158,21 @@ class RewardRowsTest {
             assertEquals("ball.", stopped.finish().strip());
             assertTrue(stopped.hasEnded());
 
-            AnswerText ended = new AnswerText(new StreamingDecoder(tokenizer, new long[0]), List.of(), Set.of(2L));
+            AnswerText ended = new AnswerText(
+                    new StreamingDecoder(tokenizer, new long[0]), new StopStrings(List.of()), Set.of(2L));
             assertTrue(ended.add(ids[0]));
+            // the first of three bytes
+            long[] bytes = tokenizer.encode("中", false);
+            assertTrue(ended.add(bytes[bytes.length - 3]));
             assertFalse(ended.add(2));
             assertTrue(ended.hasEnded());
+            assertTrue(ended.finish().endsWith("\uFFFD"));
         }
     }
 
     private static AnswerText text(Tokenizer tokenizer, long[] ids, List<String> stops) {
-        AnswerText text = new AnswerText(new StreamingDecoder(tokenizer, new long[0]), stops, Set.of(2L));
+        AnswerText text =
+                new AnswerText(new StreamingDecoder(tokenizer, new long[0]), new StopStrings(stops), Set.of(2L));
         for (long id : ids) {
             if (!text.add(id)) {
                 break;

@@ -1,16 +1,19 @@
-package org.loft4j.infer;
+package org.loft4j.data;
 
 import java.util.List;
 import org.loft4j.ConfigException;
 
 /** Lets a text through as it comes, up to the first of some strings; what may be the beginning of one is held back. */
-final class StopStrings {
+public final class StopStrings {
     private final List<String> stops;
     private final StringBuilder held = new StringBuilder();
     private boolean found;
 
-    /** @param stops none of them empty */
-    StopStrings(List<String> stops) {
+    /**
+     * @param stops none of them empty
+     * @throws ConfigException if one is
+     */
+    public StopStrings(List<String> stops) {
         if (stops.stream().anyMatch(String::isEmpty)) {
             throw new ConfigException("a stop string must not be empty");
         }
@@ -18,7 +21,7 @@ final class StopStrings {
     }
 
     /** Adds a piece of text, and returns what is certain not to belong to a stop string. */
-    String add(String piece) {
+    public String add(String piece) {
         if (found) {
             return "";
         }
@@ -33,12 +36,12 @@ final class StopStrings {
     }
 
     /** Whether one of the strings has come. */
-    boolean isFound() {
+    public boolean isFound() {
         return found;
     }
 
     /** What was held back and did not become a stop string. */
-    String finish() {
+    public String finish() {
         return found ? "" : release(held.length());
     }
 

@@ -1,4 +1,4 @@
-package org.loft4j.infer;
+package org.loft4j.data;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
