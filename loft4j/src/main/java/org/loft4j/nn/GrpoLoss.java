@@ -201,11 +201,17 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
      * @param tokens of each answer
      */
     public double policyLoss(double[] advantages, int[] tokens) {
+        return sum(advantages, tokens)
+                / total(tokens.length, Arrays.stream(tokens).asLongStream().sum());
+    }
+
+    /** Over answers, before it is divided by {@link #total}. */
+    private double sum(double[] advantages, int[] tokens) {
         double sum = 0;
         for (int i = 0; i < tokens.length; i++) {
             sum -= share(tokens[i]) * advantages[i] * tokens[i];
         }
-        return sum / total(tokens.length, Arrays.stream(tokens).asLongStream().sum());
+        return sum;
     }
 
     private double share(int tokens) {
@@ -238,11 +244,10 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
             throw new ShapeException("answers have an advantage each, got " + tokens.length + " answers and "
                     + advantages.length + " advantages");
         }
-        double sum = 0;
+        double sum = sum(advantages, tokens);
         double[] weights = new double[tokens.length];
         for (int row = 0; row < tokens.length; row++) {
             weights[row] = factor * share(tokens[row]) * advantages[row];
-            sum -= share(tokens[row]) * advantages[row] * tokens[row];
         }
         LanguageModelLoss loss = new LanguageModelLoss(model);
         if (beta == 0 || reference == null) {

@@ -18,6 +18,9 @@ import org.loft4j.nn.Task;
 
 /** The README.md of a result: what it is, how it was trained, how it did. */
 final class ModelCard {
+    /** Characters of a command or a pattern that are shown. */
+    private static final int MOST_OF_REWARDS = 1000;
+
     private ModelCard() {}
 
     /** The hub's word for a task. */
@@ -96,7 +99,7 @@ final class ModelCard {
         }
         if (notes.rewards() != null) {
             text.append("It has learnt by rewards that judged its own answers: ")
-                    .append(notes.rewards())
+                    .append(code(Shown.text(notes.rewards(), MOST_OF_REWARDS)))
                     .append(" (")
                     .append(config.loss().rewards().described())
                     .append(").\n\n");
@@ -153,6 +156,15 @@ final class ModelCard {
 
     private static void row(StringBuilder text, String name, Object value) {
         text.append("| ").append(name).append(" | ").append(value).append(" |\n");
+    }
+
+    /** As it stands, whatever Markdown would make of its signs. */
+    private static String code(String text) {
+        String fence = "`";
+        while (text.contains(fence)) {
+            fence += "`";
+        }
+        return fence + text + fence;
     }
 
     private static String quote(String yaml) {

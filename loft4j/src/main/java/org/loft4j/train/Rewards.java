@@ -19,9 +19,10 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all) {
      * One of those that judge.
      *
      * @param name under which its mean is told, {@code reward_NAME}
+     * @param description by which a run that goes on knows it, and which the model card has
      * @param weight finite
      */
-    public record Named(String name, double weight, Reward reward) {
+    public record Named(String name, String description, double weight, Reward reward) {
         public Named {
             // the deviation of the sum is reward_std
             if (!name.matches("[a-z][a-z0-9_]*") || name.equals("std")) {
@@ -49,11 +50,20 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all) {
         return new Rewards(sampler, List.of());
     }
 
-    /** The same with one more that judges. */
-    public Rewards with(String name, double weight, Reward reward) {
+    /**
+     * The same with one more that judges.
+     *
+     * @param description what it judges by: a run goes on with that alone
+     */
+    public Rewards with(String name, String description, double weight, Reward reward) {
         List<Named> more = new ArrayList<>(all);
-        more.add(new Named(name, weight, reward));
+        more.add(new Named(name, description, weight, reward));
         return new Rewards(sampler, more);
+    }
+
+    /** The same with one more, of which no more is known than its name. */
+    public Rewards with(String name, double weight, Reward reward) {
+        return with(name, name, weight, reward);
     }
 
     /** The same with one more, of weight 1. */
@@ -61,8 +71,8 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all) {
         return with(name, 1, reward);
     }
 
-    /** Names and weights, in words. */
+    /** Descriptions and weights, in words. */
     String described() {
-        return all.stream().map(one -> one.name() + " × " + one.weight()).collect(Collectors.joining(", "));
+        return all.stream().map(one -> one.description() + " × " + one.weight()).collect(Collectors.joining(", "));
     }
 }

@@ -1,7 +1,9 @@
 package org.loft4j.train;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
@@ -64,6 +66,7 @@ public final class TrainingRun implements AutoCloseable {
             @Nullable StartingAdapter start,
             RunOutput output,
             Trainable trainable,
+            @Nullable Rollouts rollouts,
             OnExisting onExisting,
             LongSupplier nanos)
             throws IOException {
@@ -72,6 +75,7 @@ public final class TrainingRun implements AutoCloseable {
         this.config = config;
         this.output = output;
         this.trainable = trainable;
+        this.rollouts = rollouts;
         this.pace = new Pace(nanos);
         BaseFiles base = BaseFiles.of(model.description().directory());
         this.classWeights = config.loss().classWeights().counted(model, data.train());
@@ -79,8 +83,6 @@ public final class TrainingRun implements AutoCloseable {
         this.plan = RunPlan.of(config, model, trainable, data, base, start);
         this.rhythm = new RunRhythm(config, plan, nanos);
         this.rows = new RunRows(data, config, plan);
-        // before a checkpoint is restored: what the adapter is now is what it was before training
-        this.rollouts = data.rewards() == null ? null : new Rollouts(model, trainable, data, config);
         boolean resume = onExisting == OnExisting.RESUME;
         this.alreadyFinished = resume && output.isFinished();
         ResumePoint point = resume && !alreadyFinished ? ResumePoint.of(output, plan, config) : ResumePoint.START;
@@ -166,31 +168,32 @@ public final class TrainingRun implements AutoCloseable {
             LongSupplier nanos)
             throws IOException {
         RunCheck.check(model, data, config);
-        InTraining training = InTraining.of(model);
+        List<Closeable> held = new ArrayList<>();
         try {
+            InTraining training = InTraining.of(model);
+            held.add(training::close);
             RunOutput output = RunOutput.open(outputDirectory, onExisting);
-            try {
-                output.requireKept(model.description().directory());
-                Trainable trainable =
-                        start != null ? Trainable.from(start, model, config) : Trainable.create(model, lora, config);
-                try {
-                    TrainingRun run =
-                            new TrainingRun(training, model, data, config, start, output, trainable, onExisting, nanos);
-                    // an adapter brings what the model's files lack
-                    if (run.step() == 0 && start == null) {
-                        RunCheck.tellOfNewParameters(model);
-                    }
-                    return run;
-                } catch (IOException | RuntimeException | Error e) {
-                    trainable.close();
-                    throw e;
-                }
-            } catch (IOException | RuntimeException | Error e) {
-                output.close();
-                throw e;
+            held.add(output::close);
+            output.requireKept(model.description().directory());
+            Trainable trainable =
+                    start != null ? Trainable.from(start, model, config) : Trainable.create(model, lora, config);
+            held.add(trainable::close);
+            // before a checkpoint is restored: what the adapter is now is what it was before training
+            Rollouts rollouts = data.rewards() == null ? null : new Rollouts(model, trainable, data, config);
+            if (rollouts != null) {
+                held.add(rollouts::close);
             }
+            TrainingRun run = new TrainingRun(
+                    training, model, data, config, start, output, trainable, rollouts, onExisting, nanos);
+            // an adapter brings what the model's files lack
+            if (run.step() == 0 && start == null) {
+                RunCheck.tellOfNewParameters(model);
+            }
+            return run;
         } catch (IOException | RuntimeException | Error e) {
-            training.close();
+            for (int i = held.size() - 1; i >= 0; i--) {
+                held.get(i).close();
+            }
             throw e;
         }
     }
