@@ -36,6 +36,8 @@ final class Rewarded {
             PromptDataset prompts = PromptDataset.of(rows, tokenizer, 64, null);
             TrainData data = new TrainData(prompts, null, tokenizer.padId(), 96).withRewards(rewards);
             TrainConfig config = TrainConfig.builder(Method.LOFT, model)
+                    .learningRate(
+                            Method.LOFT.rewardLearningRate(model.description().hiddenSize()))
                     .loss(loss -> loss.withRewards(loss.rewards().withMaxCompletionLength(32)))
                     .batchSize(4)
                     .build();
