@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -13,13 +14,15 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.Shown;
@@ -37,52 +40,122 @@ final class CommandReward implements Reward, AutoCloseable {
 
     private static final int PATIENCE_SECONDS = 2;
 
-    /** A word: what stands between blanks, or in quotes. */
-    private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|'([^']*)'|(\\S+)");
+    /** How often it is looked whether the run is asked to stop. */
+    private static final int LOOK_MILLIS = 50;
+
+    /** How long a program that has ended may be ahead of the stop that ended it, too. */
+    private static final int LAG_MILLIS = 1000;
 
     private final String command;
     private final int timeout;
-    private final Process process;
+    private final BooleanSupplier left;
     // empty where there is no more to ask
     private final BlockingQueue<Optional<String>> questions = new LinkedBlockingQueue<>();
     // empty where the program has closed its output
     private final BlockingQueue<Optional<String>> lines = new LinkedBlockingQueue<>();
     private final Deque<String> said = new ArrayDeque<>();
-    private final Thread ofFaults;
+    private volatile @Nullable Running running;
+
+    /** @param ofFaults reads its standard error */
+    private record Running(Process process, Thread ofFaults) {}
 
     /**
-     * Starts the program.
+     * A program that is still to be started.
      *
      * @param command program and arguments, with blanks between; quotes keep some together, and no shell reads them
      * @param timeout of an answer, in seconds
-     * @throws ConfigException if it cannot be started
+     * @param left whether the run is asked to stop: an answer that is judged then is given up
      */
-    CommandReward(String command, int timeout) {
+    CommandReward(String command, int timeout, BooleanSupplier left) {
         this.command = command;
         this.timeout = timeout;
+        this.left = left;
+    }
+
+    /** @throws ConfigException if it cannot be started */
+    void start() {
+        Process process;
         try {
             process = new ProcessBuilder(words(command)).start();
         } catch (IOException e) {
-            throw new ConfigException("--reward command:" + command + ": cannot be started: " + e.getMessage(), e);
+            throw unfit(command, "cannot be started: " + e.getMessage());
         }
         // a program that does not read would keep the training waiting, whatever the timeout
-        begin(this::ask);
+        begin(() -> ask(process));
         read(process.getInputStream(), line -> lines.add(Optional.of(line)), () -> lines.add(Optional.empty()));
-        ofFaults = read(process.getErrorStream(), this::keep, () -> {});
+        running = new Running(process, read(process.getErrorStream(), this::keep, () -> {}));
     }
 
-    /** @throws ConfigException if there is none */
+    private Running running() {
+        return Objects.requireNonNull(running, "not started");
+    }
+
+    private static ConfigException unfit(String command, String why) {
+        return new ConfigException("--reward command:" + command + ": " + why);
+    }
+
+    /**
+     * What a program is called with: what stands between blanks, where those within quotes are none.
+     *
+     * @throws ConfigException if there is nothing, or a quote is not closed
+     */
     static List<String> words(String command) {
         List<String> words = new ArrayList<>();
-        Matcher matcher = WORD.matcher(command);
-        while (matcher.find()) {
-            String quoted = matcher.group(1) != null ? matcher.group(1) : matcher.group(2);
-            words.add(quoted != null ? quoted : matcher.group(3));
+        StringBuilder word = null;
+        char quote = 0;
+        for (char c : command.toCharArray()) {
+            if (quote == 0 && Character.isWhitespace(c)) {
+                if (word != null) {
+                    words.add(word.toString());
+                }
+                word = null;
+                continue;
+            }
+            word = word == null ? new StringBuilder() : word;
+            if (quote == 0 && (c == '"' || c == '\'')) {
+                quote = c;
+            } else if (c == quote) {
+                quote = 0;
+            } else {
+                word.append(c);
+            }
         }
-        if (words.isEmpty()) {
+        if (quote != 0) {
+            throw unfit(
+                    command,
+                    "the quote " + quote
+                            + " is not closed: quotes keep blanks within an argument, and one that is meant"
+                            + " itself stands in quotes of the other kind");
+        }
+        if (word != null) {
+            words.add(word.toString());
+        }
+        if (words.isEmpty() || words.get(0).isEmpty()) {
             throw new ConfigException("--reward command: names no program: command:PROGRAM ARGUMENTS");
         }
         return words;
+    }
+
+    /**
+     * The program of a command, as it is named there.
+     *
+     * @throws ConfigException if there is none, or it is not found; on Windows that shows when it is started
+     */
+    static String executable(String command) {
+        String program = words(command).get(0);
+        String path = System.getenv("PATH");
+        boolean named = program.contains("/");
+        if (File.separatorChar == '/' && (named || path != null)) {
+            Stream<String> places = named ? Stream.of("") : Stream.of(path.split(File.pathSeparator, -1));
+            if (places.map(place -> new File(place.isEmpty() ? null : place, program))
+                    .noneMatch(file -> file.isFile() && file.canExecute())) {
+                throw unfit(
+                        command,
+                        "cannot be started: there is no program " + program
+                                + (named ? ", or it may not be executed" : " on the PATH"));
+            }
+        }
+        return program;
     }
 
     private void keep(String line) {
@@ -101,7 +174,7 @@ final class CommandReward implements Reward, AutoCloseable {
         return thread;
     }
 
-    private void ask() {
+    private void ask(Process process) {
         try (Writer in = new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8)) {
             Optional<String> question = questions.take();
             while (question.isPresent()) {
@@ -142,7 +215,10 @@ final class CommandReward implements Reward, AutoCloseable {
         asked.put("completion", answer.completion());
         asked.put("columns", answer.columns());
         questions.add(Optional.of(Json.text(asked) + "\n"));
-        Optional<String> line = Uninterrupted.await(() -> lines.poll(timeout, TimeUnit.SECONDS));
+        Optional<String> line = next();
+        if (line == null && left.getAsBoolean()) {
+            throw new IOException("the program " + command + " was not waited for: the run is asked to stop");
+        }
         if (line == null) {
             throw fault(
                     "has not judged an answer within " + timeout
@@ -158,19 +234,38 @@ final class CommandReward implements Reward, AutoCloseable {
         }
     }
 
+    /** What the program writes; null where it has not in time, or the run is asked to stop. */
+    private @Nullable Optional<String> next() {
+        long start = System.nanoTime();
+        Optional<String> line = null;
+        while (line == null && !left.getAsBoolean() && System.nanoTime() - start < TimeUnit.SECONDS.toNanos(timeout)) {
+            line = Uninterrupted.await(() -> lines.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS));
+        }
+        return line;
+    }
+
     private IOException ended() {
-        return fault(isGone() ? "has ended with status " + process.exitValue() : "has closed its output");
+        boolean gone = isGone();
+        // a Ctrl-C ends the program as well, which is no fault of its own
+        for (int waited = 0; waited < LAG_MILLIS && !left.getAsBoolean(); waited += LOOK_MILLIS) {
+            Uninterrupted.await(() -> {
+                Thread.sleep(LOOK_MILLIS);
+                return true;
+            });
+        }
+        return fault(gone ? "has ended with status " + running().process().exitValue() : "has closed its output");
     }
 
     private boolean isGone() {
-        return Uninterrupted.await(() -> process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
+        return Uninterrupted.await(() -> running().process().waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
     }
 
     private IOException fault(String what) {
-        if (!process.isAlive()) {
+        Running now = running();
+        if (!now.process().isAlive()) {
             // what it has said last may still be on its way
             Uninterrupted.await(() -> {
-                ofFaults.join(TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
+                now.ofFaults().join(TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
                 return true;
             });
         }
@@ -182,13 +277,33 @@ final class CommandReward implements Reward, AutoCloseable {
                 "the program " + command + " " + what + (faults.isEmpty() ? "" : "; it has said last: " + faults));
     }
 
-    /** Lets it see the end of what it reads, and ends it where that is not enough. */
+    /** The program, and what it has started. */
+    private List<ProcessHandle> all() {
+        Running now = running;
+        return now == null
+                ? List.of()
+                : Stream.concat(
+                                now.process().descendants(),
+                                Stream.of(now.process().toHandle()))
+                        .toList();
+    }
+
+    /** Ends it at once. May be called from any thread. */
+    void kill() {
+        all().forEach(ProcessHandle::destroyForcibly);
+    }
+
+    /** Lets it see the end of what it reads, then asks it to end, and ends it where neither is enough. */
     @Override
     public void close() {
         questions.add(Optional.empty());
-        if (!isGone()) {
-            process.descendants().forEach(ProcessHandle::destroyForcibly);
-            process.destroyForcibly();
+        if (running != null && !isGone()) {
+            List<ProcessHandle> all = all();
+            all.forEach(ProcessHandle::destroy);
+            CompletableFuture.allOf(all.stream().map(ProcessHandle::onExit).toArray(CompletableFuture[]::new))
+                    .completeOnTimeout(null, PATIENCE_SECONDS, TimeUnit.SECONDS)
+                    .join();
+            all.forEach(ProcessHandle::destroyForcibly);
             isGone();
         }
     }

@@ -22,6 +22,7 @@ import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
+import org.loft4j.data.RowFormat;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
@@ -228,6 +229,11 @@ final class CompareCommand implements Verb {
         DataFlags.require(problems, "--test-data", testData);
         learnt.check(problems);
         data.check(problems);
+        if (data.columns.format == RowFormat.REWARD) {
+            problems.add(
+                    "--format reward has prompts alone, and compare has no rewards to judge the answers to them: give rows"
+                            + " that have answers, or learn by rewards with loft train --reward");
+        }
         chat.check(problems);
         device.check(problems);
         ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1, false));

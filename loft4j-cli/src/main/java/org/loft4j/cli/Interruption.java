@@ -44,15 +44,20 @@ final class Interruption implements AutoCloseable {
     }
 
     Interruption(Runnable first, Deadline deadline) {
+        this(first, deadline, () -> {});
+    }
+
+    /** @param end what is done before the process is ended at once: nothing that may take long */
+    Interruption(Runnable first, Deadline deadline, Runnable end) {
         SignalHandler handler = signal -> {
             if (!signal.getName().equals(HANG_UP) && asked.getAndSet(true)) {
-                Runtime.getRuntime().halt(STATUS);
+                halt(end);
             }
             if (begun.getAndSet(true)) {
                 return;
             }
             if (!signal.getName().equals("INT") && deadline.seconds() > 0) {
-                start(deadline);
+                start(deadline, end);
             }
             first.run();
         };
@@ -71,7 +76,16 @@ final class Interruption implements AutoCloseable {
         return begun.get();
     }
 
-    private void start(Deadline deadline) {
+    private static void halt(Runnable end) {
+        try {
+            end.run();
+        } finally {
+            // not exit: a hook that waits for the step would make the wait endless
+            Runtime.getRuntime().halt(STATUS);
+        }
+    }
+
+    private void start(Deadline deadline, Runnable end) {
         Thread waiting = new Thread(
                 () -> {
                     try {
@@ -81,8 +95,7 @@ final class Interruption implements AutoCloseable {
                     }
                     if (!closed) {
                         deadline.last().run();
-                        // not exit: a hook that waits for the step would make the wait endless
-                        Runtime.getRuntime().halt(STATUS);
+                        halt(end);
                     }
                 },
                 "loft-stop-deadline");

@@ -3,8 +3,11 @@ package org.loft4j.cli;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
@@ -39,6 +42,7 @@ final class RewardFlags {
     private static final String REGEX = "regex";
     private static final String COMMAND = "command";
     private static final String ANSWER = "answer";
+    private static final int TIMEOUT = 60;
 
     @Option(
             names = "--reward",
@@ -62,8 +66,8 @@ final class RewardFlags {
     @Option(
             names = "--reward-timeout",
             paramLabel = "SECONDS",
-            description = "How long a program may take to judge an answer. Default: ${DEFAULT-VALUE}.")
-    int timeout = 60;
+            description = "How long a program or a pattern may take to judge an answer. Default: ${DEFAULT-VALUE}.")
+    int timeout = TIMEOUT;
 
     @Option(
             names = "--num-generations",
@@ -139,6 +143,11 @@ final class RewardFlags {
         if (timeout < 1) {
             problems.add("reward_timeout must be at least 1, got " + timeout);
         }
+        if (timeout != TIMEOUT && rewards.stream().map(RewardFlags::word).noneMatch(Set.of(REGEX, COMMAND)::contains)) {
+            problems.add(
+                    "reward_timeout is of programs and patterns that judge answers, and there is none: leave it out, or"
+                            + " name one (--reward command:PROGRAM)");
+        }
         for (String reward : rewards) {
             problems.of(() -> requireKnown(reward));
         }
@@ -194,7 +203,7 @@ final class RewardFlags {
             }
             case COMMAND -> {
                 if (argument != null) {
-                    return CommandReward.words(argument).get(0);
+                    return CommandReward.executable(argument);
                 }
             }
             default -> {}
@@ -220,7 +229,15 @@ final class RewardFlags {
 
     private static void expected(String reward, Row row) throws DataException {
         String column = column(reward);
-        if (!(row instanceof RewardedPrompt prompt) || prompt.columns().get(column) == null) {
+        Object right = row instanceof RewardedPrompt prompt ? prompt.columns().get(column) : null;
+        if (right instanceof List || right instanceof Map) {
+            throw row.origin()
+                    .fault(
+                            "has " + (right instanceof List ? "a list" : "an object") + " in \"" + column
+                                    + "\", which no answer is: --reward " + reward
+                                    + " compares answers with a text, a number, or true or false; a program may read it (command:PROGRAM)");
+        }
+        if (right == null) {
             throw row.origin()
                     .fault("has no \"" + column + "\" for --reward " + reward
                             + " to compare answers with: exact:COLUMN names another column");
@@ -231,49 +248,66 @@ final class RewardFlags {
         return Objects.requireNonNullElse(argument(reward), ANSWER);
     }
 
-    /** The rewards of a run, whose programs end with it. */
-    record Judging(Rewards rewards, List<CommandReward> programs) implements AutoCloseable {
+    /**
+     * The rewards of a run, whose programs end with it.
+     *
+     * @param left set where the run is asked to stop: what is at work on an answer then gives it up
+     */
+    record Judging(Rewards rewards, List<CommandReward> programs, AtomicBoolean left) implements AutoCloseable {
+        static final Judging NONE = new Judging(Rewards.of(Generator::of), List.of(), new AtomicBoolean());
+
+        boolean judges() {
+            return !rewards.all().isEmpty();
+        }
+
+        /** @throws ConfigException if a program cannot be started */
+        void start() {
+            programs.forEach(CommandReward::start);
+        }
+
+        /** Gives up the answer that is judged now. May be called from any thread. */
+        void leave() {
+            left.set(true);
+        }
+
+        /** Ends the programs at once. May be called from any thread. */
+        void kill() {
+            programs.forEach(CommandReward::kill);
+        }
+
         @Override
         public void close() {
             programs.forEach(CommandReward::close);
         }
     }
 
-    /** Starts what judges answers; null where nothing does. */
-    @Nullable
-    Judging start() {
-        if (!areGiven()) {
-            return null;
-        }
+    /** What judges answers; its programs are still to be started. */
+    Judging judging() {
         List<CommandReward> programs = new ArrayList<>();
+        AtomicBoolean left = new AtomicBoolean();
         Rewards all = Rewards.of(Generator::of);
         Set<String> names = new HashSet<>();
-        try {
-            for (int i = 0; i < rewards.size(); i++) {
-                String reward = rewards.get(i);
-                String name = Stream.iterate(1, number -> number + 1)
-                        .map(number -> word(reward) + (number == 1 ? "" : "_" + number))
-                        .filter(names::add)
-                        .findFirst()
-                        .orElseThrow();
-                all = all.with(name, weights.isEmpty() ? 1 : weights.get(i), judge(reward, programs));
-            }
-            return new Judging(all, programs);
-        } catch (RuntimeException e) {
-            programs.forEach(CommandReward::close);
-            throw e;
+        for (int i = 0; i < rewards.size(); i++) {
+            String reward = rewards.get(i);
+            String name = Stream.iterate(1, number -> number + 1)
+                    .map(number -> word(reward) + (number == 1 ? "" : "_" + number))
+                    .filter(names::add)
+                    .findFirst()
+                    .orElseThrow();
+            double weight = weights.isEmpty() ? 1 : weights.get(i);
+            all = all.with(name, reward, weight, judge(reward, programs, left::get));
         }
+        return new Judging(all, programs, left);
     }
 
-    private Reward judge(String reward, List<CommandReward> programs) {
+    private Reward judge(String reward, List<CommandReward> programs, BooleanSupplier left) {
         String argument = Objects.requireNonNullElse(argument(reward), "");
         switch (word(reward)) {
             case REGEX -> {
-                Pattern pattern = Pattern.compile(argument);
-                return answer -> pattern.matcher(answer.completion()).find() ? 1 : 0;
+                return new RegexReward(Pattern.compile(argument), timeout, left);
             }
             case COMMAND -> {
-                CommandReward program = new CommandReward(argument, timeout);
+                CommandReward program = new CommandReward(argument, timeout, left);
                 programs.add(program);
                 return program;
             }

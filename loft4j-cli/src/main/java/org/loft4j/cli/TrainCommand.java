@@ -287,8 +287,8 @@ final class TrainCommand implements Verb {
             @Nullable ChatFormat format,
             Tokenizer tokenizer)
             throws IOException {
-        try (RewardFlags.Judging judging = reward.start()) {
-            TrainData encoded = judging == null ? learnt : learnt.withRewards(judging.rewards());
+        try (RewardFlags.Judging judging = reward.judging()) {
+            TrainData encoded = judging.judges() ? learnt.withRewards(judging.rewards()) : learnt;
             boolean mayStream = !stream.streaming
                     && packing.packing == Packing.NONE
                     && !faults.skip
@@ -300,12 +300,13 @@ final class TrainCommand implements Verb {
             // rows that are streamed are tokenized while the model learns
             try (Model opened = open(start, options)) {
                 if (run.dryRun) {
+                    judging.start();
                     return dryRun(start, opened, encoded, config, memory);
                 }
                 Samples samples = opened.task() == Task.CAUSAL_LM
                         ? Samples.of(watch, format, opened, tokenizer, run.output)
                         : Samples.NONE;
-                return train(start, opened, encoded, config, samples);
+                return train(start, opened, encoded, config, samples, judging);
             }
         }
     }
@@ -380,7 +381,7 @@ final class TrainCommand implements Verb {
             TrainData encoded = rows.encode(opened, start.directory(), augmentation());
             return run.dryRun
                     ? dryRun(start, opened, encoded, config, memory)
-                    : train(start, opened, encoded, config, Samples.NONE);
+                    : train(start, opened, encoded, config, Samples.NONE, RewardFlags.Judging.NONE);
         }
     }
 
@@ -407,7 +408,13 @@ final class TrainCommand implements Verb {
         return opened;
     }
 
-    private int train(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, Samples samples)
+    private int train(
+            TrainingStart start,
+            Model opened,
+            TrainData encoded,
+            TrainConfig config,
+            Samples samples,
+            RewardFlags.Judging judging)
             throws IOException {
         watch.warn(opened.task(), err());
         TrainReport report = new TrainReport(start.model(model), run.output, config);
@@ -416,16 +423,9 @@ final class TrainCommand implements Verb {
             if (training.step() == 0) {
                 check(encoded, opened.description().vocabularySize());
             }
-            try (Interruption interruption = new Interruption(
-                    () -> {
-                        say("\nloft: " + TrainReport.stopping(training) + "; once more ends at once");
-                        training.requestStop();
-                    },
-                    new Interruption.Deadline(
-                            run.stopDeadline,
-                            () -> say(report.late(
-                                    run.stopDeadline, training.awaitsReference(), training.newestCheckpoint()))))) {
+            try (Interruption interruption = report.interruption(training, judging, run.stopDeadline, this::say)) {
                 if (!training.isFinished()) {
+                    judging.start();
                     Settings.write(run.output.resolve(SETTINGS), spec, left().of(config, start), left().keys());
                 }
                 training.begin();

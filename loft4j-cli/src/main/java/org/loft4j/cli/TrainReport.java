@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
@@ -43,11 +44,32 @@ record TrainReport(String model, Path output, TrainConfig config) {
                 : "";
     }
 
-    /** What becomes of a run that is asked to stop now. */
-    static String stopping(TrainingRun run) {
-        return run.awaitsReference()
-                ? "leaving before the first step, with nothing to save"
-                : "finishing the step, then saving";
+    /** Lets signals stop a run, and says what becomes of it. */
+    Interruption interruption(TrainingRun run, RewardFlags.Judging judging, int deadline, Consumer<String> say) {
+        return new Interruption(
+                () -> {
+                    String becomes = stopping(run, judging.judges());
+                    // first: a program that judges may have gone with the same Ctrl-C
+                    run.requestStop();
+                    judging.leave();
+                    say.accept("\nloft: " + becomes + "; once more ends at once");
+                },
+                new Interruption.Deadline(
+                        deadline, () -> say.accept(late(deadline, run.awaitsReference(), run.newestCheckpoint()))),
+                judging::kill);
+    }
+
+    /**
+     * What becomes of a run that is asked to stop now.
+     *
+     * @param answers whether it has prompts answered
+     */
+    static String stopping(TrainingRun run, boolean answers) {
+        if (run.awaitsReference()) {
+            return "leaving before the first step, with nothing to save";
+        }
+        return (answers ? "finishing the step, or leaving it where its prompts are answered" : "finishing the step")
+                + ", then saving";
     }
 
     /**

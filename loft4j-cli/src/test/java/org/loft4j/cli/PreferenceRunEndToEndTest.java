@@ -283,11 +283,11 @@ class PreferenceRunEndToEndTest {
             PreferenceDataset pairs = PreferenceDataset.of(DataFiles.read(rows), tokenizer, 64, null);
             TrainData data = new TrainData(pairs, null, tokenizer.padId(), 64);
             try (TrainingRun run = TrainingRun.open(opened, data, config, null, output, OnExisting.REFUSE)) {
-                assertEquals("leaving before the first step, with nothing to save", TrainReport.stopping(run));
+                assertEquals("leaving before the first step, with nothing to save", TrainReport.stopping(run, false));
             }
             TrainData texts = new TrainData(pairs.texts(), null, tokenizer.padId(), 64);
             try (TrainingRun run = TrainingRun.open(opened, texts, config, null, output, OnExisting.REFUSE)) {
-                assertEquals("finishing the step, then saving", TrainReport.stopping(run));
+                assertEquals("finishing the step, then saving", TrainReport.stopping(run, false));
             }
         }
     }

@@ -16,6 +16,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -49,11 +51,15 @@ class RewardEndToEndTest {
         return Captured.loft(call.stream().map(Object::toString).toArray(String[]::new));
     }
 
-    private static String program(String how) {
+    static String program(String how) {
+        return program(how, "out to lunch");
+    }
+
+    static String program(String how, String more) {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
         Path classes = Path.of("target", "test-classes").toAbsolutePath();
         return "command:'" + java + "' -Xmx64m -cp '" + classes + "' " + RewardProgram.class.getName() + " " + how
-                + " 'out to lunch'";
+                + " '" + more + "'";
     }
 
     @Test
@@ -101,7 +107,8 @@ class RewardEndToEndTest {
         assertTrue(lines.get(0).has("frac_reward_zero_std"));
         String card = Files.readString(run.resolve("README.md"));
         assertTrue(
-                card.contains("exact × 5.0, regex × 1.0, command × 0.5 (GRPO (dapo), 4 answers a prompt, β = 0.01)"),
+                card.contains("`exact × 5.0, regex:[aeiou] × 1.0, " + program("well")
+                        + " × 0.5` (GRPO (dapo), 4 answers a prompt, β = 0.01)"),
                 card);
 
         Captured again =
@@ -138,6 +145,23 @@ class RewardEndToEndTest {
                 "a program has outlived its run");
     }
 
+    /** What is judged by is part of the run; a finished one starts no program. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void aRunGoesOnWithItsOwnRewards() throws IOException {
+        Path run = folder.resolve("run");
+        Path started = folder.resolve("started");
+        String judge = "command:sh -c \"echo now >> '" + started + "'; while read line; do echo 1; done\"";
+        Captured trained = train(run, "--reward", judge);
+        assertEquals(0, trained.status(), trained.err());
+        assertEquals(List.of("now"), Files.readAllLines(started));
+        Captured again = train(run, "--reward", judge, "--resume");
+        assertEquals(0, again.status(), again.err());
+        assertEquals(List.of("now"), Files.readAllLines(started));
+        Captured other = train(run, "--reward", judge.replace("echo 1", "echo 2"), "--resume");
+        assertRefused("rewards was " + judge + " × 1.0 and is now command:sh", other);
+    }
+
     @Test
     void aDryRunAnswersAndWritesNothing() throws IOException {
         Path run = folder.resolve("run");
@@ -167,8 +191,13 @@ class RewardEndToEndTest {
                 "leaves no place for a prompt within max_length, 8",
                 train(run, "--reward", "exact", "--max-length", "8"));
         assertRefused(
-                "command:no-such-program-here: cannot be started",
+                "command:no-such-program-here: cannot be started: there is no program no-such-program-here on the PATH",
                 train(run, "--reward", "command:no-such-program-here"));
+        assertRefused(
+                "command:judge --path='a b: the quote ' is not closed",
+                train(run, "--reward", "command:judge --path='a b"));
+        assertRefused(
+                "reward_timeout is of programs and patterns", train(run, "--reward", "exact", "--reward-timeout", "5"));
         assertRefused("--grpo-loss", train(run, "--reward", "exact", "--grpo-loss", "ppo"));
         assertRefused(
                 "--reward is for causal-lm, and the model is for sequence-classification",
@@ -176,6 +205,40 @@ class RewardEndToEndTest {
         Captured lacks = train(run, "--reward", "exact:truth");
         assertEquals(1, lacks.status(), lacks.err());
         assertTrue(lacks.err().contains("rows.csv, line 2: has no \"truth\" for --reward exact:truth"), lacks.err());
+        Path listed = Files.writeString(
+                folder.resolve("listed.jsonl"), "{\"prompt\": \"Lily\", \"answer\": [\"a\", \"b\"]}\n");
+        Captured list = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--data",
+                listed.toString(),
+                "--output",
+                run.toString(),
+                "--reward",
+                "exact",
+                "--max-completion-length",
+                "8");
+        assertEquals(1, list.status(), list.err());
+        assertTrue(list.err().contains("listed.jsonl, line 1: has a list in \"answer\""), list.err());
+        assertRefused(
+                "--format reward has prompts alone, and compare has no rewards",
+                Captured.loft(
+                        "compare",
+                        "--model",
+                        model.toString(),
+                        "--data",
+                        rows.toString(),
+                        "--eval-data",
+                        rows.toString(),
+                        "--test-data",
+                        rows.toString(),
+                        "--methods",
+                        "lora",
+                        "--output",
+                        run.toString(),
+                        "--format",
+                        "reward"));
         Captured judged = Captured.loft(
                 "eval",
                 "--model",

@@ -3,7 +3,10 @@ package org.loft4j.cli;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /** A program that judges answers, well or badly. */
 final class RewardProgram {
@@ -11,6 +14,16 @@ final class RewardProgram {
 
     public static void main(String[] arguments) throws IOException, InterruptedException {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        if (arguments[0].equals("stays")) {
+            Path asked = Path.of(arguments[1]);
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+                try {
+                    Files.writeString(asked, "asked to end");
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }));
+        }
         int judged = 0;
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String completion = line.replaceAll(".*\"completion\":\"(([^\"\\\\]|\\\\.)*)\".*", "$1");
@@ -27,6 +40,9 @@ final class RewardProgram {
                 default ->
                     System.out.println(completion.chars().filter(c -> c == 'e').count());
             }
+        }
+        if (arguments[0].equals("stays")) {
+            Thread.sleep(60_000);
         }
     }
 }

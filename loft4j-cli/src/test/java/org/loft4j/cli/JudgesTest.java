@@ -1,0 +1,132 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ConfigException;
+import org.loft4j.train.Reward;
+
+/** What judges answers, where it takes long or fails. */
+class JudgesTest {
+    private static final Duration SOON = Duration.ofSeconds(30);
+
+    /** Over n letters it tries as many ways as the eighth power of n. */
+    private static final String NESTED = "a*a*a*a*a*a*a*a*b";
+
+    @TempDir
+    Path folder;
+
+    private final AtomicBoolean left = new AtomicBoolean();
+
+    private static Reward.Answer answer(String text) {
+        return new Reward.Answer("q", text, Map.of());
+    }
+
+    private CommandReward started(String program) {
+        CommandReward judge = new CommandReward(program.substring("command:".length()), 600, left::get);
+        judge.start();
+        return judge;
+    }
+
+    private void leaveAfter(int millis) {
+        CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS).execute(() -> left.set(true));
+    }
+
+    private static long programs() {
+        return ProcessHandle.current()
+                .descendants()
+                .filter(ProcessHandle::isAlive)
+                .count();
+    }
+
+    /** Twenty answers are judged before a program of the tests does what it is asked for. */
+    private static IOException fault(CommandReward judge) throws IOException {
+        for (int i = 0; i < 20; i++) {
+            assertEquals(1, judge.of(answer("e")));
+        }
+        return assertThrows(IOException.class, () -> judge.of(answer("e")));
+    }
+
+    @Test
+    void aStopIsNotKeptWaitingByAProgramThatHangs() {
+        long before = programs();
+        assertTimeoutPreemptively(SOON, () -> {
+            try (CommandReward judge = started(RewardEndToEndTest.program("hangs"))) {
+                leaveAfter(3000);
+                assertTrue(String.valueOf(fault(judge).getMessage()).contains("the run is asked to stop"));
+                judge.kill();
+            }
+        });
+        assertEquals(before, programs());
+    }
+
+    /** A Ctrl-C comes to both. */
+    @Test
+    void aProgramThatEndsWaitsForTheStopThatEndedIt() throws IOException {
+        try (CommandReward judge = new CommandReward("sleep 0", 600, left::get)) {
+            judge.start();
+            leaveAfter(600);
+            assertThrows(IOException.class, () -> judge.of(answer("e")));
+            assertTrue(left.get());
+        }
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void aProgramThatStaysIsAskedToEnd() throws IOException {
+        Path asked = folder.resolve("asked");
+        try (CommandReward judge = started(RewardEndToEndTest.program("stays", asked.toString()))) {
+            assertEquals(1, judge.of(answer("e")));
+        }
+        assertEquals("asked to end", Files.readString(asked));
+    }
+
+    @Test
+    void quotesKeepBlanksWithinAnArgument() {
+        assertEquals(
+                List.of("judge", "--path=/my dir", "it's", "", "b"),
+                CommandReward.words(" judge --path=\"/my dir\"  \"it's\" '' b"));
+        assertTrue(assertThrows(ConfigException.class, () -> CommandReward.words("judge 'a b"))
+                .getMessage()
+                .contains("the quote ' is not closed"));
+        assertThrows(ConfigException.class, () -> CommandReward.words("  "));
+    }
+
+    @Test
+    void aPatternHasItsTime() throws IOException {
+        Reward slow = new RegexReward(Pattern.compile(NESTED), 1, left::get);
+        assertEquals(1, slow.of(answer("xaab")));
+        assertEquals(0, slow.of(answer("aax")));
+        Reward.Answer endless = answer("a".repeat(400) + "c");
+        assertTimeoutPreemptively(SOON, () -> {
+            String late = assertThrows(IllegalStateException.class, () -> slow.of(endless))
+                    .getMessage();
+            assertTrue(String.valueOf(late).contains("was neither found in it nor ruled out within 1 s"), late);
+            Reward patient = new RegexReward(Pattern.compile(NESTED), 600, left::get);
+            leaveAfter(200);
+            String stopped = assertThrows(IllegalStateException.class, () -> patient.of(endless))
+                    .getMessage();
+            assertEquals("the run is asked to stop", stopped);
+        });
+        Reward deep = new RegexReward(Pattern.compile("(a|b)*c"), 60, () -> false);
+        String told = assertThrows(IOException.class, () -> deep.of(answer("ab".repeat(1_000_000))))
+                .getMessage();
+        assertTrue(String.valueOf(told).contains("the pattern (a|b)*c goes deeper"), told);
+    }
+}
