@@ -7,6 +7,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
@@ -69,10 +70,11 @@ public class GenerationBenchmark {
     /** The model and its prompts. */
     @Setup(Level.Trial)
     public void open() {
-        boolean large = size.equals("2048x4");
-        LlamaConfig config = large
-                ? LlamaConfig.of(VOCABULARY, 2048, 4, 16, 16, 5632, 4096)
-                : LlamaConfig.of(VOCABULARY, 512, 8, 8, 8, 1408, 4096);
+        LlamaConfig config = switch (size) {
+            case "512x8" -> LlamaConfig.of(VOCABULARY, 512, 8, 8, 8, 1408, 4096);
+            case "2048x4" -> LlamaConfig.of(VOCABULARY, 2048, 4, 16, 16, 5632, 4096);
+            default -> throw new ConfigException("size must be 512x8 or 2048x4, got " + size);
+        };
         Model opened = LlamaModel.random(config, DeviceSpec.CPU, Dtype.parse("dtype", dtype), 1);
         model = opened;
         adapter = rank == 0
