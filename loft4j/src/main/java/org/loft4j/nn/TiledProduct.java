@@ -2,7 +2,6 @@ package org.loft4j.nn;
 
 import java.util.List;
 import org.bytedeco.pytorch.AutoGradMode;
-import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -99,7 +98,8 @@ final class TiledProduct {
             throw new ShapeException("a layer takes (…, " + weight.in() + "), got " + Shapes.text(shape));
         }
         Tensor rows = last == 1 ? x : x.reshape(-1, weight.in());
-        boolean learns = GradMode.is_enabled() && bias != null && bias.requires_grad();
+        // whether or not a gradient is wanted now: what is computed twice has the same digits
+        boolean learns = bias != null && bias.requires_grad();
         Tensor y = Tensors.empty(weight.dtype(), weight.device(), rows.size(0), weight.out());
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             multiply(weight, rows, learns ? null : bias, y);

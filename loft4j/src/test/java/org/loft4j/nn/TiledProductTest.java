@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
@@ -73,6 +74,24 @@ class TiledProductTest {
                     assertTrue(torch.equal(y, weight.product(x, random(dtype, "bias", 4100))));
                     assertTrue(torch.equal(gradX, weight.gradientOfInput(gradient)));
                 });
+            }
+        }
+    }
+
+    /** As a layer is whose activations are not kept: computed once without gradients, and again with them. */
+    @ParameterizedTest
+    @EnumSource(
+            value = LoadIn.class,
+            names = {"INT8", "NF4"})
+    void aBiasThatLearnsIsAddedTheSameWayWithoutGradients(LoadIn loadIn) {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight =
+                        QuantizedWeight.of(loadIn, random(Dtype.F32, "w", 700, 1100), Dtype.F32, false)) {
+            Tensor x = random(Dtype.F32, "x", 40, 1100);
+            Tensor bias = leaf(random(Dtype.F32, "bias", 700));
+            Tensor y = weight.product(x, bias);
+            try (AutoGradMode frozen = new AutoGradMode(false)) {
+                assertTrue(torch.equal(y, weight.product(x, bias)));
             }
         }
     }
