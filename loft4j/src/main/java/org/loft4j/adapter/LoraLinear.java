@@ -3,10 +3,8 @@ package org.loft4j.adapter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.AutoGradMode;
-import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -17,7 +15,6 @@ import org.loft4j.nn.Dropout;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LinearForward;
 import org.loft4j.tensor.Dtype;
-import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
@@ -77,7 +74,7 @@ public final class LoraLinear implements LinearForward {
 
     @Override
     public Tensor forward(Linear layer, Tensor x) {
-        return merged ? layer.baseForward(x) : withThinProducts(() -> forward(layer, x, layer::baseForward));
+        return merged ? layer.baseForward(x) : forward(layer, x, layer::baseForward);
     }
 
     /** What DoRA's m gets depends on the numbers that come out. */
@@ -125,12 +122,7 @@ public final class LoraLinear implements LinearForward {
         if (plain.size() < layers.size()) {
             return LinearForward.super.forwardAll(layers, x);
         }
-        return withThinProducts(() -> forwardPlain(plain, x));
-    }
-
-    /** Without gradients, as in generating, the factors' products are too small to be worth OpenBLAS' threads. */
-    private static <T> T withThinProducts(Supplier<T> forward) {
-        return GradMode.is_enabled() ? forward.get() : Lanes.unshared(forward);
+        return forwardPlain(plain, x);
     }
 
     private static List<Tensor> forwardPlain(List<LoraLinear> plain, Tensor x) {

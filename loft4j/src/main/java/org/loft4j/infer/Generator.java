@@ -5,13 +5,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.nn.Decoder;
+import org.loft4j.nn.Inference;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
@@ -154,7 +154,7 @@ public final class Generator implements PromptSampler {
     /** Reads the columns that the cache does not hold yet; the logits of the last one, row by row. */
     private float[][] read(Columns columns, KeyValueCache cache) {
         try (NativeScope scope = new NativeScope();
-                NoGradGuard noGrad = new NoGradGuard()) {
+                Inference inference = Inference.open()) {
             DeviceSpec device = model.description().device();
             int rows = columns.rows();
             long[] ids = columns.from((int) cache.length());
@@ -162,7 +162,7 @@ public final class Generator implements PromptSampler {
             long[] mask = columns.mask();
             Tensor attention = mask == null ? null : onDevice(Tensors.of(mask, rows, columns.count()), device);
             // of one column's operations each is small
-            Tensor last = ids.length == rows
+            Tensor last = ids.length == rows && device.kind() == DeviceSpec.Kind.CPU
                     ? Lanes.unshared(() -> model.nextLogits(input, attention, cache))
                     : model.nextLogits(input, attention, cache);
             float[] flat = Tensors.toFloats(last);

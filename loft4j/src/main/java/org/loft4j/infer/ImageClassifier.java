@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -17,6 +16,7 @@ import org.loft4j.data.image.Pixels;
 import org.loft4j.infer.TextClassifier.Prediction;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.ImageShape;
+import org.loft4j.nn.Inference;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
@@ -139,7 +139,7 @@ public final class ImageClassifier implements AutoCloseable {
             processor.normalise(image, values, i * size);
         }
         try (NativeScope scope = new NativeScope();
-                NoGradGuard noGrad = new NoGradGuard()) {
+                Inference inference = Inference.open()) {
             Tensor pixels = Tensors.of(values, files.size(), shape.channels(), shape.height(), shape.width())
                     .to(model.description().device().torch(), Dtype.F32.scalarType());
             return TextClassifier.predictions(model.logits(new ImageInput(pixels)), model.description());

@@ -8,10 +8,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
-import java.util.function.IntConsumer;
 import java.util.function.IntSupplier;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -19,6 +17,7 @@ import org.loft4j.data.Encoded;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.nn.Decoder;
+import org.loft4j.nn.Inference;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
@@ -123,12 +122,18 @@ final class TextLogits {
         int lanes = lanes(rows, order);
         List<int[]> parts = parts(order, lanes);
         List<List<T>> judged = new ArrayList<>(Collections.nCopies(parts.size(), List.of()));
-        IntConsumer judge = i -> judged.set(
-                i, batch(Arrays.stream(parts.get(i)).mapToObj(rows::get).toList(), said));
-        if (lanes > 1) {
-            Lanes.run(parts.size(), judge);
-        } else {
-            IntStream.range(0, parts.size()).forEach(judge);
+        // a batch at a time, so that a training beside it, and other models, have their turn
+        for (int start = 0; start < parts.size(); start += lanes) {
+            int first = start;
+            Lanes.runIfFree(
+                    Math.min(lanes, parts.size() - first),
+                    i -> judged.set(
+                            first + i,
+                            batch(
+                                    Arrays.stream(parts.get(first + i))
+                                            .mapToObj(rows::get)
+                                            .toList(),
+                                    said)));
         }
         List<T> inOrder = new ArrayList<>(judged.stream().flatMap(List::stream).toList());
         Iterator<T> next = judged.stream().flatMap(List::stream).iterator();
@@ -183,7 +188,7 @@ final class TextLogits {
         }
         boolean typed = rows.stream().anyMatch(row -> row.tokenTypeIds() != null);
         try (NativeScope scope = new NativeScope();
-                NoGradGuard noGrad = new NoGradGuard()) {
+                Inference inference = Inference.open()) {
             TokenInput input = new TokenInput(
                     onDevice(ids, rows.size(), columns),
                     onDevice(mask, rows.size(), columns),

@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +13,7 @@ import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.WordTokens;
+import org.loft4j.nn.Inference;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
@@ -155,7 +155,7 @@ public final class TokenClassifier implements AutoCloseable {
 
     private double[] probabilities(long[] ids) {
         try (NativeScope scope = new NativeScope();
-                NoGradGuard noGrad = new NoGradGuard()) {
+                Inference inference = Inference.open()) {
             Tensor input = Tensors.of(ids, 1, ids.length)
                     .to(model.description().device().torch(), Dtype.I64.scalarType());
             Tensor logits = model.logits(new TokenInput(input, null));

@@ -1,6 +1,5 @@
 package org.loft4j.nn;
 
-import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -12,11 +11,14 @@ import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
 /**
- * {@code x·Wᵀ + b} in float32 or float64 on the processor without gradients, as generating takes it: each lane has some of the outputs.
+ * {@code x·Wᵀ + b} in float32 or float64 on the processor in an {@link Inference}: each lane has some of the outputs.
  *
  * <p>OpenBLAS' own threads wait for each other on their cores, and for a core that is busy with something else many times as long as
  * the product takes. For few rows it lays the matrix out anew before it multiplies, which takes several times as long as to read it
  * once; strips of the matrix are so small that its kernels for AVX-512 read them where they lie (docs/performance.md).
+ *
+ * <p>The numbers depend neither on how many lanes there are nor on what other threads do: outputs are cut where OpenBLAS' kernels
+ * begin anew anyway, and every part is the work of one thread.
  */
 final class LaneProduct {
     /** Rows for which strips are faster. */
@@ -33,17 +35,23 @@ final class LaneProduct {
     /** Multiplications of a lane at least: it is woken in some 30 µs. */
     private static final long LANE_PRODUCTS = 1 << 18;
 
+    /** Outputs that lanes have a multiple of where there are no strips: kernels compute up to 64 at once. */
+    private static final long UNIT = 64;
+
+    /** The same of more than {@link #FEW} rows, all of which each lane lays out anew for itself. */
+    private static final long UNIT_OF_MANY = 256;
+
     private LaneProduct() {}
 
     /**
-     * The product, or null where libtorch's own does as well.
+     * The product, or null where libtorch's own is to be taken.
      *
      * @param x {@code (…, in)}
      * @param weight {@code (out, in)}, as it is stored or turned
      */
     static @Nullable Tensor of(Tensor x, Tensor weight, @Nullable Tensor bias) {
         Dtype dtype = Dtype.of(weight);
-        if (GradMode.is_enabled()
+        if (!Inference.isOpen()
                 || !takes(weight)
                 || Dtype.of(x) != dtype
                 || x.numel() == 0
@@ -52,18 +60,13 @@ final class LaneProduct {
         }
         long out = weight.size(0);
         Tensor rows = x.reshape(-1, weight.size(1));
-        long count = rows.size(0);
         boolean few = isOfFew(rows);
-        // whole strips, so that the numbers do not depend on the lanes
-        long unit = few && Strips.PAY ? strip(rows) : 1;
+        long unit = unit(rows);
         long units = (out + unit - 1) / unit;
-        long most = Lanes.busy() ? 1 : Math.min(Lanes.count(), units);
-        int lanes = (int) Math.max(1, Math.min(most, count * weight.numel() / LANE_PRODUCTS));
-        if (lanes == 1 && !few) {
-            return null;
-        }
-        Tensor y = Tensors.empty(dtype, DeviceSpec.CPU, count, out);
-        Lanes.run(lanes, lane -> {
+        long worthwhile = rows.size(0) * weight.numel() / LANE_PRODUCTS;
+        int lanes = (int) Math.max(1, Math.min(Math.min(Lanes.count(), units), worthwhile));
+        Tensor y = Tensors.empty(dtype, DeviceSpec.CPU, rows.size(0), out);
+        Lanes.runIfFree(lanes, lane -> {
             long first = units * lane / lanes * unit;
             long outputs = Math.min(out, units * (lane + 1) / lanes * unit) - first;
             Tensor some = weight.narrow(0, first, outputs);
@@ -71,10 +74,12 @@ final class LaneProduct {
             if (few) {
                 multiplyFew(rows, some, part);
             } else {
-                torch.mm_out(part, rows, some.t());
+                Lanes.unshared(() -> bias == null
+                        ? torch.mm_out(part, rows, some.t())
+                        : torch.addmm_out(part, bias.narrow(0, first, outputs), rows, some.t()));
             }
         });
-        if (bias != null) {
+        if (few && bias != null) {
             y.add_(bias);
         }
         long[] shape = Shapes.of(x);
@@ -102,8 +107,16 @@ final class LaneProduct {
         if (Strips.PAY) {
             inStrips(rows, weight, y);
         } else {
-            torch.mv_out(y.view(-1), weight, rows.view(-1));
+            Lanes.unshared(() -> torch.mv_out(y.view(-1), weight, rows.view(-1)));
         }
+    }
+
+    /** Outputs of which each lane has whole multiples, but for the last. */
+    private static long unit(Tensor rows) {
+        if (!isOfFew(rows)) {
+            return UNIT_OF_MANY;
+        }
+        return Strips.PAY ? strip(rows) : UNIT;
     }
 
     /** Outputs of a strip. */

@@ -86,7 +86,7 @@ final class TiledProduct {
         } else if (lanes == 1 || lanes * step * width > IN_LANES) {
             eachTile(length, width, multiple, elements, tile);
         } else {
-            Lanes.run(tiles, i -> tile.visit(i * step, Math.min(step, length - i * step)));
+            Lanes.runIfFree(tiles, i -> tile.visit(i * step, Math.min(step, length - i * step)));
         }
     }
 

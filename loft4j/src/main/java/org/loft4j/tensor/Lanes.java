@@ -25,8 +25,8 @@ public final class Lanes {
     /** How many lanes the work of the calling thread is shared with; 1 outside. */
     private static final ThreadLocal<Integer> SHARING = ThreadLocal.withInitial(() -> 1);
 
-    /** The number of threads of a product is one setting for the whole process. */
-    private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock();
+    /** The number of threads of a product is one setting for the whole process. Who has waited longest is next. */
+    private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock(true);
 
     /**
      * The threads beside the caller's, once they are needed: they live as long as the process. Each lane keeps its own, for the C
@@ -54,11 +54,6 @@ public final class Lanes {
         return rows * 2 < lanes ? 1 : (int) Math.min(lanes, rows);
     }
 
-    /** Whether another thread's lanes are at work, for which short work had better not wait: a training's take a while. */
-    public static boolean busy() {
-        return ONE_AT_A_TIME.isLocked() && !ONE_AT_A_TIME.isHeldByCurrentThread();
-    }
-
     /** Whether the caller is one. */
     public static boolean inside() {
         return SHARING.get() > 1;
@@ -71,7 +66,7 @@ public final class Lanes {
 
     /**
      * Does tasks {@code 0 … tasks − 1}, each once, in a scope of its own and under the caller's gradient mode, and returns when
-     * all are done. Where there is one lane or one task the caller does them as they come.
+     * all are done. Where there is one lane or one task the caller does them as they come. Another thread's lanes are waited for.
      *
      * @throws RuntimeException the first that a task ended in; tasks that had not begun by then are left out
      */
@@ -79,12 +74,49 @@ public final class Lanes {
         Engine.start();
         int lanes = Math.min(tasks, count());
         if (lanes <= 1) {
-            for (int i = 0; i < tasks; i++) {
-                inScope(task, i);
-            }
+            oneByOne(tasks, task);
             return;
         }
         ONE_AT_A_TIME.lock();
+        try {
+            runIn(lanes, lanes, tasks, task);
+        } finally {
+            ONE_AT_A_TIME.unlock();
+        }
+    }
+
+    /**
+     * The same for work that is too short to wait for another thread's lanes, since a training's take a while: where any are at work,
+     * or are waited for, the caller does all tasks itself, as one of the lanes and so with the same numbers.
+     *
+     * @throws RuntimeException as {@link #run}
+     */
+    public static void runIfFree(int tasks, IntConsumer task) {
+        Engine.start();
+        int lanes = Math.min(tasks, count());
+        if (lanes <= 1) {
+            oneByOne(tasks, task);
+            return;
+        }
+        // tryLock alone would push in before those that wait
+        boolean free = !ONE_AT_A_TIME.hasQueuedThreads() && ONE_AT_A_TIME.tryLock();
+        try {
+            runIn(lanes, free ? lanes : 1, tasks, task);
+        } finally {
+            if (free) {
+                ONE_AT_A_TIME.unlock();
+            }
+        }
+    }
+
+    private static void oneByOne(int tasks, IntConsumer task) {
+        for (int i = 0; i < tasks; i++) {
+            inScope(task, i);
+        }
+    }
+
+    /** @param present how many of the lanes do the work, all or the caller alone */
+    private static void runIn(int lanes, int present, int tasks, IntConsumer task) {
         int threads = Engine.threads();
         boolean learns = GradMode.is_enabled();
         AtomicInteger next = new AtomicInteger();
@@ -105,17 +137,17 @@ public final class Lanes {
         };
         Blas.keepToOne();
         try {
-            runAll(lane, lanes);
+            runAll(lane, present);
         } finally {
             torch.set_num_threads(threads);
             Blas.release();
-            ONE_AT_A_TIME.unlock();
         }
     }
 
     /**
-     * Work outside of lanes in which each of OpenBLAS' products stays on the thread that asks for it: what is shared out already,
-     * by libtorch say, or is too small to be.
+     * Work on the processor in which each of OpenBLAS' products stays on the thread that asks for it: what is shared out already, by
+     * libtorch say, or is too small to be. OpenBLAS has one number of threads for the whole process, so meanwhile the products of all
+     * other threads stay on theirs too.
      */
     public static <T> T unshared(Supplier<T> work) {
         Engine.start();

@@ -18,6 +18,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
@@ -38,6 +39,7 @@ import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.OthersLanes;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
 
@@ -189,6 +191,28 @@ class EmbedderTest {
             assertEquals(List.of(1L, 2L, 2L, 2L, 2L, 2L), rows.stream().sorted().toList());
             for (int i = 0; i < texts.size(); i++) {
                 assertArrayEquals(alone(texts.get(i), 64, Pooling.MEAN), vectors.get(i), 1e-5f, texts.get(i));
+            }
+        }
+    }
+
+    /** Nobody waits for a training, and what is said is the same to the last bit. */
+    @Test
+    @Timeout(60)
+    void vectorsAreTheSameBesideTheLanesOfAnother() throws Exception {
+        List<String> texts = IntStream.range(0, 11)
+                .mapToObj(i -> "the cat sat on the mat ".repeat(1 + i * 5 % 11).strip())
+                .toList();
+        try (Threads two = Threads.of(2);
+                Tokenizer tokenizer = Tokenizer.open(folder);
+                Model model = Models.open(
+                        folder, ModelOptions.of(Task.SENTENCE_EMBEDDING).withPooling(Pooling.MEAN))) {
+            TextEmbedder embedder = new TextEmbedder(model, tokenizer, 64, 4, false);
+            List<float[]> free = embedder.embed(texts);
+            try (OthersLanes training = OthersLanes.begin()) {
+                List<float[]> beside = embedder.embed(texts);
+                for (int i = 0; i < texts.size(); i++) {
+                    assertArrayEquals(free.get(i), beside.get(i), texts.get(i));
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +28,7 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Tensors;
+import org.loft4j.tensor.Threads;
 
 /** Every family with and without recomputed layers, with dropout: the same output and the same gradients, bit for bit. */
 class ActivationCheckpointTest {
@@ -122,6 +124,26 @@ class ActivationCheckpointTest {
             leaves.values().forEach(weight -> weight.set_requires_grad(true));
             // a convolution beside the first layer reads the same states: two gradients are added in another order
             assertSame(model, fixture.modelInput(), leaves, name.endsWith("_conv") ? 1e-6 : 0);
+        }
+    }
+
+    /** A product as long as this adds the bias before or after its last block. */
+    @Test
+    void wideLayersWithBiasesGetTheSameGradientsOfOneLongRow() throws Exception {
+        LlamaConfig plain = LlamaConfig.of(32, 1024, 2, 8, 8, 1100, 128);
+        LlamaConfig config = new LlamaConfig(plain.sizes(), plain.rope(), true, true, 0);
+        try (Threads two = Threads.of(2);
+                NativeScope scope = new NativeScope();
+                Model model = LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 1)) {
+            Map<String, Tensor> leaves = model.weights().asMap();
+            leaves.forEach((name, weight) -> {
+                if (name.endsWith("bias")) {
+                    weight.normal_();
+                }
+                weight.set_requires_grad(true);
+            });
+            long[] ids = LongStream.range(0, 100).map(i -> i * i % 32).toArray();
+            assertSame(model, new TokenInput(Tensors.of(ids, 1, ids.length), null), leaves, 0);
         }
     }
 

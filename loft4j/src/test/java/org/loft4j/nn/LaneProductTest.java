@@ -1,17 +1,17 @@
 package org.loft4j.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.OthersLanes;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
@@ -42,7 +43,7 @@ class LaneProductTest {
     void theyAreTheProductsOfFloat64(long rows, long in, long out, int threads) {
         try (Threads some = Threads.of(threads);
                 NativeScope scope = new NativeScope();
-                NoGradGuard noGrad = new NoGradGuard()) {
+                Inference inference = Inference.open()) {
             torch.manual_seed(rows * in + out);
             Tensor x = torch.randn(1, rows, in);
             Tensor weight = torch.randn(out, in).div_(new Scalar(Math.sqrt(in)));
@@ -70,69 +71,63 @@ class LaneProductTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {1, 3, 16})
-    void theNumbersOfFewRowsDoNotDependOnTheLanes(long rows) {
+    @ValueSource(longs = {1, 3, 16, 17, 200})
+    @Timeout(60)
+    void theNumbersDependNeitherOnTheLanesNorOnThoseOfAnotherThreadWhichNobodyWaitsFor(long rows) throws Exception {
         try (NativeScope scope = new NativeScope();
-                NoGradGuard noGrad = new NoGradGuard()) {
-            assumeTrue(LaneProduct.isOfFew(torch.zeros(2, 1)), "OpenBLAS' kernels have small ones");
-            Tensor x = torch.randn(rows, 700);
-            Tensor weight = torch.randn(1999, 700);
-            Tensor alone = null;
-            for (int threads = 1; threads <= 3; threads++) {
-                try (Threads some = Threads.of(threads)) {
-                    Tensor y = LaneProduct.of(x, weight, null);
-                    assertNotNull(y);
-                    alone = alone == null ? y : alone;
-                    assertTrue(torch.equal(alone, y), threads + " threads");
+                Inference inference = Inference.open()) {
+            Tensor x = torch.randn(rows, 1100);
+            Tensor bias = torch.randn(1999);
+            Tensor weight = torch.randn(1999, 1100);
+            for (Tensor stored : new Tensor[] {weight, weight.t().contiguous().t()}) {
+                Tensor alone = LaneProduct.of(x, stored, bias);
+                assertNotNull(alone);
+                for (int threads = 1; threads <= 5; threads++) {
+                    try (Threads some = Threads.of(threads)) {
+                        assertSame(alone, LaneProduct.of(x, stored, bias), threads + " threads");
+                    }
+                }
+                try (Threads three = Threads.of(3)) {
+                    try (OthersLanes training = OthersLanes.begin()) {
+                        assertSame(alone, LaneProduct.of(x, stored, bias), "beside a training");
+                    }
+                    Lanes.run(3, lane -> {
+                        try (Inference within = Inference.open()) {
+                            assertSame(alone, LaneProduct.of(x, stored, bias), "in a lane");
+                        }
+                    });
                 }
             }
         }
     }
 
-    /** What a training step multiplies is autograd's, and what is one lane's already is libtorch's. */
+    private static void assertSame(Tensor expected, @Nullable Tensor y, String where) {
+        assertNotNull(y);
+        assertTrue(torch.equal(expected, y), where);
+    }
+
+    /** What a training computes twice, once without gradients, has the same digits both times. */
     @Test
-    void itIsForProductsWithoutGradientsThatLanesGainOn() {
+    void itIsForAnswersInTheTypesOfOpenBlas() {
         try (Threads two = Threads.of(2);
                 NativeScope scope = new NativeScope()) {
             Tensor weight = torch.randn(600, 500);
             assertNull(LaneProduct.of(torch.randn(1, 500), weight, null));
             try (NoGradGuard noGrad = new NoGradGuard()) {
+                assertNull(LaneProduct.of(torch.randn(1, 500), weight, null));
+            }
+            try (Inference inference = Inference.open()) {
+                try (Inference within = Inference.open()) {
+                    assertNotNull(LaneProduct.of(torch.randn(32, 500), weight, null));
+                }
                 assertNotNull(LaneProduct.of(torch.randn(32, 500), weight, null));
+                assertFalse(GradMode.is_enabled());
                 assertNull(LaneProduct.of(
                         torch.randn(32, 500).to(Dtype.BF16.scalarType()), weight.to(Dtype.BF16.scalarType()), null));
                 assertNull(LaneProduct.of(torch.randn(32, 501), weight, null));
-                Lanes.run(2, lane -> assertNull(LaneProduct.of(torch.randn(32, 500), weight, null)));
             }
-        }
-    }
-
-    /** A training's lanes take as long as a step, and a token has dozens of products. */
-    @Test
-    @Timeout(60)
-    void nobodyWaitsForTheLanesOfAnother() throws Exception {
-        CountDownLatch begun = new CountDownLatch(2);
-        CountDownLatch made = new CountDownLatch(1);
-        Runnable training = () -> Lanes.run(2, lane -> {
-            begun.countDown();
-            try {
-                made.await(30, TimeUnit.SECONDS);
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
-        });
-        try (Threads two = Threads.of(2);
-                NativeScope scope = new NativeScope();
-                NoGradGuard noGrad = new NoGradGuard()) {
-            Thread other = new Thread(training);
-            other.start();
-            try {
-                assertTrue(begun.await(30, TimeUnit.SECONDS));
-                assertNotNull(LaneProduct.of(torch.randn(1, 2048), torch.randn(1024, 2048), null));
-                assertNull(LaneProduct.of(torch.randn(64, 2048), torch.randn(1024, 2048), null));
-            } finally {
-                made.countDown();
-                other.join();
-            }
+            assertNull(LaneProduct.of(torch.randn(1, 500), weight, null));
+            assertTrue(GradMode.is_enabled());
         }
     }
 }

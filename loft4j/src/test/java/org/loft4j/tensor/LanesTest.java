@@ -160,6 +160,36 @@ class LanesTest {
         assertEquals(3, seen[1], "what it has now");
     }
 
+    @Test
+    void shortWorkIsDoneAtOnceAsALaneWouldWhereThoseOfAnotherThreadAreAtWork() throws Exception {
+        AtomicIntegerArray done = new AtomicIntegerArray(7);
+        try (OthersLanes others = OthersLanes.begin()) {
+            Thread caller = Thread.currentThread();
+            Lanes.runIfFree(7, i -> {
+                assertSame(caller, Thread.currentThread());
+                assertEquals(1, Lanes.count());
+                assertEquals(3, Lanes.atWork());
+                assertEquals(1, torch.get_num_threads());
+                done.incrementAndGet(i);
+            });
+        }
+        assertEquals(3, Lanes.count());
+        assertEquals(3, torch.get_num_threads());
+        CountDownLatch begun = new CountDownLatch(3);
+        Lanes.runIfFree(7, i -> {
+            begun.countDown();
+            try {
+                assertTrue(begun.await(30, TimeUnit.SECONDS));
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            done.incrementAndGet(i);
+        });
+        for (int i = 0; i < 7; i++) {
+            assertEquals(2, done.get(i));
+        }
+    }
+
     private static int threadsOfAProduct() {
         return Blas.functions("openblas_get_num_threads").get(0).invokeInt(new Object[0]);
     }
