@@ -161,8 +161,9 @@ public final class Generator implements PromptSampler {
             Tensor input = onDevice(Tensors.of(ids, rows, ids.length / rows), device);
             long[] mask = columns.mask();
             Tensor attention = mask == null ? null : onDevice(Tensors.of(mask, rows, columns.count()), device);
-            // of one column's operations each is small
-            Tensor last = ids.length == rows && device.kind() == DeviceSpec.Kind.CPU
+            // what lanes do not share out is small, and OpenBLAS rounds otherwise on several threads, which another
+            // thread's lanes may take from it: what is drawn from the logits must not depend on that
+            Tensor last = device.kind() == DeviceSpec.Kind.CPU
                     ? Lanes.unshared(() -> model.nextLogits(input, attention, cache))
                     : model.nextLogits(input, attention, cache);
             float[] flat = Tensors.toFloats(last);

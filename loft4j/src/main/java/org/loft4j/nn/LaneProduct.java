@@ -17,8 +17,9 @@ import org.loft4j.tensor.Tensors;
  * the product takes. For few rows it lays the matrix out anew before it multiplies, which takes several times as long as to read it
  * once; strips of the matrix are so small that its kernels for AVX-512 read them where they lie (docs/performance.md).
  *
- * <p>The numbers depend neither on how many lanes there are nor on what other threads do: outputs are cut where OpenBLAS' kernels
- * begin anew anyway, and every part is the work of one thread.
+ * <p>OpenBLAS rounds otherwise where a matrix is cut otherwise. The cuts depend on the shapes and on how many lanes there are, and each
+ * part is one product on one thread, whichever: so the numbers do not depend on what other threads do. Those of strips do not
+ * depend on the lanes either.
  */
 final class LaneProduct {
     /** Rows for which strips are faster. */
@@ -35,10 +36,10 @@ final class LaneProduct {
     /** Multiplications of a lane at least: it is woken in some 30 µs. */
     private static final long LANE_PRODUCTS = 1 << 18;
 
-    /** Outputs that lanes have a multiple of where there are no strips: kernels compute up to 64 at once. */
+    /** Outputs that a lane has a multiple of for one row without strips: kernels compute up to 64 at once. */
     private static final long UNIT = 64;
 
-    /** The same of more than {@link #FEW} rows, all of which each lane lays out anew for itself. */
+    /** The same for many rows, all of which each lane lays out anew for itself. */
     private static final long UNIT_OF_MANY = 256;
 
     private LaneProduct() {}
