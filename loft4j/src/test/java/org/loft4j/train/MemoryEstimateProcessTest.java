@@ -24,17 +24,14 @@ class MemoryEstimateProcessTest {
     @TempDir
     Path directory;
 
-    /** Thirteen of all: each kind, method, type, way and number of lanes; the slow test has the others. */
+    /** Ten of all: each kind, method, type, way and number of lanes; the slow test has the others. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false, plain",
         "1, lora-fa, float32, false, plain",
-        "1, loft, bfloat16, true, plain",
         "2, full, float32, true, plain",
-        "2, full, float32, false, experts",
         "1, loft, bfloat16, true, experts",
         "2, lora, float32, false, linear",
-        "1, loft, bfloat16, true, linear",
         "2, lora, float32, false, convolution",
         "1, loft, bfloat16, true, states",
         "2, lora, float32, false, bounded",
