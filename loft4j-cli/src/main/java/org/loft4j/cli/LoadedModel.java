@@ -54,9 +54,10 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
     static LoadedModel openJudged(
             ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem, boolean matches)
             throws IOException {
-        return matches && !FoundModel.of(flags).hasOneOutput()
-                ? openEmbedder(flags, place, loadIn, Pooling.AUTO)
-                : open(flags, place, loadIn, problem);
+        FoundModel found = FoundModel.of(flags);
+        return matches && !found.hasOneOutput()
+                ? openEmbedder(found, flags, place, loadIn, Pooling.AUTO)
+                : warned(open(found, place, loadIn, null, Pooling.AUTO, problem.asked), flags);
     }
 
     /** A model that writes text; another is refused before its numbers are read. */
@@ -72,7 +73,11 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
      */
     static LoadedModel openEmbedder(ModelFlags flags, DeviceFlags place, LoadIn loadIn, Pooling pooling)
             throws IOException {
-        FoundModel found = FoundModel.of(flags);
+        return openEmbedder(FoundModel.of(flags), flags, place, loadIn, pooling);
+    }
+
+    private static LoadedModel openEmbedder(
+            FoundModel found, ModelFlags flags, DeviceFlags place, LoadIn loadIn, Pooling pooling) throws IOException {
         Pooling learnt = found.pooling(Task.SENTENCE_EMBEDDING);
         if (pooling != Pooling.AUTO && learnt != Pooling.AUTO && pooling != learnt) {
             Path adapter = found.adapter();

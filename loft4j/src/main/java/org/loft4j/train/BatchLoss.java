@@ -133,10 +133,7 @@ record BatchLoss(
                             .backward(batch.input(), batch.labels(), scale * lossScale, smoothing);
         }
         Tensor logits = model.logits(batch.input());
-        Tensor sum = facts instanceof RowFacts.Groups groups
-                ? Losses.rankingSum(logits, groups.sizes())
-                : sum(task, logits, batch.labels(), smoothing, weights(logits));
-        Tensor share = sum.mul(new Scalar(scale * lossScale));
+        Tensor share = sum(task, logits, batch, smoothing, weights(logits)).mul(new Scalar(scale * lossScale));
         share.backward();
         return share.item_double() / lossScale;
     }
@@ -150,11 +147,16 @@ record BatchLoss(
     }
 
     /** The sum over the batch, from the logits, by which a model is judged. */
-    static Tensor sum(Task task, Tensor logits, Tensor labels) {
-        return sum(task, logits, labels, 0, null);
+    static Tensor sum(Task task, Tensor logits, BatchTensors batch) {
+        return sum(task, logits, batch, 0, null);
     }
 
-    private static Tensor sum(Task task, Tensor logits, Tensor labels, double smoothing, @Nullable Tensor weights) {
+    private static Tensor sum(
+            Task task, Tensor logits, BatchTensors batch, double smoothing, @Nullable Tensor weights) {
+        if (batch.facts() instanceof RowFacts.Groups groups) {
+            return Losses.rankingSum(logits, groups.sizes());
+        }
+        Tensor labels = batch.labels();
         return switch (task) {
             case CAUSAL_LM -> Losses.causalLmSum(logits, labels, smoothing);
             case TOKEN_CLASSIFICATION -> Losses.tokenClassificationSum(logits, labels, smoothing, weights);

@@ -24,7 +24,6 @@ import org.loft4j.data.PromptDataset;
 import org.loft4j.data.RowFacts;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
-import org.loft4j.nn.Losses;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
@@ -263,10 +262,7 @@ public final class Evaluator {
             return new EvaluationTally.Part(judged.sum(), judged.right());
         }
         Tensor logits = model.logits(rows.input());
-        double loss = (rows.facts() instanceof RowFacts.Groups groups
-                        ? Losses.rankingSum(logits, groups.sizes())
-                        : BatchLoss.sum(model.task(), logits, rows.labels()))
-                .item_double();
+        double loss = BatchLoss.sum(model.task(), logits, rows).item_double();
         if (model.isRegression()) {
             return new EvaluationTally.Part(
                     loss, Tensors.toDoubles(rows.labels()), Tensors.toDoubles(logits.flatten()));

@@ -38,34 +38,4 @@ public record StepEvent(
     public StepEvent {
         scores = Collections.unmodifiableMap(new LinkedHashMap<>(scores));
     }
-
-    /** Of rows that have their answers. */
-    public StepEvent(
-            long step,
-            long totalSteps,
-            double epoch,
-            double loss,
-            double learningRate,
-            double gradNorm,
-            boolean skipped,
-            double tokensPerSecond,
-            boolean images,
-            long residentBytes,
-            double seconds,
-            double secondsLeft) {
-        this(
-                step,
-                totalSteps,
-                epoch,
-                loss,
-                learningRate,
-                gradNorm,
-                skipped,
-                tokensPerSecond,
-                images,
-                residentBytes,
-                seconds,
-                secondsLeft,
-                Map.of());
-    }
 }

@@ -17,7 +17,19 @@ class ProgressLineTest {
 
     private static StepEvent event(long step, double loss) {
         return new StepEvent(
-                step, 200, step / 200.0, loss, 5e-4, 1, Double.isNaN(loss), 12345.6, false, 1_400_000_000L, 0.3, 65);
+                step,
+                200,
+                step / 200.0,
+                loss,
+                5e-4,
+                1,
+                Double.isNaN(loss),
+                12345.6,
+                false,
+                1_400_000_000L,
+                0.3,
+                65,
+                Map.of());
     }
 
     private String printed() {

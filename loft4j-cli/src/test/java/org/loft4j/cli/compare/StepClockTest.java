@@ -2,6 +2,7 @@ package org.loft4j.cli.compare;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.loft4j.train.StepEvent;
 
@@ -9,7 +10,7 @@ class StepClockTest {
     private final TrialRunner.StepClock clock = new TrialRunner.StepClock();
 
     private void step(long number, double seconds) {
-        clock.onStep(new StepEvent(number, 4, 0, 1, 1e-3, 1, false, 100, false, 1, seconds, 1));
+        clock.onStep(new StepEvent(number, 4, 0, 1, 1e-3, 1, false, 100, false, 1, seconds, 1, Map.of()));
     }
 
     @Test

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
@@ -113,7 +114,7 @@ class DemoSettingsTest {
     }
 
     private static StepEvent step(long step, double loss) {
-        return new StepEvent(step, 2, 0, loss, 1e-3, 1, false, 1, false, 1, 1, 1);
+        return new StepEvent(step, 2, 0, loss, 1e-3, 1, false, 1, false, 1, 1, 1, Map.of());
     }
 
     private static DemoSettings settings(boolean quick, @Nullable Double learningRate) {
