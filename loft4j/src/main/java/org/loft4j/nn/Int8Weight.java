@@ -132,7 +132,9 @@ public final class Int8Weight implements QuantizedWeight {
 
     @Override
     public Tensor product(Tensor x, @Nullable Tensor bias) {
-        return TiledProduct.of(this, x, bias);
+        return ByteProduct.takes(x, codes)
+                ? ByteProduct.of(x, codes.narrow(0, first, out), scales.narrow(0, first, out), bias)
+                : TiledProduct.of(this, x, bias);
     }
 
     @Override
