@@ -67,6 +67,7 @@ final class TextConfig {
                 ofLanguageModel(config).booleanOr("enable_moe_block", false)
                         ? "a mixture of experts of Gemma 4 (enable_moe_block), which is not exported to GGUF here"
                         : null;
+            case "granitemoe" -> "a mixture of experts of Granite 3, which is not exported to GGUF here";
             case "granitemoehybrid" ->
                 config.intOr("num_local_experts", 8, 0) > 0
                         ? "a mixture of experts of Granite 4 (num_local_experts), which is not exported to GGUF here"

@@ -24,6 +24,7 @@ import org.loft4j.model.granite.Granite4Config;
 import org.loft4j.model.granite.Granite4Model;
 import org.loft4j.model.granite.GraniteConfig;
 import org.loft4j.model.granite.GraniteModel;
+import org.loft4j.model.granite.GraniteMoeModel;
 import org.loft4j.model.lfm2.Lfm2Config;
 import org.loft4j.model.lfm2.Lfm2Model;
 import org.loft4j.model.llama.LlamaConfig;
@@ -115,6 +116,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     GraniteModel.TASKS,
                     GraniteModel::open,
                     GraniteModel::random,
+                    GraniteConfig::maxPositions),
+            new Family(
+                    GraniteMoeModel.FAMILY,
+                    GraniteMoeModel.TASKS,
+                    GraniteMoeModel::open,
+                    GraniteMoeModel::random,
                     GraniteConfig::maxPositions),
             new Family(
                     Granite4Model.FAMILY,

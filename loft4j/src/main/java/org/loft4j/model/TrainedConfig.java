@@ -50,6 +50,7 @@ public final class TrainedConfig {
             Map.entry("gpt2", "GPT2"),
             Map.entry("gpt_oss", "GptOss"),
             Map.entry("granite", "Granite"),
+            Map.entry("granitemoe", "GraniteMoe"),
             Map.entry("granitemoehybrid", "GraniteMoeHybrid"),
             Map.entry("lfm2", "Lfm2"),
             Map.entry("llama", "Llama"),

@@ -48,6 +48,19 @@ public record MixtureOfExperts(
         /** Its layers in order of use. */
         List<Linear> linears();
 
+        /** {@code expert(x)}, as Granite 4 has it. */
+        record Plain(FeedForward.Dense expert) implements SharedExpert {
+            @Override
+            public Tensor forward(Tensor x) {
+                return expert.forward(x);
+            }
+
+            @Override
+            public List<Linear> linears() {
+                return expert.linears();
+            }
+        }
+
         /**
          * {@code σ(x·gᵀ)·expert(x)}, as Qwen has it.
          *

@@ -91,6 +91,8 @@ class BaseClassNamesTest {
                 "gpt2",
                 "lfm2",
                 "granitemoehybrid_h",
+                "granitemoehybrid_moe",
+                "granitemoe",
                 "gemma3",
                 "gemma4",
                 "gemma4_text",

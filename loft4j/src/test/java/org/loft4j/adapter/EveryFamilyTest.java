@@ -40,6 +40,8 @@ class EveryFamilyTest {
                 "granitemoehybrid_nope",
                 "granitemoehybrid_h",
                 "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe",
+                "granitemoe",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",

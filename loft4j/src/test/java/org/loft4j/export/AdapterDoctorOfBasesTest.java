@@ -30,6 +30,7 @@ class AdapterDoctorOfBasesTest {
         "granite, SEQ_CLS, texts",
         "granite, TOKEN_CLS, tokens",
         "granitemoehybrid, TOKEN_CLS, tokens",
+        "granitemoe, SEQ_CLS, texts",
         "lfm2, SEQ_CLS, texts",
         "olmo2, TOKEN_CLS, tokens",
         "olmo2, SEQ_CLS, ",

@@ -53,6 +53,8 @@ class GreedyTextTest {
                 "granite",
                 "granitemoehybrid",
                 "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe",
+                "granitemoe",
                 "lfm2",
                 "olmo2",
                 "olmo3_yarn",
@@ -92,7 +94,8 @@ class GreedyTextTest {
                 "lfm2",
                 "lfm2_bias",
                 "granitemoehybrid_h",
-                "granitemoehybrid_h_groups"
+                "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe"
             })
     void longPromptsOfLinearAttentionGoOn(String name) throws Exception {
         long[] prompt = new SplittableRandom(5).longs(140, 3, 250).toArray();

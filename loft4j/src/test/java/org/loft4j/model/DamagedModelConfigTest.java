@@ -44,6 +44,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "granitemoehybrid_nope",
             "granitemoehybrid_h",
             "granitemoehybrid_h_groups",
+            "granitemoehybrid_moe",
+            "granitemoe",
             "lfm2",
             "lfm2_bias",
             "olmo2",

@@ -47,6 +47,8 @@ class DecoderParityTest {
                 "granitemoehybrid_nope",
                 "granitemoehybrid_h",
                 "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe",
+                "granitemoe",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",
@@ -136,7 +138,8 @@ class DecoderParityTest {
                 "lfm2",
                 "lfm2_bias",
                 "granitemoehybrid_h",
-                "granitemoehybrid_h_groups"
+                "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe"
             })
     void textsOfSeveralChunksAreThoseOfTransformers(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
@@ -176,6 +179,8 @@ class DecoderParityTest {
                 "granitemoehybrid_nope",
                 "granitemoehybrid_h",
                 "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe",
+                "granitemoe",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",

@@ -150,8 +150,9 @@ class Lfm2GraniteConfigTest {
 
     @ParameterizedTest
     @CsvSource({
-        "'\"num_local_experts\": 62', 'num_local_experts must be 0, got 62'",
-        "'\"num_local_experts\": null', 'num_local_experts must be 0, got 8 where it is missing'",
+        "'\"num_local_experts\": 4, \"num_experts_per_tok\": 5', 'num_experts_per_tok must be'",
+        "'\"num_local_experts\": null, \"num_experts_per_tok\": 9', 'num_experts_per_tok must be'",
+        "'\"num_local_experts\": 4, \"num_experts_per_tok\": 2, \"output_router_logits\": true', 'output_router_logits must be false'",
         "'\"position_embedding_type\": \"alibi\"', position_embedding_type must be rope or nope",
         "'\"normalization_function\": \"layernorm\"', normalization_function must be rmsnorm",
         "'\"time_step_limit\": [0.001, 0.1]', time_step_limit must be 0 and infinity",

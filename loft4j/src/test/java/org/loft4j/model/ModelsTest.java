@@ -196,6 +196,8 @@ class ModelsTest {
                 "granitemoehybrid_nope",
                 "granitemoehybrid_h",
                 "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe",
+                "granitemoe",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",

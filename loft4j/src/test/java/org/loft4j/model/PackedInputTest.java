@@ -57,6 +57,8 @@ class PackedInputTest {
                 "granitemoehybrid_nope",
                 "granitemoehybrid_h",
                 "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe",
+                "granitemoe",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",

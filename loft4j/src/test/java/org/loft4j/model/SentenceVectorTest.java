@@ -75,6 +75,8 @@ class SentenceVectorTest {
                 "granitemoehybrid_nope",
                 "granitemoehybrid_h",
                 "granitemoehybrid_h_groups",
+                "granitemoehybrid_moe",
+                "granitemoe",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",

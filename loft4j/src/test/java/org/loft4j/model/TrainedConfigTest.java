@@ -79,6 +79,7 @@ class TrainedConfigTest {
         "gpt2, CAUSAL_LM, GPT2LMHeadModel",
         "granite, CAUSAL_LM, GraniteForCausalLM",
         "granitemoehybrid_h, CAUSAL_LM, GraniteMoeHybridForCausalLM",
+        "granitemoe, CAUSAL_LM, GraniteMoeForCausalLM",
         "lfm2, CAUSAL_LM, Lfm2ForCausalLM",
         "olmo2, CAUSAL_LM, Olmo2ForCausalLM",
         "olmo3_yarn, SEQUENCE_CLASSIFICATION, Olmo3ForSequenceClassification",

@@ -100,6 +100,8 @@ class MemoryEstimateTest {
         "granite, CAUSAL_LM",
         "granitemoehybrid, CAUSAL_LM",
         "granitemoehybrid_h, CAUSAL_LM",
+        "granitemoehybrid_moe, CAUSAL_LM",
+        "granitemoe, CAUSAL_LM",
         "granitemoehybrid_h_groups, SEQUENCE_CLASSIFICATION",
         "lfm2, CAUSAL_LM",
         "lfm2_bias, TOKEN_CLASSIFICATION",

@@ -144,6 +144,8 @@ class QuantizedModelTest {
         "granite, INT8",
         "granitemoehybrid, NF4",
         "granitemoehybrid_h, INT8",
+        "granitemoehybrid_moe, NF4",
+        "granitemoe, INT8",
         "lfm2, NF4",
         "lfm2_bias, INT8",
         "olmo2, NF4",

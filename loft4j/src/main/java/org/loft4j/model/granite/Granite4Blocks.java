@@ -6,11 +6,13 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.FamilyBlocks;
 import org.loft4j.model.shared.Parameters;
+import org.loft4j.nn.Activation;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.LayerInputs;
+import org.loft4j.nn.MixtureOfExperts.SharedExpert;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -41,6 +43,9 @@ record Granite4Blocks(Granite4Config config) implements FamilyBlocks {
         specs.add(new ParameterSpec(path + FEED_FORWARD_NORM, Initial.ONES, hidden));
         specs.addAll(Parameters.linear(path + WIDENING, 2 * sizes.intermediateSize(), hidden, false));
         specs.addAll(Parameters.linear(path + NARROWING, hidden, sizes.intermediateSize(), false));
+        if (config.experts() != null) {
+            specs.addAll(config.experts().parameters(i, path, hidden));
+        }
         return specs;
     }
 
@@ -85,13 +90,19 @@ record Granite4Blocks(Granite4Config config) implements FamilyBlocks {
                         : attention(i, path + "self_attn.", shape, weights),
                 null,
                 norm(weights, path + FEED_FORWARD_NORM),
-                new FeedForward.FusedGated(
-                        weights.linear(path + WIDENING),
-                        weights.linear(path + NARROWING),
-                        config.sizes().activation()),
+                feedForward(path, weights),
                 null,
                 0,
                 config.multipliers().residual());
+    }
+
+    private FeedForward feedForward(String path, Weights weights) {
+        Activation activation = config.sizes().activation();
+        FeedForward.FusedGated ofAll = new FeedForward.FusedGated(
+                weights.linear(path + WIDENING), weights.linear(path + NARROWING), activation);
+        return config.experts() == null
+                ? ofAll
+                : config.experts().feedForward(path, weights, activation, new SharedExpert.Plain(ofAll));
     }
 
     private TokenMixer attention(int i, String module, DecoderAttention.Shape shape, Weights weights) {

@@ -25,6 +25,7 @@ import org.loft4j.nn.StateSpace;
  * @param multipliers of embeddings, scores, parts of blocks and logits
  * @param remembers for each block whether it has a state space for attention
  * @param states of the state spaces
+ * @param experts of each block, beside which the feed-forward part of all tokens stands; null for none
  * @param classifierDropout before a classifier of tokens, while training
  */
 public record Granite4Config(
@@ -34,11 +35,8 @@ public record Granite4Config(
         Multipliers multipliers,
         List<Boolean> remembers,
         States states,
+        @Nullable GraniteExperts experts,
         double classifierDropout) {
-    private static final DecoderConfig.Defaults ABSENT =
-            new DecoderConfig.Defaults(0, 0, 2048, 1e-6, false, "hidden_act", "silu");
-
-    private static final String EXPERTS = "num_local_experts";
     private static final String POSITIONS = "position_embedding_type";
 
     private static final Set<String> KEYS = Set.of(
@@ -47,7 +45,6 @@ public record Granite4Config(
             "shared_intermediate_size",
             "normalization_function",
             POSITIONS,
-            EXPERTS,
             "time_step_limit",
             "mamba_n_heads",
             "mamba_n_groups",
@@ -58,9 +55,8 @@ public record Granite4Config(
             "mamba_conv_bias",
             "mamba_proj_bias");
 
-    /** Of mixtures of experts, of how a model began, and of how another program cuts a text. */
-    private static final Set<String> WITHOUT_EFFECT = Set.of(
-            "num_experts_per_tok", "output_router_logits", "router_aux_loss_coef", "init_method", "mamba_chunk_size");
+    /** Of how a model began, and of how another program cuts a text. */
+    private static final Set<String> WITHOUT_EFFECT = Set.of("init_method", "mamba_chunk_size");
 
     /**
      * The sizes of the state spaces.
@@ -79,7 +75,7 @@ public record Granite4Config(
     /**
      * Reads config.json.
      *
-     * @throws ConfigException for a value that this model cannot honour, mixtures of experts among them
+     * @throws ConfigException for a value that this model cannot honour
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
     public static Granite4Config from(JsonObject stated) throws CheckpointException {
@@ -87,15 +83,15 @@ public record Granite4Config(
         Set<String> known = new HashSet<>(KEYS);
         known.addAll(WITHOUT_EFFECT);
         known.addAll(Multipliers.KEYS);
+        known.addAll(GraniteExperts.KEYS);
         ConfigKeys.checkDecoder(config, known);
-        requireDense(config);
         ConfigKeys.require(config, "normalization_function", "rmsnorm");
         ConfigKeys.require(config, POSITIONS, "rope", "nope");
         Granite4Keys.requireAnyStep(config);
         long width = config.longOr("shared_intermediate_size", 1024);
         Checks.atLeast("shared_intermediate_size", width, 1);
         JsonObject json = config.with("intermediate_size", LongNode.valueOf(width));
-        DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
+        DecoderConfig sizes = DecoderConfig.from(json, GraniteConfig.ABSENT);
         return new Granite4Config(
                 sizes,
                 json.stringOr(POSITIONS, "nope").equals("rope") ? Rope.from(json, sizes, 10000) : null,
@@ -103,17 +99,8 @@ public record Granite4Config(
                 Multipliers.from(json),
                 LayerTypes.stateSpaces(json, sizes.layers()),
                 states(json, sizes),
+                GraniteExperts.from(config),
                 DecoderConfig.tokenClassifierDropout(json));
-    }
-
-    private static void requireDense(JsonObject json) throws CheckpointException {
-        long experts = json.longOr(EXPERTS, 8);
-        if (experts != 0) {
-            throw new ConfigException(
-                    EXPERTS + " must be 0, got " + experts + (json.has(EXPERTS) ? "" : " where it is missing")
-                            + " in " + json.file()
-                            + ": Granite 4's mixtures of experts are not supported; take a dense one, such as granite-4.0-h-1b");
-        }
     }
 
     private static States states(JsonObject json, DecoderConfig sizes) throws CheckpointException {
@@ -139,6 +126,6 @@ public record Granite4Config(
 
     /** The longest sequence of a model with this config.json. */
     public static long maxPositions(JsonObject json) throws CheckpointException {
-        return DecoderConfig.maxPositions(json, ABSENT.maxPositions());
+        return DecoderConfig.maxPositions(json, GraniteConfig.ABSENT.maxPositions());
     }
 }

@@ -13,8 +13,9 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
 /**
- * Granite 4, dense: Granite 3 with gate and up in one matrix, and in the hybrid ones a state space
- * ({@link org.loft4j.nn.StateSpace}) for attention in most blocks.
+ * Granite 4: Granite 3 with gate and up in one matrix, and in the hybrid ones a state space
+ * ({@link org.loft4j.nn.StateSpace}) for attention in most blocks; dense, or with mixtures of
+ * experts beside the feed-forward part of all tokens.
  */
 public final class Granite4Model {
     /** {@code model_type} in config.json. */

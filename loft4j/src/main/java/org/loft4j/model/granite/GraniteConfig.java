@@ -26,7 +26,7 @@ public record GraniteConfig(
         boolean mlpBias,
         Multipliers multipliers,
         double classifierDropout) {
-    private static final DecoderConfig.Defaults ABSENT =
+    static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(0, 0, 2048, 1e-6, false, "hidden_act", "silu");
 
     /**
