@@ -17,6 +17,7 @@ import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Message;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Generator;
+import org.loft4j.infer.Reading;
 import org.loft4j.infer.TextGenerator;
 import org.loft4j.infer.TextGenerator.Answer;
 import org.loft4j.infer.TextGenerator.Request;
@@ -99,7 +100,12 @@ final class ChatCommand implements Verb {
             first.add(Message.of("user", "?"));
             PromptFlags.tell(
                     template.unwritten(first, variables), spec.commandLine().getErr());
-            talk(new Talk(generator, tokenizer, template, request, variables, positions), loaded.adapter());
+            try (Reading reading = new Reading();
+                    Reading base = new Reading()) {
+                talk(
+                        new Talk(generator, tokenizer, template, request, variables, positions, reading, base),
+                        loaded.adapter());
+            }
         }
         return ExitCode.OK;
     }
@@ -108,6 +114,8 @@ final class ChatCommand implements Verb {
      * What makes the answers.
      *
      * @param positions the longest sequence that the model was made for, in tokens
+     * @param reading what the model has read of the conversation
+     * @param base what it has read of it without its adapter
      */
     private record Talk(
             TextGenerator generator,
@@ -115,7 +123,9 @@ final class ChatCommand implements Verb {
             ChatTemplate template,
             Request request,
             Map<String, @Nullable Object> variables,
-            long positions) {
+            long positions,
+            Reading reading,
+            Reading base) {
         /**
          * The prompt of a conversation, which loses its oldest exchanges until an answer fits behind it. An answer has room where
          * it gets all its tokens, or half of the model's.
@@ -138,9 +148,12 @@ final class ChatCommand implements Verb {
 
         /** @param number of the answer in this call: else each would be drawn by the same numbers as the one before */
         Answer answer(long[] prompt, long number, TextGenerator.TextListener listener) {
-            return generator
-                    .generate(List.of(prompt), number, request, listener)
-                    .get(0);
+            return generator.generate(prompt, number, request, listener, reading);
+        }
+
+        /** The same while the adapter is detached. */
+        Answer ofBase(long[] prompt, long number, TextGenerator.TextListener listener) {
+            return generator.generate(prompt, number, request, listener, base);
         }
     }
 
@@ -224,7 +237,7 @@ final class ChatCommand implements Verb {
     private static Answer ofBase(Talk talk, long[] prompt, long number, LoraAdapter adapter, AnswerStop stop) {
         adapter.detach();
         try {
-            return talk.answer(prompt, number, (row, piece) -> stop.check());
+            return talk.ofBase(prompt, number, (row, piece) -> stop.check());
         } finally {
             adapter.attach();
         }

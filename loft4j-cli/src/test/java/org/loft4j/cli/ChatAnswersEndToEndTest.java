@@ -11,12 +11,17 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.data.Message;
+import org.loft4j.infer.SamplingConfig;
+import org.loft4j.infer.TextGenerator;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.Task;
@@ -36,17 +41,21 @@ class ChatAnswersEndToEndTest {
     }
 
     private List<String> answers(String lines, String... options) {
+        String[] all = Stream.concat(Stream.of("--model", model.toString()), Stream.of(options))
+                .toArray(String[]::new);
+        return Stream.of(output(lines, all).substring(2).split("\n(> )+"))
+                .filter(answer -> !answer.isBlank())
+                .toList();
+    }
+
+    private static String output(String lines, String... options) {
         InputStream before = System.in;
         System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
         try {
-            Captured call = Captured.loft(Stream.concat(
-                            Stream.of("chat", "--model", model.toString(), "--max-new-tokens", "12"),
-                            Stream.of(options))
+            Captured call = Captured.loft(Stream.concat(Stream.of("chat", "--max-new-tokens", "12"), Stream.of(options))
                     .toArray(String[]::new));
             assertEquals(0, call.status(), call.err());
-            return Stream.of(call.out().substring(2).split("\n(> )+"))
-                    .filter(answer -> !answer.isBlank())
-                    .toList();
+            return call.out();
         } finally {
             System.setIn(before);
         }
@@ -60,6 +69,83 @@ class ChatAnswersEndToEndTest {
         assertEquals(drawn, answers(twice, "--temperature", "2"));
         List<String> likeliest = answers(twice, "--temperature", "0");
         assertEquals(likeliest.get(0), likeliest.get(1));
+    }
+
+    /** What was read of the turns before is kept, and each answer is that to the whole conversation. */
+    @Test
+    void eachAnswerIsThatToTheWholeConversation() throws IOException {
+        // answers but the last are written otherwise than they were given, and the oldest exchanges are left out
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' and loop.revindex > 3 %}He said no."
+                        + "{% else %}{{ m.content }}{% endif %}{{ ' ' if not loop.last }}{% endfor %}");
+        Path config = model.resolve("config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replaceFirst("\"max_position_embeddings\": \\d+", "\"max_position_embeddings\": 64"));
+        Path run = learnt();
+        List<String> questions = List.of("Once upon a time", "Lily saw a cat", "Then", "The end", "Tom was sad", "Why");
+        String[] greedy = {"--adapter", run.toString(), "--temperature", "0", "--compare-base"};
+        String lines = String.join("\n", questions);
+        String[] both = output(lines, greedy).split("> ");
+        List<Message> messages = new ArrayList<>();
+        StringBuilder expected = new StringBuilder("> ");
+        int leftOut = 0;
+        int different = 0;
+        try (TextGenerator base = TextGenerator.open(model);
+                TextGenerator adapted = TextGenerator.open(run)) {
+            for (int i = 0; i < questions.size(); i++) {
+                messages.add(Message.of("user", questions.get(i)));
+                while (tokens(adapted, messages) + 12 > 64) {
+                    messages.subList(0, 2).clear();
+                    leftOut++;
+                }
+                String answer =
+                        adapted.reply(messages, 12, SamplingConfig.GREEDY).text();
+                String ofBase = base.reply(messages, 12, SamplingConfig.GREEDY).text();
+                different += answer.equals(ofBase) ? 0 : 1;
+                assertEquals(
+                        words(SideBySide.of("base", ofBase, "adapted", answer, 100)), words(both[i + 1]), "turn " + i);
+                expected.append(answer).append("\n> ");
+                messages.add(Message.of("assistant", answer));
+            }
+        }
+        assertTrue(leftOut > 0 && different > 0, leftOut + " left out, " + different + " different");
+        String out = output(lines, Arrays.copyOf(greedy, greedy.length - 1));
+        assertEquals(expected.append('\n').toString(), out.replace(System.lineSeparator(), "\n"));
+    }
+
+    private static int tokens(TextGenerator generator, List<Message> messages) {
+        String prompt = generator.chatTemplate().orElseThrow().prompt(messages, Map.of());
+        return generator.tokenizer().encode(prompt, false).length;
+    }
+
+    private static List<String> words(String text) {
+        return List.of(text.strip().split("\\s+"));
+    }
+
+    /** An adapter that says something else than the model. */
+    private Path learnt() throws IOException {
+        Path rows = Files.writeString(
+                folder.resolve("rows.jsonl"), "{\"prompt\": \"Once\", \"completion\": \" more he ran\"}\n".repeat(8));
+        Path run = folder.resolve("run");
+        Captured call = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--data",
+                rows.toString(),
+                "--output",
+                run.toString(),
+                "--method",
+                "lora",
+                "--learning-rate",
+                "0.01",
+                "--epochs",
+                "3");
+        assertEquals(0, call.status(), call.err());
+        return run;
     }
 
     @Test

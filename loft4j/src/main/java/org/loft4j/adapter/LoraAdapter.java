@@ -41,6 +41,7 @@ public final class LoraAdapter implements AutoCloseable {
     private final Merging merging;
     private final Weights probes = new Weights();
     private State state = State.DETACHED;
+    private Object edition = new Object();
 
     private enum State {
         DETACHED,
@@ -52,7 +53,7 @@ public final class LoraAdapter implements AutoCloseable {
     private LoraAdapter(Model model, LoraConfig config) {
         this.model = model;
         this.config = config;
-        this.merging = new Merging(layers.values());
+        this.merging = new Merging(layers.values(), model.weights());
     }
 
     /**
@@ -351,8 +352,9 @@ public final class LoraAdapter implements AutoCloseable {
         });
     }
 
-    /** Swaps the values of the modules saved in full with those that are put by. */
+    /** Swaps the values of the modules saved in full, and what stands for all values, with those that are put by. */
     private void exchange() {
+        edition = model.weights().exchangeEdition(edition);
         exchanged.asMap().forEach((name, other) -> {
             try (NativeScope scope = new NativeScope()) {
                 Tensor weight = model.weights().get(name);

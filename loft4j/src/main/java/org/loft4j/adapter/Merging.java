@@ -23,11 +23,14 @@ final class Merging implements AutoCloseable {
     private static final String WEIGHT = ".weight";
 
     private final Collection<LoraLinear> layers;
+    private final Weights base;
     /** The base weights as they were, by the layers' paths. */
     private final Weights originals = new Weights();
 
-    Merging(Collection<LoraLinear> layers) {
+    /** @param base of the model, which the layers belong to */
+    Merging(Collection<LoraLinear> layers, Weights base) {
         this.layers = layers;
+        this.base = base;
     }
 
     /**
@@ -37,6 +40,7 @@ final class Merging implements AutoCloseable {
      * @param dtype that the sums are rounded to; null for that of each weight, which holds no finer ones
      */
     MergeReport merge(boolean keepOriginals, @Nullable Dtype dtype) {
+        base.markChanged();
         try {
             if (keepOriginals) {
                 // all copies before the first write: if memory runs out, then here, most likely
@@ -76,6 +80,7 @@ final class Merging implements AutoCloseable {
             }
         }
         originals.close();
+        base.markChanged();
     }
 
     /** Writes {@code W0 + ΔW} over the base weight. */

@@ -92,6 +92,48 @@ public final class Generator implements PromptSampler {
             Set<Long> stopIds,
             SamplingConfig sampling,
             Listener listener) {
+        List<Row> rows = rows(prompts, firstRow, maxNewTokens, sampling);
+        try (KeyValueCache cache = new KeyValueCache()) {
+            goOn(rows, Columns.of(prompts), cache, stopIds, listener);
+        }
+        return rows.stream().map(Row::continuation).toList();
+    }
+
+    /**
+     * Continues one prompt from what was read of those before it, and leaves there what it reads, with the new ids but the last; where
+     * the listener throws, as far as it has come.
+     *
+     * @param row number of the prompt among all that are continued with this seed: what is drawn depends on it
+     * @param listener hears of row 0
+     * @throws IllegalStateException if the reading was closed
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
+     */
+    public Continuation generate(
+            long[] prompt,
+            long row,
+            int maxNewTokens,
+            Set<Long> stopIds,
+            SamplingConfig sampling,
+            Listener listener,
+            Reading reading) {
+        List<long[]> prompts = List.of(prompt.clone());
+        List<Row> rows = rows(prompts, row, maxNewTokens, sampling);
+        Columns columns = Columns.of(prompts);
+        Object edition = model.weights().edition();
+        KeyValueCache cache = reading.take(model, prompts.get(0));
+        try {
+            goOn(rows, columns, cache, stopIds, listener);
+        } finally {
+            if (edition != model.weights().edition()) {
+                // the listener has changed the model, and the tokens go together no more
+                cache.clear();
+            }
+            reading.keep(cache, edition, columns.first((int) cache.length()));
+        }
+        return rows.get(0).continuation();
+    }
+
+    private List<Row> rows(List<long[]> prompts, long firstRow, int maxNewTokens, SamplingConfig sampling) {
         Checks.atLeast("max_new_tokens", maxNewTokens, 1);
         check(prompts);
         long positions = model.description().maxPositions();
@@ -102,38 +144,46 @@ public final class Generator implements PromptSampler {
             Stop last = limit == maxNewTokens ? Stop.MAX_NEW_TOKENS : Stop.MAX_POSITIONS;
             rows.add(new Row(i, new Sampler(sampling, firstRow + i, prompt), limit, last));
         }
-        try (KeyValueCache cache = new KeyValueCache()) {
-            Columns columns = Columns.of(prompts);
-            List<Row> reading = rows;
-            while (!reading.isEmpty()) {
-                if (columns.count() > positions) {
-                    // the longest row has ended, and none is to be read beyond the model's last position
-                    columns = columns.unpadded();
-                    cache.clear();
-                }
-                if (!model.outlives(cache.length(), columns.count())) {
-                    cache.clear();
-                }
-                float[][] logits = read(columns, cache);
-                long[] next = new long[reading.size()];
-                for (int i = 0; i < next.length; i++) {
-                    FiniteLogits.require(logits[i], model.description());
-                    next[i] = reading.get(i).take(logits[i], stopIds, listener);
-                }
-                columns.add(next);
-                List<Row> all = reading;
-                int[] open = IntStream.range(0, all.size())
-                        .filter(i -> all.get(i).isOpen())
-                        .toArray();
-                if (open.length < all.size()) {
-                    // what has ended is read no further
-                    reading = Arrays.stream(open).mapToObj(all::get).toList();
-                    columns = columns.only(open);
-                    cache.keepRows(open);
-                }
+        return rows;
+    }
+
+    /** @param cache of some of the first columns, with the angles of all of them; the only row is left there as far as it was read */
+    private void goOn(List<Row> rows, Columns prompts, KeyValueCache cache, Set<Long> stopIds, Listener listener) {
+        long positions = model.description().maxPositions();
+        Columns columns = prompts;
+        long turned = columns.count();
+        List<Row> reading = rows;
+        while (true) {
+            if (columns.count() > positions) {
+                // the longest row has ended, and none is to be read beyond the model's last position
+                columns = columns.unpadded();
+                cache.clear();
+            }
+            if (!model.outlives(turned, columns.count())) {
+                cache.clear();
+            }
+            turned = columns.count();
+            float[][] logits = read(columns, cache);
+            long[] next = new long[reading.size()];
+            for (int i = 0; i < next.length; i++) {
+                FiniteLogits.require(logits[i], model.description());
+                next[i] = reading.get(i).take(logits[i], stopIds, listener);
+            }
+            columns.add(next);
+            List<Row> all = reading;
+            int[] open = IntStream.range(0, all.size())
+                    .filter(i -> all.get(i).isOpen())
+                    .toArray();
+            if (open.length == 0) {
+                return;
+            }
+            if (open.length < all.size()) {
+                // what has ended is read no further
+                reading = Arrays.stream(open).mapToObj(all::get).toList();
+                columns = columns.only(open);
+                cache.keepRows(open);
             }
         }
-        return rows.stream().map(Row::continuation).toList();
     }
 
     @Override
@@ -173,6 +223,10 @@ public final class Generator implements PromptSampler {
                 logits[i] = Arrays.copyOfRange(flat, i * vocabulary, (i + 1) * vocabulary);
             }
             return logits;
+        } catch (RuntimeException | Error e) {
+            // some layers may have read these columns, and others not
+            cache.clear();
+            throw e;
         }
     }
 
@@ -236,6 +290,11 @@ public final class Generator implements PromptSampler {
                 ids[i][count] = column[i];
             }
             count++;
+        }
+
+        /** The first ids of the first row. */
+        long[] first(int some) {
+            return Arrays.copyOf(ids[0], some);
         }
 
         /** The ids of all columns from one on, row by row. */

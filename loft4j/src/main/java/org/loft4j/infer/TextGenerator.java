@@ -20,6 +20,7 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -135,7 +136,8 @@ public final class TextGenerator implements AutoCloseable {
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public Answer complete(String prompt, Request request, TextListener listener) {
-        return turns.use(() -> one(tokenizer.encodePrompt(prompt), request.stoppedBy(tokenizer.stopIds()), listener));
+        return turns.use(() ->
+                generate(tokenizer.encodePrompt(prompt), 0, request.stoppedBy(tokenizer.stopIds()), listener, null));
     }
 
     /**
@@ -164,6 +166,21 @@ public final class TextGenerator implements AutoCloseable {
             Map<String, ? extends @Nullable Object> variables,
             Request request,
             TextListener listener) {
+        return reply(messages, variables, request, listener, null);
+    }
+
+    /**
+     * Likewise, from what was read of the turns before.
+     *
+     * @param reading for this conversation alone, made before its first turn; null to read all of it
+     * @throws IllegalStateException if the reading was closed, too
+     */
+    public Answer reply(
+            List<Message> messages,
+            Map<String, ? extends @Nullable Object> variables,
+            Request request,
+            TextListener listener,
+            @Nullable Reading reading) {
         if (template == null) {
             throw new ConfigException(
                     "the model has no chat template: continue a text, or put a chat_template.jinja beside its tokenizer");
@@ -173,12 +190,8 @@ public final class TextGenerator implements AutoCloseable {
             all.putAll(variables);
             // the template writes its special tokens itself
             long[] prompt = tokenizer.encode(template.prompt(messages, all), false);
-            return one(prompt, request.asTurnOf(template, tokenizer), listener);
+            return generate(prompt, 0, request.asTurnOf(template, tokenizer), listener, reading);
         });
-    }
-
-    private Answer one(long[] prompt, Request request, TextListener listener) {
-        return generate(List.of(prompt), request, listener).get(0);
     }
 
     /** What the template was told in training beside the messages. */
@@ -280,13 +293,31 @@ public final class TextGenerator implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public List<Answer> generate(List<long[]> prompts, long firstRow, Request request, TextListener listener) {
+        return generate(prompts, firstRow, request, listener, null);
+    }
+
+    /**
+     * Continues one prompt that is tokenized already, from what was read of those before it.
+     *
+     * @param row number of the prompt among all that are continued with this seed: what is drawn depends on it
+     * @param listener called on this thread, with row 0, while others wait for their turn
+     * @param reading for prompts that begin alike, as those of a conversation; null to read all of it
+     * @throws IllegalStateException if this or the reading was closed
+     */
+    public Answer generate(long[] prompt, long row, Request request, TextListener listener, @Nullable Reading reading) {
+        return generate(List.of(prompt), row, request, listener, reading).get(0);
+    }
+
+    private List<Answer> generate(
+            List<long[]> prompts, long firstRow, Request request, TextListener listener, @Nullable Reading reading) {
         // spared a change of threads for each piece
         TextListener here =
                 listener == UNHEARD ? UNHEARD : (row, piece) -> turns.back(() -> listener.onText(row, piece));
-        return turns.ask(prompts, read -> generateAlone(read, firstRow, request, here));
+        return turns.ask(prompts, read -> generateAlone(read, firstRow, request, here, reading));
     }
 
-    private List<Answer> generateAlone(List<long[]> prompts, long firstRow, Request request, TextListener listener) {
+    private List<Answer> generateAlone(
+            List<long[]> prompts, long firstRow, Request request, TextListener listener, @Nullable Reading reading) {
         // a special token is no part of the text, in which a stop string is looked for
         Set<Long> spelled = new HashSet<>();
         request.stopStrings().forEach(stop -> tokenizer.specialId(stop).ifPresent(spelled::add));
@@ -297,16 +328,20 @@ public final class TextGenerator implements AutoCloseable {
             StreamingDecoder decoder = new StreamingDecoder(tokenizer, request.turn() ? new long[0] : prompt);
             texts.add(new Text(decoder, new StopStrings(request.stopStrings())));
         }
-        List<Continuation> made = generator.generate(
-                prompts, firstRow, request.maxNewTokens(), stopIds, request.sampling(), (row, id) -> {
-                    turns.requireWanted();
-                    if (!stopIds.contains(id)) {
-                        Text text = texts.get(row);
-                        text.say(text.stops().add(text.decoder().add(id)), row, listener);
-                        return !text.stops().isFound();
-                    }
-                    return true;
-                });
+        PromptSampler.Listener heard = (row, id) -> {
+            turns.requireWanted();
+            if (!stopIds.contains(id)) {
+                Text text = texts.get(row);
+                text.say(text.stops().add(text.decoder().add(id)), row, listener);
+                return !text.stops().isFound();
+            }
+            return true;
+        };
+        int most = request.maxNewTokens();
+        SamplingConfig sampling = request.sampling();
+        List<Continuation> made = reading == null
+                ? generator.generate(prompts, firstRow, most, stopIds, sampling, heard)
+                : List.of(generator.generate(prompts.get(0), firstRow, most, stopIds, sampling, heard, reading));
         List<Answer> answers = new ArrayList<>();
         for (int i = 0; i < made.size(); i++) {
             Text text = texts.get(i);

@@ -168,6 +168,26 @@ public final class KeyValueCache implements AutoCloseable {
         }
     }
 
+    /**
+     * Forgets all positions but the first ones, whose room stays.
+     *
+     * @return whether it has: the memory of a {@link RecurrentMixer} that tells of more does not go back, and then nothing has
+     *     changed, unless all is forgotten
+     */
+    public boolean keepFirst(long positions) {
+        if (positions == 0) {
+            clear();
+            return true;
+        }
+        if (layers.values().stream().anyMatch(layer -> layer instanceof State && layer.length() > positions)) {
+            return false;
+        }
+        layers.replaceAll((number, layer) -> layer instanceof Room room && room.length() > positions
+                ? new Room(room.key(), room.value(), positions)
+                : layer);
+        return true;
+    }
+
     /** Forgets what was read. */
     public void clear() {
         layers.values().forEach(Layer::free);

@@ -27,6 +27,7 @@ public final class Weights implements AutoCloseable {
     private boolean fromScratch;
     private final Map<String, String> spellings = new LinkedHashMap<>();
     private boolean closed;
+    private volatile Object edition = new Object();
 
     public Weights() {
         this("");
@@ -180,6 +181,26 @@ public final class Weights implements AutoCloseable {
     /** The name here of what a checkpoint calls so, whether it was read or not. */
     public String nameOf(String inFile) {
         return spellings.getOrDefault(inFile, inFile);
+    }
+
+    /**
+     * Stands for the present values, those of an attached adapter included: what was computed under the same object was computed by
+     * the same numbers.
+     */
+    public Object edition() {
+        return edition;
+    }
+
+    /** Notes that values have changed, of an adapter that is attached too; who writes into a tensor of a model says so. */
+    public void markChanged() {
+        edition = new Object();
+    }
+
+    /** Notes that the values are those of an edition that was put by, and returns the one until now. */
+    public Object exchangeEdition(Object other) {
+        Object before = edition;
+        edition = other;
+        return before;
     }
 
     /** Number of elements of all parameters, however they are stored. */

@@ -168,6 +168,7 @@ public final class Trainer {
                 ? trainable.optimizer().step(factor, config.maxGradNorm())
                 : new StepReport(Double.NaN, 1, true);
         trainable.optimizer().zeroGrad();
+        model.weights().markChanged();
         return report;
     }
 }

@@ -30,6 +30,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.Message;
 import org.loft4j.data.RewardedPrompt;
 import org.loft4j.infer.Classifier;
 import org.loft4j.infer.SamplingConfig;
@@ -166,6 +167,18 @@ class ExamplesTest {
                 Converse.run(model, "Who was Ada Lovelace?", screen::append).text();
         assertTrue(said.length() > 10, said);
         assertEquals(said, screen.toString());
+        List<String> questions = List.of("Who was Ada Lovelace?", "And then?");
+        List<Message> conversation = Talk.run(model, questions, piece -> {});
+        assertEquals(4, conversation.size());
+        try (TextGenerator generator = TextGenerator.open(model)) {
+            for (int turn : new int[] {1, 3}) {
+                assertEquals(
+                        generator
+                                .reply(conversation.subList(0, turn), 100, SamplingConfig.GREEDY)
+                                .text(),
+                        conversation.get(turn).text());
+            }
+        }
     }
 
     @Test
@@ -198,7 +211,7 @@ class ExamplesTest {
                     "in no example: " + snippet);
             found++;
         }
-        assertEquals(6, found);
+        assertEquals(7, found);
     }
 
     @Test

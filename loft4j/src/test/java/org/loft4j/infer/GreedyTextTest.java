@@ -234,7 +234,8 @@ class GreedyTextTest {
             List<Long> read = new ArrayList<>();
             int[] lengths = {3, 12, 7};
             int[] heard = new int[3];
-            List<Continuation> ended = new Generator(ScriptedDecoder.heard((Decoder) model, read::add))
+            List<Continuation> ended = new Generator(
+                            ScriptedDecoder.heard((Decoder) model, (rows, columns) -> read.add(rows)))
                     .generate(PROMPTS, 30, Set.of(), SamplingConfig.GREEDY, (row, id) -> ++heard[row] < lengths[row]);
             assertEquals(List.of(3L, 3L, 3L, 2L, 2L, 2L, 2L, 1L, 1L, 1L, 1L, 1L), read);
             for (int i = 0; i < lengths.length; i++) {

@@ -3,7 +3,6 @@ package org.loft4j.infer;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.function.IntFunction;
-import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.nn.Decoder;
 import org.loft4j.tensor.Tensors;
@@ -12,12 +11,18 @@ import org.loft4j.tensor.Tensors;
 final class ScriptedDecoder {
     private ScriptedDecoder() {}
 
-    /** A decoder as it is, of which the rows of each call for next logits are told. */
-    static Decoder heard(Decoder model, LongConsumer rows) {
+    /** Hears of a call for next logits. */
+    interface Call {
+        void of(long rows, long columns);
+    }
+
+    /** A decoder as it is, of whose calls for next logits are told the rows, and the columns that are read. */
+    static Decoder heard(Decoder model, Call call) {
         return (Decoder) Proxy.newProxyInstance(
                 Decoder.class.getClassLoader(), new Class<?>[] {Decoder.class}, (proxy, method, arguments) -> {
                     if (method.getName().equals("nextLogits")) {
-                        rows.accept(((Tensor) arguments[0]).size(0));
+                        Tensor ids = (Tensor) arguments[0];
+                        call.of(ids.size(0), ids.size(1));
                     }
                     return method.invoke(model, arguments);
                 });

@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -8,7 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
@@ -123,6 +127,35 @@ class TrainingRunCloseTest {
                             () -> TinyRun.open(model, config, place.resolve("third"), OnExisting.REFUSE));
                     assertEquals(TrainResult.Outcome.FINISHED, second.run().outcome());
                 }
+            }
+        }
+    }
+
+    /** Who keeps what the model has read must hear of it: by a step, and by what a run takes up again. */
+    @Test
+    void aModelThatHasLearntIsAnotherOne() throws IOException {
+        for (Method method : new Method[] {Method.LORA, Method.FULL}) {
+            TrainConfig config = TinyRun.config(method).maxSteps(2).build();
+            Path place = directory.resolve(method.word());
+            List<Object> editions = new ArrayList<>();
+            try (Model model = TinyRun.model()) {
+                editions.add(model.weights().edition());
+                try (TrainingRun run = TinyRun.open(model, config, place, OnExisting.REFUSE)) {
+                    run.addListener(new TrainListener() {
+                        @Override
+                        public void onStep(StepEvent event) {
+                            editions.add(model.weights().edition());
+                        }
+                    });
+                    run.run();
+                }
+                editions.add(model.weights().edition());
+            }
+            assertEquals(4, Set.copyOf(editions).size());
+            try (Model model = TinyRun.model()) {
+                Object before = model.weights().edition();
+                TinyRun.open(model, config, place, OnExisting.RESUME).close();
+                assertNotEquals(before, model.weights().edition());
             }
         }
     }

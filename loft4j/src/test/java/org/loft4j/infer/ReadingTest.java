@@ -1,0 +1,364 @@
+package org.loft4j.infer;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PromptSampler;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
+import org.loft4j.tensor.NativeScope;
+
+/** What is kept of a conversation spares reading, and changes no answer. */
+class ReadingTest {
+    private static final int ANSWER = 6;
+    private static final long[] FIRST = {5, 17, 42, 8, 99, 120, 3, 61, 77};
+
+    /** Each token of each prompt and answer that the model was given, by call. */
+    private final List<Long> columns = new ArrayList<>();
+
+    private Generator heard(Model model) {
+        return new Generator(ScriptedDecoder.heard((Decoder) model, (rows, read) -> columns.add(read)));
+    }
+
+    private static Continuation goOn(Generator generator, long[] prompt, Reading reading) {
+        return goOn(generator, prompt, reading, (row, id) -> true);
+    }
+
+    private static Continuation goOn(
+            Generator generator, long[] prompt, Reading reading, PromptSampler.Listener listener) {
+        return generator.generate(prompt, 0, ANSWER, Set.of(), SamplingConfig.GREEDY, listener, reading);
+    }
+
+    private long[] assertAsRead(Model model, long[] prompt, Reading reading, long first) {
+        columns.clear();
+        Continuation made = goOn(heard(model), prompt, reading);
+        assertEquals(Generator.of(model).greedy(prompt, ANSWER, Set.of()), made, Arrays.toString(prompt));
+        assertEquals(first, columns.get(0), "columns read first, of " + prompt.length);
+        return made.ids();
+    }
+
+    private static long[] joined(long[]... parts) {
+        return Arrays.stream(parts).flatMapToLong(LongStream::of).toArray();
+    }
+
+    /** Some with windows, of which the later turns are longer, and some whose layers share keys and values. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "llama_gqa",
+                "llama3_rope_tied",
+                "llama_yarn",
+                "mistral_sw",
+                "qwen2_sliding",
+                "qwen3",
+                "gemma2_cap",
+                "gemma3_text",
+                "gemma4_text",
+                "smollm3_sliding",
+                "granite",
+                "olmo2",
+                "qwen3_moe",
+                "gpt_oss",
+                "mistral3_ministral3",
+                "gpt2"
+            })
+    void eachTurnIsReadFromWhereItDiffers(String name) throws Exception {
+        try (Model model = open(name);
+                Reading reading = new Reading()) {
+            long[] prompt = FIRST;
+            long[] answer = assertAsRead(model, prompt, reading, prompt.length);
+            for (int turn = 0; turn < 2; turn++) {
+                prompt = joined(prompt, answer, new long[] {20 + turn, 21, 22});
+                // the last token of an answer is drawn, and not read
+                answer = assertAsRead(model, prompt, reading, 4);
+            }
+            // an answer that is written otherwise in the next prompt, as without what was thought
+            prompt = joined(prompt, Arrays.copyOf(answer, 2), new long[] {answer[2] + 1, 30});
+            assertAsRead(model, prompt, reading, 2);
+            // the same once more: its last token says what comes next
+            assertAsRead(model, prompt, reading, 1);
+            // what was its beginning
+            assertAsRead(model, Arrays.copyOf(prompt, 4), reading, 1);
+            prompt = joined(Arrays.copyOf(FIRST, 3), new long[] {7, 90, 11, 4});
+            assertAsRead(model, prompt, reading, 4);
+            assertAsRead(model, new long[] {9, 200, 31}, reading, 3);
+        }
+    }
+
+    /** Turns that are longer than a window, and looked at in several parts behind what was read. */
+    @ParameterizedTest
+    @ValueSource(strings = {"mistral_sw", "gemma2_cap", "gemma3_text", "gpt_oss"})
+    void longTurnsOfWindowsToo(String name, @TempDir Path directory) throws Exception {
+        for (String file : List.of("config.json", "model.safetensors")) {
+            Files.copy(Fixture.directory(name).resolve(file), directory.resolve(file));
+        }
+        Path config = directory.resolve("config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replace("\"max_position_embeddings\": 128", "\"max_position_embeddings\": 2048"));
+        long[] all = new SplittableRandom(3).longs(900, 3, 250).toArray();
+        try (Model model = open(directory);
+                Reading reading = new Reading()) {
+            int read = 0;
+            for (int length : new int[] {200, 203, 600, 900}) {
+                assertAsRead(model, Arrays.copyOf(all, length), reading, length - read);
+                read = length;
+            }
+        }
+    }
+
+    /** The memory of some layers does not go back. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"qwen3_5", "qwen3_5_text", "lfm2", "lfm2_bias", "granitemoehybrid_h", "granitemoehybrid_h_groups"
+            })
+    void aMemoryIsUsedWhereAllOfItIsTheBeginning(String name) throws Exception {
+        try (Model model = open(name);
+                Reading reading = new Reading()) {
+            long[] prompt = FIRST;
+            long[] answer = assertAsRead(model, prompt, reading, prompt.length);
+            for (int turn = 0; turn < 2; turn++) {
+                // more than a chunk of tokens at a time, and fewer than the convolution reads
+                long[] question = LongStream.range(20, turn == 0 ? 90 : 21).toArray();
+                prompt = joined(prompt, answer, question);
+                answer = assertAsRead(model, prompt, reading, 1 + question.length);
+            }
+            prompt = joined(prompt, Arrays.copyOf(answer, 2), new long[] {answer[2] + 1, 30});
+            assertAsRead(model, prompt, reading, prompt.length);
+            assertAsRead(model, prompt, reading, prompt.length);
+            assertAsRead(model, Arrays.copyOf(prompt, 4), reading, 4);
+        }
+    }
+
+    /** The angles of all positions change with each token beyond a length, or once at it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_dynamic", "phi3_partial", "phi3_longrope_short"})
+    void whatWasReadIsReadAgainWhereAllAnglesAreOthers(String name) throws Exception {
+        try (Model model = open(name);
+                Reading reading = new Reading()) {
+            long most = model.description().maxPositions() - ANSWER;
+            long[] all = LongStream.range(3, 3 + most).toArray();
+            int[] lengths = {4, (int) most / 4, (int) most / 2, (int) most, (int) most - 1, (int) most / 2 + 1, 5, 3};
+            for (int length : lengths) {
+                long[] prompt = Arrays.copyOf(all, length);
+                assertEquals(
+                        Generator.of(model).greedy(prompt, ANSWER, Set.of()),
+                        goOn(Generator.of(model), prompt, reading),
+                        length + " tokens");
+            }
+        }
+    }
+
+    @Test
+    void anAnswerThatWasStoppedIsThereAsFarAsItCame() throws Exception {
+        try (Model model = open("llama_gqa");
+                Reading reading = new Reading()) {
+            List<Long> said = new ArrayList<>();
+            Generator generator = Generator.of(model);
+            assertThrows(
+                    CancellationException.class,
+                    () -> goOn(generator, FIRST, reading, (row, id) -> {
+                        said.add(id);
+                        if (said.size() == 3) {
+                            throw new CancellationException();
+                        }
+                        return true;
+                    }));
+            long[] partial = said.stream().mapToLong(id -> id).toArray();
+            assertAsRead(model, joined(FIRST, partial, new long[] {20, 21}), reading, 3);
+        }
+    }
+
+    @Test
+    void aPromptThatIsRefusedLeavesWhatWasRead() throws Exception {
+        try (Model model = open("gpt2");
+                Reading reading = new Reading()) {
+            assertAsRead(model, FIRST, reading, FIRST.length);
+            long[] tooLong = new long[(int) model.description().maxPositions()];
+            assertThrows(IllegalArgumentException.class, () -> goOn(Generator.of(model), tooLong, reading));
+            assertAsRead(model, FIRST, reading, 1);
+            // an answer that fills the positions
+            long[] prompt = joined(FIRST, LongStream.range(3, 50).toArray());
+            Continuation made = Generator.of(model)
+                    .generate(prompt, 0, 100, Set.of(), SamplingConfig.GREEDY, (row, id) -> true, reading);
+            assertEquals(Continuation.Stop.MAX_POSITIONS, made.stop());
+            assertArrayEquals(Generator.of(model).greedy(prompt, 100, Set.of()).ids(), made.ids());
+        }
+    }
+
+    /** The first layer has read the tokens by then, and the second one not. */
+    @Test
+    void aFaultWhileReadingLeavesNothing() throws Exception {
+        try (Model model = open("llama_gqa");
+                Reading reading = new Reading()) {
+            assertAsRead(model, FIRST, reading, FIRST.length);
+            Linear second = Objects.requireNonNull(model.linears().get("model.layers.1.self_attn.q_proj"));
+            second.setForward((layer, input) -> {
+                throw new OutOfMemoryError("native");
+            });
+            long[] further = joined(FIRST, new long[] {1, 2});
+            assertThrows(OutOfMemoryError.class, () -> goOn(Generator.of(model), further, reading));
+            second.setForward(null);
+            assertAsRead(model, further, reading, further.length);
+        }
+    }
+
+    /** Adapters have keys and values of their own, and what was read without one is read again with it. */
+    @Test
+    void anotherAdapterReadsAnew() throws Exception {
+        try (Model model = open("llama_gqa");
+                Reading reading = new Reading();
+                Reading base = new Reading()) {
+            assertAsRead(model, FIRST, base, FIRST.length);
+            try (LoraAdapter adapter =
+                    PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
+                assertNotEquals(
+                        Generator.of(model).greedy(FIRST, ANSWER, Set.of()),
+                        withoutAdapter(model, adapter),
+                        "the adapter says something else");
+                assertAsRead(model, FIRST, reading, FIRST.length);
+                adapter.detach();
+                // what the one and the other has read is there still
+                assertAsRead(model, FIRST, base, 1);
+                adapter.attach();
+                assertAsRead(model, FIRST, reading, 1);
+                assertAsRead(model, FIRST, base, FIRST.length);
+                adapter.merge();
+                assertAsRead(model, FIRST, reading, FIRST.length);
+                adapter.unmerge();
+                assertAsRead(model, FIRST, reading, FIRST.length);
+                assertAsRead(model, FIRST, reading, 1);
+                try (LoraAdapter other =
+                        PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
+                    assertFalse(adapter.isAttached());
+                    assertAsRead(model, FIRST, reading, FIRST.length);
+                }
+                adapter.attach();
+                assertAsRead(model, FIRST, reading, FIRST.length);
+            }
+            assertAsRead(model, FIRST, reading, FIRST.length);
+        }
+    }
+
+    private static Continuation withoutAdapter(Model model, LoraAdapter adapter) {
+        adapter.detach();
+        try {
+            return Generator.of(model).greedy(FIRST, ANSWER, Set.of());
+        } finally {
+            adapter.attach();
+        }
+    }
+
+    /** Half of the answer is that of one model, and half that of another: nothing to go on from. */
+    @Test
+    void aModelThatChangesMeanwhileLeavesNothing() throws Exception {
+        try (Model model = open("llama_gqa");
+                Reading reading = new Reading();
+                LoraAdapter adapter =
+                        PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
+            goOn(Generator.of(model), FIRST, reading, (row, id) -> {
+                adapter.detach();
+                return true;
+            });
+            adapter.attach();
+            assertAsRead(model, FIRST, reading, FIRST.length);
+        }
+    }
+
+    @Test
+    void anotherModelReadsAnew() throws Exception {
+        try (Model model = open("llama_gqa");
+                Model other = open("llama_gqa");
+                Reading reading = new Reading()) {
+            assertAsRead(model, FIRST, reading, FIRST.length);
+            assertAsRead(other, FIRST, reading, FIRST.length);
+            other.weights().markChanged();
+            assertAsRead(other, FIRST, reading, FIRST.length);
+        }
+    }
+
+    /** A listener may ask with the reading that its own answer is made with. */
+    @Test
+    void whatIsAskedMeanwhileIsReadFromItsBeginning() throws Exception {
+        try (Model model = open("llama_gqa");
+                Reading reading = new Reading()) {
+            Generator generator = Generator.of(model);
+            Continuation alone = generator.greedy(FIRST, ANSWER, Set.of());
+            List<Continuation> within = new ArrayList<>();
+            Continuation made =
+                    goOn(generator, FIRST, reading, (row, id) -> within.add(goOn(generator, FIRST, reading)));
+            assertEquals(alone, made);
+            assertEquals(ANSWER, within.size());
+            assertEquals(Set.of(alone), Set.copyOf(within));
+            assertAsRead(model, joined(FIRST, made.ids()), reading, 1);
+        }
+    }
+
+    @Test
+    void whatIsClosedHoldsNothingAndSaysSo() throws Exception {
+        try (Model model = open("llama_gqa")) {
+            Generator generator = Generator.of(model);
+            generator.greedy(FIRST, ANSWER, Set.of());
+            long baseline = LiveObjects.settled();
+            for (int i = 0; i < 50; i++) {
+                try (Reading reading = new Reading()) {
+                    long[] prompt = FIRST;
+                    for (int turn = 0; turn < 3; turn++) {
+                        prompt = joined(prompt, goOn(generator, prompt, reading).ids(), new long[] {20});
+                    }
+                    assertTrue(NativeScope.liveObjects() > baseline);
+                }
+                assertEquals(baseline, NativeScope.liveObjects());
+            }
+            // closed by a listener, while it is used
+            Reading reading = new Reading();
+            Continuation made = goOn(generator, FIRST, reading, (row, id) -> {
+                reading.close();
+                return true;
+            });
+            assertEquals(generator.greedy(FIRST, ANSWER, Set.of()), made);
+            assertEquals(baseline, NativeScope.liveObjects());
+            IllegalStateException closed =
+                    assertThrows(IllegalStateException.class, () -> goOn(generator, FIRST, reading));
+            assertEquals("the reading is closed", closed.getMessage());
+        }
+    }
+
+    /** In float64: where weights are random two tokens may be so near each other that rounding would choose. */
+    private static Model open(String name) throws IOException {
+        return open(Fixture.directory(name));
+    }
+
+    private static Model open(Path directory) throws IOException {
+        return Models.open(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(Dtype.F64));
+    }
+}
