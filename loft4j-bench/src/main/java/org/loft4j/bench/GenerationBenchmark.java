@@ -1,11 +1,13 @@
 package org.loft4j.bench;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
@@ -13,6 +15,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.infer.Continuation;
 import org.loft4j.infer.Generator;
+import org.loft4j.infer.Reading;
 import org.loft4j.infer.SamplingConfig;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
@@ -33,7 +36,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A Llama with random weights goes on with prompts of random tokens: the time to the first token, and to 32 more. */
+/** A Llama with random weights goes on with prompts of random tokens: the time to the first token, and to 32 more, and to the first of a further turn. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -63,7 +66,13 @@ public class GenerationBenchmark {
     @Param({"16", "512"})
     public int prompt = 16;
 
+    /** What a turn of a conversation adds to a prompt, of {@link #turn}. */
+    private static final int TURN = 64;
+
     private final List<long[]> prompts = new ArrayList<>();
+    private final List<long[]> turns = new ArrayList<>();
+    private @Nullable Reading reading;
+    private int turned;
     private @Nullable Model model;
     private @Nullable LoraAdapter adapter;
 
@@ -85,12 +94,33 @@ public class GenerationBenchmark {
         for (int i = 0; i < batch; i++) {
             prompts.add(random.longs(prompt, 0, VOCABULARY).toArray());
         }
+        long[] before = random.longs(prompt, 0, VOCABULARY).toArray();
+        for (int i = 0; i < 2; i++) {
+            long[] further = random.longs(TURN, 0, VOCABULARY).toArray();
+            turns.add(LongStream.concat(Arrays.stream(before), Arrays.stream(further))
+                    .toArray());
+        }
+        reading = new Reading();
     }
 
     /** The first token of each. */
     @Benchmark
     public List<Continuation> first() {
         return tokens(1);
+    }
+
+    /** The first token of an answer to a further turn of a conversation, whatever the batch: the prompt was read before. */
+    @Benchmark
+    public Continuation turn() {
+        return Generator.of(Objects.requireNonNull(model))
+                .generate(
+                        turns.get(turned++ % 2),
+                        0,
+                        1,
+                        Set.of(),
+                        SamplingConfig.GREEDY,
+                        (row, id) -> true,
+                        Objects.requireNonNull(reading));
     }
 
     /** The first token, and 32 more. */
@@ -108,8 +138,10 @@ public class GenerationBenchmark {
     @TearDown(Level.Trial)
     public void close() {
         try (Model last = model;
-                LoraAdapter first = adapter) {
+                LoraAdapter then = adapter;
+                Reading first = reading) {
             prompts.clear();
+            turns.clear();
         }
     }
 }
