@@ -163,11 +163,13 @@ public final class Generator implements PromptSampler {
                 cache.clear();
             }
             turned = columns.count();
-            float[][] logits = read(columns, cache);
             long[] next = new long[reading.size()];
-            for (int i = 0; i < next.length; i++) {
-                FiniteLogits.require(logits[i], model.description());
-                next[i] = reading.get(i).take(logits[i], stopIds, listener);
+            try (Tensor logits = read(columns, cache)) {
+                for (int i = 0; i < next.length; i++) {
+                    float[] row = row(logits, i);
+                    FiniteLogits.require(row, model.description());
+                    next[i] = reading.get(i).take(row, stopIds, listener);
+                }
             }
             columns.add(next);
             List<Row> all = reading;
@@ -201,8 +203,14 @@ public final class Generator implements PromptSampler {
                 .toList();
     }
 
-    /** Reads the columns that the cache does not hold yet; the logits of the last one, row by row. */
-    private float[][] read(Columns columns, KeyValueCache cache) {
+    private static float[] row(Tensor logits, int row) {
+        try (NativeScope scope = new NativeScope()) {
+            return Tensors.toFloats(logits.select(0, row));
+        }
+    }
+
+    /** Reads the columns that the cache does not hold yet; the logits of the last one on the host, which the caller closes. */
+    private Tensor read(Columns columns, KeyValueCache cache) {
         try (NativeScope scope = new NativeScope();
                 Inference inference = Inference.open()) {
             DeviceSpec device = model.description().device();
@@ -216,13 +224,7 @@ public final class Generator implements PromptSampler {
             Tensor last = device.kind() == DeviceSpec.Kind.CPU
                     ? Lanes.unshared(() -> model.nextLogits(input, attention, cache))
                     : model.nextLogits(input, attention, cache);
-            float[] flat = Tensors.toFloats(last);
-            int vocabulary = flat.length / rows;
-            float[][] logits = new float[rows][];
-            for (int i = 0; i < rows; i++) {
-                logits[i] = Arrays.copyOfRange(flat, i * vocabulary, (i + 1) * vocabulary);
-            }
-            return logits;
+            return NativeScope.keep(last.to(DeviceSpec.CPU.torch(), last.scalar_type()));
         } catch (RuntimeException | Error e) {
             // some layers may have read these columns, and others not
             cache.clear();

@@ -340,14 +340,18 @@ final class MemoryArithmetic {
         return numbers * (half && tokens > rows ? lanes() * (FLOAT + size) : size);
     }
 
-    /** What the caches of prompts and their answers hold: of keys and values with room for as many again, of a memory a text. */
+    /**
+     * What the caches of prompts and their answers hold, of keys and values with room for as many again, of a memory a text; and the
+     * logits of what comes next.
+     */
     private long answers() {
         MemoryPlan.Load load = plan.load();
         if (!(model instanceof CausalDecoder decoder) || load.cached() == 0) {
             return 0;
         }
         long texts = Math.max(load.rows(), load.evalRows());
-        long bytes = 0;
+        long bytes =
+                texts * model.head().outFeatures() * (1 + decoder.logitScale().copies()) * size;
         for (DecoderBlock block : decoder.blocks()) {
             bytes += 2 * load.cached() * size * block.attention().cached();
             bytes += block.attention() instanceof RecurrentMixer mixer ? texts * wide * mixer.remembered() : 0;

@@ -21,7 +21,7 @@ import org.loft4j.tensor.Lanes;
  * @param layer what one layer holds beside that, while it is computed or goes backward
  * @param scattered free, but in pieces: each lane has a heap of its own, and gradients of whole matrices, of a model that is trained
  *     itself or of modules beside an adapter, do not find room in what activations leave there
- * @param evaluation what the largest batch of the evaluation holds, or the caches of answers that are made while the model learns
+ * @param evaluation what the largest batch of the evaluation holds, or the caches and logits of answers that are made while the model learns
  * @param copy what a save in the background copies, and training goes on beside
  */
 public record MemoryEstimate(

@@ -5,9 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -246,6 +249,26 @@ class GreedyTextTest {
                         ended.get(i).ids(),
                         "prompt " + i);
             }
+        }
+    }
+
+    /** One row at a time, when its token is drawn: those of a large batch and vocabulary would fill the heap. */
+    @Test
+    void logitsComeToTheHeapOnce() throws Exception {
+        float[] logits = new float[200_000];
+        logits[7] = 1;
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (Model model = open("stories260K")) {
+            Generator generator = new Generator(ScriptedDecoder.of((Decoder) model, i -> logits));
+            List<long[]> prompts = Collections.nCopies(8, new long[] {5});
+            long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+            List<Continuation> made =
+                    generator.generate(prompts, 4, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+            long allocated =
+                    threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
+            assertArrayEquals(new long[] {7, 7, 7, 7}, made.get(7).ids());
+            long once = 8L * 4 * logits.length * Float.BYTES;
+            assertTrue(allocated < once * 5 / 4, allocated + " bytes allocated for " + once + " of logits");
         }
     }
 

@@ -305,11 +305,14 @@ class RewardsEndToEndTest {
         }
     }
 
-    /** Of each token of prompts and answers five layers keep keys and values of four heads of eight numbers, with room for another. */
+    /**
+     * Of each token of prompts and answers five layers keep keys and values of four heads of eight numbers, with room for another. Of
+     * the next token there are 512 logits for each of the 64 texts.
+     */
     @Test
     void answersAreReckonedByWhatTheirCacheKeeps() throws IOException {
         MemoryEstimate free = reckoned(STORIES, 0);
-        assertEquals(1_000_000L * 2 * 5 * 2 * 4 * 8 * 4, free.evaluation());
+        assertEquals(1_000_000L * 2 * 5 * 2 * 4 * 8 * 4 + 64 * 512 * 4, free.evaluation());
         // what was before training, and what is while that is looked at
         assertEquals(3 * free.adapter(), reckoned(STORIES, 0.1).adapter());
         // one layer of four has keys and values, the others a matrix a head for each of the 64 texts
@@ -324,7 +327,9 @@ class RewardsEndToEndTest {
             }
             assertTrue(keys > 0 && memories > 0);
             assertEquals(
-                    1_000_000L * 2 * keys * 4 + 64 * memories * 4,
+                    1_000_000L * 2 * keys * 4
+                            + 64 * memories * 4
+                            + 64 * outline.description().vocabularySize() * 4,
                     reckoned(linear, 0).evaluation());
         }
     }
