@@ -35,7 +35,8 @@ final class RewardFlags {
         "--max-completion-length",
         "--scale-rewards",
         "--grpo-loss",
-        "--kl-beta"
+        "--kl-beta",
+        "--log-completions"
     };
 
     private static final String EXACT = "exact";
@@ -111,6 +112,15 @@ final class RewardFlags {
                             + " ${DEFAULT-VALUE}, which is not at all.")
     double beta = GrpoLoss.USUAL.beta();
 
+    @Option(
+            names = "--log-completions",
+            negatable = true,
+            fallbackValue = "true",
+            description =
+                    "Write what the model answers, with its rewards, to completions.jsonl in the output directory: at steps that are"
+                            + " logged (--logging-steps) and at evaluations. Default: ${DEFAULT-VALUE}.")
+    boolean logCompletions = false;
+
     /** Whether there are any. */
     boolean areGiven() {
         return !rewards.isEmpty();
@@ -147,6 +157,11 @@ final class RewardFlags {
             problems.add(
                     "reward_timeout is of programs and patterns that judge answers, and there is none: leave it out, or"
                             + " name one (--reward command:PROGRAM)");
+        }
+        if (logCompletions && !areGiven()) {
+            problems.add(
+                    "log_completions writes down answers that rewards judge, and there is none: leave it out, or name"
+                            + " one (--reward)");
         }
         for (String reward : rewards) {
             problems.of(() -> requireKnown(reward));
@@ -297,7 +312,7 @@ final class RewardFlags {
             double weight = weights.isEmpty() ? 1 : weights.get(i);
             all = all.with(name, reward, weight, judge(reward, programs, left::get));
         }
-        return new Judging(all, programs, left);
+        return new Judging(all.withLogged(logCompletions), programs, left);
     }
 
     private Reward judge(String reward, List<CommandReward> programs, BooleanSupplier left) {

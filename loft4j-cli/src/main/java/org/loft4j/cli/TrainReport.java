@@ -13,6 +13,7 @@ import org.loft4j.data.TrainingSet;
 import org.loft4j.io.InnerNames;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
+import org.loft4j.train.Rewards;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 import org.loft4j.train.TrainResult;
@@ -28,13 +29,17 @@ record TrainReport(String model, Path output, TrainConfig config) {
     /** In a line: what is trained, on what, for how long. */
     String start(Model opened, TrainData encoded, TrainingRun training) {
         long trained = training.trainable().elements();
+        Rewards rewards = encoded.rewards();
         long all = opened.weights().elements() + (config.method().usesAdapter() ? trained : 0);
         return config.method().word() + ": " + Quantities.count(trained) + " of " + Quantities.count(all)
                 + " parameters (" + Quantities.percent(trained, all) + ")" + inside(opened) + ", "
                 + Quantities.of(encoded.train().rows(), "row") + ", "
                 + Quantities.of(training.totalSteps(), "step") + " on "
                 + opened.description().device()
-                + (training.step() > 0 ? ", going on after step " + training.step() : "");
+                + (training.step() > 0 ? ", going on after step " + training.step() : "")
+                + (rewards != null && rewards.logged()
+                        ? "; what it answers is in " + output.resolve(Rewards.COMPLETIONS)
+                        : "");
     }
 
     /** What of a model is not loaded. */

@@ -80,7 +80,8 @@ class RewardEndToEndTest {
                 "--kl-beta",
                 "0.01",
                 "--logging-steps",
-                "1");
+                "1",
+                "--log-completions");
         assertEquals(0, trained.status(), trained.err());
         assertTrue(trained.err().contains("8 rows of \"question\" (--format reward) in"), trained.err());
         assertTrue(trained.err().contains("rewards are learnt at a twentieth of the usual"), trained.err());
@@ -90,6 +91,20 @@ class RewardEndToEndTest {
             lines.add(JSON.readTree(line));
         }
         assertEquals(5, lines.size());
+        assertTrue(
+                trained.err().contains("; what it answers is in " + run.resolve("completions.jsonl")), trained.err());
+        List<String> answers = Files.readAllLines(run.resolve("completions.jsonl"));
+        // four steps of two prompts with four answers, and an evaluation of eight prompts
+        assertEquals(4 * 8 + 8, answers.size());
+        for (String line : answers) {
+            JsonNode answer = JSON.readTree(line);
+            assertEquals(
+                    5 * answer.get("reward_exact").asDouble()
+                            + answer.get("reward_regex").asDouble()
+                            + 0.5 * answer.get("reward_command").asDouble(),
+                    answer.get("reward").asDouble(),
+                    1e-12);
+        }
         for (JsonNode line : lines) {
             String before = line.has("eval_loss") ? "eval_" : "";
             double exact = line.get(before + "reward_exact").asDouble();
@@ -198,6 +213,7 @@ class RewardEndToEndTest {
                 train(run, "--reward", "command:judge --path='a b"));
         assertRefused(
                 "reward_timeout is of programs and patterns", train(run, "--reward", "exact", "--reward-timeout", "5"));
+        assertRefused("log_completions writes down answers that rewards judge", train(run, "--log-completions"));
         assertRefused("--grpo-loss", train(run, "--reward", "exact", "--grpo-loss", "ppo"));
         assertRefused(
                 "--reward is for causal-lm, and the model is for sequence-classification",

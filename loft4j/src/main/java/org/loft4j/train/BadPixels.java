@@ -7,7 +7,17 @@ import org.loft4j.data.MiniBatch;
 
 /** Looks for the cause of a step without a finite loss in the data. Ids and labels are whole numbers; pixels need not be finite. */
 final class BadPixels {
+    private static final System.Logger LOG = System.getLogger(TrainingRun.class.getName());
+
     private BadPixels() {}
+
+    /** Says of a step that was skipped which pixel is why, where one is. */
+    static void warn(long step, List<? extends MiniBatch> batches) {
+        String bad = in(batches);
+        if (bad != null) {
+            LOG.log(System.Logger.Level.WARNING, "step " + step + " is skipped: " + bad);
+        }
+    }
 
     /** The first pixel that is not finite, in words; null if all are. */
     static @Nullable String in(List<? extends MiniBatch> batches) {

@@ -13,8 +13,12 @@ import org.loft4j.nn.PromptSampler;
  *
  * @param sampler makes answers with the model that is trained: {@code Generator::of}
  * @param all that judge, one at least for a training
+ * @param logged whether a run writes the answers of steps that are logged, and of evaluations, to {@link #COMPLETIONS}
  */
-public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all) {
+public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all, boolean logged) {
+    /** The file in the run's directory that has the answers, one JSON object a line. */
+    public static final String COMPLETIONS = "completions.jsonl";
+
     /**
      * One of those that judge.
      *
@@ -47,7 +51,7 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all) {
 
     /** Answers that nothing judges yet. */
     public static Rewards of(Function<Model, PromptSampler> sampler) {
-        return new Rewards(sampler, List.of());
+        return new Rewards(sampler, List.of(), false);
     }
 
     /**
@@ -58,7 +62,7 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all) {
     public Rewards with(String name, String description, double weight, Reward reward) {
         List<Named> more = new ArrayList<>(all);
         more.add(new Named(name, description, weight, reward));
-        return new Rewards(sampler, more);
+        return new Rewards(sampler, more, logged);
     }
 
     /** The same with one more, of which no more is known than its name. */
@@ -69,6 +73,11 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all) {
     /** The same with one more, of weight 1. */
     public Rewards with(String name, Reward reward) {
         return with(name, 1, reward);
+    }
+
+    /** The same with answers that are written down, or not. */
+    public Rewards withLogged(boolean written) {
+        return new Rewards(sampler, all, written);
     }
 
     /** Descriptions and weights, in words. */

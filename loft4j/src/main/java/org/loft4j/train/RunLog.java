@@ -1,6 +1,9 @@
 package org.loft4j.train;
 
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -62,16 +65,22 @@ public final class RunLog implements AutoCloseable {
 
     /** The file's beginning that is whole lines of steps up to {@code lastStep}, without those that are pending. */
     private static Beginning upTo(Path file, long lastStep, Predicate<JsonObject> pending) throws IOException {
-        byte[] content = Files.readAllBytes(file);
-        int kept = 0;
+        long kept = 0;
         long lines = 0;
-        for (int end = 0; end < content.length; end++) {
-            if (content[end] == '\n') {
-                if (!isKept(file, new String(content, kept, end - kept, StandardCharsets.UTF_8), lastStep, pending)) {
+        // line by line: what a model has answered may be more than fits the heap
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
+            ByteArrayOutputStream line = new ByteArrayOutputStream();
+            for (int next = in.read(); next >= 0; next = in.read()) {
+                if (next != '\n') {
+                    line.write(next);
+                    continue;
+                }
+                if (!isKept(file, line.toString(StandardCharsets.UTF_8), lastStep, pending)) {
                     break;
                 }
-                kept = end + 1;
+                kept += line.size() + 1;
                 lines++;
+                line.reset();
             }
         }
         return new Beginning(kept, lines);

@@ -25,8 +25,8 @@ final class RunOutput implements AutoCloseable {
     static final String EVENTS = "runs";
 
     /** All that tells of a run; samples are written by whoever makes them. */
-    private static final List<String> LOGS =
-            List.of(METRICS, DIAGNOSTICS, RunAbout.FILE, PreferenceReference.FILE, "samples.jsonl");
+    private static final List<String> LOGS = List.of(
+            METRICS, DIAGNOSTICS, Rewards.COMPLETIONS, RunAbout.FILE, PreferenceReference.FILE, "samples.jsonl");
 
     private static final String CARD = "README.md";
 

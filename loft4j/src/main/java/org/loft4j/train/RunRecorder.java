@@ -27,8 +27,12 @@ final class RunRecorder implements AutoCloseable {
     private final TensorBoardWriter board;
     private boolean boardHasPending;
     private final @Nullable DiagnosticsLog diagnostics;
+    private final @Nullable CompletionsLog completions;
 
-    /** @param explained says of a file that cannot be written at the end what the run can go on from */
+    /**
+     * @param answers whether what the model answers is written down
+     * @param explained says of a file that cannot be written at the end what the run can go on from
+     */
     RunRecorder(
             Path directory,
             RunState state,
@@ -37,6 +41,7 @@ final class RunRecorder implements AutoCloseable {
             Model model,
             Trainable trainable,
             Listeners listeners,
+            boolean answers,
             UnaryOperator<IOException> explained)
             throws IOException {
         this.explained = explained;
@@ -48,6 +53,7 @@ final class RunRecorder implements AutoCloseable {
         this.diagnosticsEvery = DiagnosticsLog.every(config, plan.totalSteps());
         this.log = RunLog.open(directory.resolve(RunOutput.METRICS), state.step(), this::isPending);
         DiagnosticsLog layers = null;
+        CompletionsLog answered = null;
         TensorBoardWriter scalars = null;
         try {
             for (Map<String, Object> untold : state.logAfter(log.lines())) {
@@ -56,16 +62,22 @@ final class RunRecorder implements AutoCloseable {
             layers = trainable.adapter() == null
                     ? null
                     : new DiagnosticsLog(directory.resolve(RunOutput.DIAGNOSTICS), state.step());
+            answered = answers
+                    ? new CompletionsLog(
+                            directory.resolve(Rewards.COMPLETIONS), state.step(), state.evaluationPending())
+                    : null;
             scalars = new TensorBoardWriter(directory.resolve(RunOutput.EVENTS), state.step() + 1);
             this.about = new RunAbout(directory.resolve(RunAbout.FILE), plan, state.step(), images);
         } catch (IOException e) {
             try (log;
                     DiagnosticsLog openedLayers = layers;
+                    CompletionsLog openedAnswers = answered;
                     TensorBoardWriter openedScalars = scalars) {
                 throw e;
             }
         }
         this.diagnostics = layers;
+        this.completions = answered;
         this.board = scalars;
     }
 
@@ -139,6 +151,20 @@ final class RunRecorder implements AutoCloseable {
         listeners.tell(listener -> listener.onDiagnostics(state.step(), layers));
     }
 
+    /** What the model has answered to the prompts of a step that is still to be taken, where that is written down. */
+    void answers(long step, List<RewardedAnswer> answers) throws IOException {
+        if (completions != null) {
+            completions.write(step, false, answers);
+        }
+    }
+
+    /** The same of held-out prompts, after the present step. */
+    void heldOutAnswers(List<RewardedAnswer> answers) throws IOException {
+        if (completions != null) {
+            completions.write(state.step(), true, answers);
+        }
+    }
+
     void referenceProgress(int done, int all) {
         listeners.tell(listener -> listener.onReferenceProgress(done, all));
     }
@@ -171,6 +197,9 @@ final class RunRecorder implements AutoCloseable {
         if (diagnostics != null) {
             diagnostics.sync();
         }
+        if (completions != null) {
+            completions.sync();
+        }
     }
 
     private Map<String, Object> entry() {
@@ -189,7 +218,8 @@ final class RunRecorder implements AutoCloseable {
     public void close() throws IOException {
         try (log;
                 board;
-                DiagnosticsLog layers = diagnostics) {
+                DiagnosticsLog layers = diagnostics;
+                CompletionsLog answers = completions) {
             listeners.tell(TrainListener::onEnd);
             about.ended(state.step(), state.evaluationPending());
         } catch (IOException e) {

@@ -4,13 +4,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
- * When a run evaluates and saves: after so many steps, and where nobody has said after how many it saves, also when a quarter of an
+ * When a run logs, evaluates and saves: after so many steps, and where nobody has said after how many it saves, also when a quarter of an
  * hour has gone by since the last time. A save changes neither weights nor metrics, so the clock changes nothing but what is kept.
  */
 final class RunRhythm {
     private static final long UNSAVED_NANOS = TimeUnit.MINUTES.toNanos(15);
 
     private final long totalSteps;
+    private final long logEvery;
     private final long evalEvery;
     private final long saveEvery;
     private final boolean byTheClock;
@@ -19,11 +20,17 @@ final class RunRhythm {
 
     RunRhythm(TrainConfig config, RunPlan plan, LongSupplier nanos) {
         this.totalSteps = plan.totalSteps();
+        this.logEvery = config.loggingSteps();
         this.evalEvery = config.evalSteps() > 0 ? config.evalSteps() : plan.stepsPerEpoch();
         this.byTheClock = config.saveSteps() == 0;
         this.saveEvery = byTheClock ? evalEvery : config.saveSteps();
         this.nanos = nanos;
         this.lastSave = nanos.getAsLong();
+    }
+
+    /** Whether a step is logged. */
+    boolean logs(long step) {
+        return step == totalSteps || step % logEvery == 0;
     }
 
     /** Whether the evaluation is due after a step, where there are rows for it. */

@@ -32,8 +32,6 @@ import org.loft4j.tensor.ProcessMemory;
  * </pre>
  */
 public final class TrainingRun implements AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(TrainingRun.class.getName());
-
     private final InTraining training;
     private final Model model;
     private final TrainConfig config;
@@ -292,7 +290,15 @@ public final class TrainingRun implements AutoCloseable {
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps(), classWeights);
         begin();
         try (RunRecorder recorder = new RunRecorder(
-                        output.directory(), state, plan, config, model, trainable, listeners, this::explained);
+                        output.directory(),
+                        state,
+                        plan,
+                        config,
+                        model,
+                        trainable,
+                        listeners,
+                        rows.data().logsAnswers(),
+                        this::explained);
                 RunSaver active = saver(recorder)) {
             saver = active;
             if (!hasReference(recorder)) {
@@ -302,7 +308,7 @@ public final class TrainingRun implements AutoCloseable {
                 active.poll();
                 // its checkpoint is there already, and the evaluation is made again if it is gone on from once more
                 boolean saved = state.evaluationPending();
-                StepResult result = saved ? null : step(trainer);
+                StepResult result = saved ? null : step(trainer, recorder);
                 if (!saved && result == null) {
                     return stoppedAmongAnswers(active);
                 }
@@ -360,7 +366,7 @@ public final class TrainingRun implements AutoCloseable {
         atWork.lock();
         try {
             requireOpen();
-            return judged(held, () -> closing || givenUp.getAsBoolean(), (done, all) -> {});
+            return judged(held, () -> closing || givenUp.getAsBoolean(), (done, all) -> {}, answers -> {});
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
                 throw e;
@@ -421,12 +427,12 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /** Null where a stop came before there was anything to learn. */
-    private @Nullable StepResult step(Trainer trainer) throws IOException {
+    private @Nullable StepResult step(Trainer trainer, RunRecorder recorder) throws IOException {
         pace.startStep();
         List<? extends MiniBatch> micro = rowsOfNext();
         Rollouts.Step answers = null;
         if (rollouts != null) {
-            answers = answered(rollouts, micro);
+            answers = answered(rollouts, micro, recorder);
             if (answers == null) {
                 return null;
             }
@@ -442,9 +448,8 @@ public final class TrainingRun implements AutoCloseable {
         if (rollouts != null && answers != null) {
             result = result.withScores(rollouts.scores(answers, result.loss()));
         }
-        String bad = result.report().skipped() ? BadPixels.in(micro) : null;
-        if (bad != null) {
-            LOG.log(System.Logger.Level.WARNING, "step " + (state.step() + 1) + " is skipped: " + bad);
+        if (result.report().skipped()) {
+            BadPixels.warn(state.step() + 1, micro);
         }
         state.advance(result);
         pace.endStep(result.tokens());
@@ -453,11 +458,15 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /** Has the prompts of the next step answered; the steps before it are not lost where a reward fails. */
-    private Rollouts.@Nullable Step answered(Rollouts answering, List<? extends MiniBatch> prompts) throws IOException {
+    private Rollouts.@Nullable Step answered(
+            Rollouts answering, List<? extends MiniBatch> prompts, RunRecorder recorder) throws IOException {
         trainable.setTraining(false);
         try {
             Rollouts.Step answers = answering.take(prompts, state.step(), this::isStopWanted);
             stopRequest.takeInterrupt();
+            if (answers != null && rhythm.logs(state.step() + 1)) {
+                recorder.answers(state.step() + 1, answers.answers());
+            }
             return answers;
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             saveDespite(e);
@@ -495,10 +504,11 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private @Nullable Evaluation judged(Examples held, BooleanSupplier givenUp, Evaluator.Progress progress)
+    private @Nullable Evaluation judged(
+            Examples held, BooleanSupplier givenUp, Evaluator.Progress progress, AnswerJudge.Listener answers)
             throws IOException {
         return rollouts != null && held instanceof PromptDataset prompts
-                ? rollouts.evaluate(prompts, givenUp, progress)
+                ? rollouts.evaluate(prompts, givenUp, progress, answers)
                 : evaluator().evaluate(held, givenUp, progress);
     }
 
@@ -532,7 +542,7 @@ public final class TrainingRun implements AutoCloseable {
             state.leaveEvaluation();
         }
         log(() -> {
-            if (state.step() == plan.totalSteps() || state.step() % config.loggingSteps() == 0) {
+            if (rhythm.logs(state.step())) {
                 recorder.training(result, pace, ending.seconds(), resident);
             }
             recorder.diagnostics();
@@ -546,7 +556,7 @@ public final class TrainingRun implements AutoCloseable {
         Examples held = Objects.requireNonNull(rows.data().eval());
         Evaluation evaluation;
         try {
-            evaluation = judged(held, this::isStopWanted, recorder::evaluationProgress);
+            evaluation = judged(held, this::isStopWanted, recorder::evaluationProgress, recorder::heldOutAnswers);
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;
