@@ -19,10 +19,15 @@ import org.loft4j.data.Row;
 import org.loft4j.data.RowFormat;
 import org.loft4j.infer.Generator;
 import org.loft4j.nn.GrpoLoss;
+import org.loft4j.nn.TokenDraw;
 import org.loft4j.train.Reward;
 import org.loft4j.train.Rewards;
 import org.loft4j.train.TrainConfig;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.Spec.Target;
 
 /** Rewards that judge answers which the model gives while it learns. */
 final class RewardFlags {
@@ -44,6 +49,9 @@ final class RewardFlags {
     private static final String COMMAND = "command";
     private static final String ANSWER = "answer";
     private static final int TIMEOUT = 60;
+
+    @Spec(Target.MIXEE)
+    CommandSpec verb;
 
     @Option(
             names = "--reward",
@@ -112,6 +120,9 @@ final class RewardFlags {
                             + " ${DEFAULT-VALUE}, which is not at all.")
     double beta = GrpoLoss.USUAL.beta();
 
+    @Mixin
+    DrawFlags draw;
+
     @Option(
             names = "--log-completions",
             negatable = true,
@@ -163,6 +174,16 @@ final class RewardFlags {
                     "log_completions writes down answers that rewards judge, and there is none: leave it out, or name"
                             + " one (--reward)");
         }
+        // a file of settings serves generate too
+        List<String> idle = Stream.of(DrawFlags.NAMES)
+                .filter(verb.commandLine().getParseResult()::hasMatchedOption)
+                .toList();
+        if (!areGiven() && !idle.isEmpty()) {
+            problems.add(String.join(", ", idle)
+                    + (idle.size() == 1 ? " says" : " say")
+                    + " how answers are drawn that rewards judge, and there is none: leave "
+                    + (idle.size() == 1 ? "it" : "them") + " out, or name one (--reward)");
+        }
         for (String reward : rewards) {
             problems.of(() -> requireKnown(reward));
         }
@@ -172,8 +193,13 @@ final class RewardFlags {
     }
 
     void apply(TrainConfig.Builder config) {
-        config.loss(
-                settings -> settings.withRewards(new GrpoLoss(loss, beta, generations, maxCompletionLength, scale)));
+        config.loss(settings -> settings.withRewards(new GrpoLoss(
+                loss,
+                beta,
+                generations,
+                maxCompletionLength,
+                scale,
+                areGiven() ? draw.over(TokenDraw.PLAIN) : TokenDraw.PLAIN)));
     }
 
     /** Tokens that a row may have before its answer. */

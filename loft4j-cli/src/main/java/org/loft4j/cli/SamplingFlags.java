@@ -6,6 +6,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.infer.GenerationDefaults;
 import org.loft4j.infer.SamplingConfig;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** How a language model chooses its tokens, and where it ends. */
@@ -17,36 +18,8 @@ final class SamplingFlags {
                     "A continuation ends after so many tokens, or where the model ends it. Default: ${DEFAULT-VALUE}.")
     int maxNewTokens = 100;
 
-    @Option(
-            names = "--temperature",
-            paramLabel = "T",
-            description =
-                    "Divides the logits before a token is drawn; 0 for always the likeliest one. Default: 0 for generate, 1 where another of these options draws; for chat the model's own.")
-    @Nullable
-    Double temperature;
-
-    @Option(
-            names = "--top-k",
-            paramLabel = "K",
-            description = "Draw from the K likeliest tokens; 0 for all. Default: 0; for chat the model's own.")
-    @Nullable
-    Integer topK;
-
-    @Option(
-            names = "--top-p",
-            paramLabel = "P",
-            description =
-                    "Draw from the likeliest tokens that together have this probability; 1 for all. Default: 1; for chat the model's own.")
-    @Nullable
-    Double topP;
-
-    @Option(
-            names = "--min-p",
-            paramLabel = "P",
-            description =
-                    "Draw from tokens with at least this share of the likeliest one's probability; 0 for all. Default: 0; for chat the model's own.")
-    @Nullable
-    Double minP;
+    @Mixin
+    DrawFlags draw;
 
     @Option(
             names = "--repetition-penalty",
@@ -87,13 +60,8 @@ final class SamplingFlags {
     }
 
     private SamplingConfig over(SamplingConfig absent) {
-        boolean draws = topK != null || topP != null || minP != null;
-        double warmth = temperature != null ? temperature : draws && absent.isGreedy() ? 1 : absent.temperature();
-        return new SamplingConfig(
-                warmth,
-                topK == null ? absent.topK() : topK,
-                topP == null ? absent.topP() : topP,
-                minP == null ? absent.minP() : minP,
+        return SamplingConfig.of(
+                draw.over(absent.draw()),
                 repetitionPenalty == null ? absent.repetitionPenalty() : repetitionPenalty,
                 seed);
     }

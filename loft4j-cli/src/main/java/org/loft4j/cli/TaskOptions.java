@@ -21,6 +21,9 @@ final class TaskOptions {
         for (String option : new String[] {"--augment", "--classes", "--max-images"}) {
             USES.put(option, EnumSet.of(Task.IMAGE_CLASSIFICATION));
         }
+        for (String option : DrawFlags.NAMES) {
+            USES.put(option, EnumSet.of(Task.CAUSAL_LM));
+        }
         for (String option : RewardFlags.NAMES) {
             USES.put(option, EnumSet.of(Task.CAUSAL_LM));
         }

@@ -177,6 +177,37 @@ class RewardEndToEndTest {
         assertRefused("rewards was " + judge + " × 1.0 and is now command:sh", other);
     }
 
+    /** A file of settings serves generate too, whose temperature is none of a training without rewards; one with rewards has its own. */
+    @Test
+    void answersAreDrawnAsTheCallSays() throws IOException {
+        Path run = folder.resolve("run");
+        Captured drawn = train(run, "--reward", "regex:[aeiou]", "--temperature", "0.7", "--top-p", "0.9");
+        assertEquals(0, drawn.status(), drawn.err());
+        String card = Files.readString(run.resolve("README.md"));
+        assertTrue(card.contains("β = 0.0, temperature 0.7, top_p 0.9)"), card);
+        assertRefused(
+                "temperature was 0.7 and is now 1.0; top_p was 0.9 and is now 1.0",
+                train(run, "--reward", "regex:[aeiou]", "--resume"));
+        Captured again =
+                Captured.loft("train", "--config", run.resolve("config.yaml").toString(), "--resume");
+        assertEquals(0, again.status(), again.err());
+        Path file = Files.writeString(folder.resolve("settings.yaml"), "temperature: 0\ntop_p: 0.9\n");
+        Path texts = Files.writeString(folder.resolve("texts.txt"), "Lily had a ball.\n");
+        Captured plain = Captured.loft(
+                "train",
+                "--config",
+                file.toString(),
+                "--model",
+                model.toString(),
+                "--data",
+                texts.toString(),
+                "--method",
+                "lora",
+                "--output",
+                folder.resolve("plain").toString());
+        assertEquals(0, plain.status(), plain.err());
+    }
+
     @Test
     void aDryRunAnswersAndWritesNothing() throws IOException {
         Path run = folder.resolve("run");
@@ -214,6 +245,13 @@ class RewardEndToEndTest {
         assertRefused(
                 "reward_timeout is of programs and patterns", train(run, "--reward", "exact", "--reward-timeout", "5"));
         assertRefused("log_completions writes down answers that rewards judge", train(run, "--log-completions"));
+        assertRefused(
+                "temperature must be above 0 where a model learns by its own answers",
+                train(run, "--reward", "exact", "--temperature", "0"));
+        assertRefused("top_p must be above 0 and at most 1, got 2.0", train(run, "--reward", "exact", "--top-p", "2"));
+        assertRefused(
+                "--temperature, --min-p say how answers are drawn that rewards judge, and there is none",
+                train(run, "--temperature", "0.7", "--min-p", "0.1"));
         assertRefused("--grpo-loss", train(run, "--reward", "exact", "--grpo-loss", "ppo"));
         assertRefused(
                 "--reward is for causal-lm, and the model is for sequence-classification",

@@ -16,6 +16,7 @@ import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenDraw;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -194,10 +195,10 @@ public final class Generator implements PromptSampler {
             long firstRow,
             int maxNewTokens,
             Set<Long> stopIds,
-            double temperature,
+            TokenDraw draw,
             long seed,
             Listener listener) {
-        SamplingConfig sampling = new SamplingConfig(temperature, 0, 1, 0, 1, seed);
+        SamplingConfig sampling = SamplingConfig.of(draw, 1, seed);
         return generate(prompts, firstRow, maxNewTokens, stopIds, sampling, listener).stream()
                 .map(Continuation::ids)
                 .toList();

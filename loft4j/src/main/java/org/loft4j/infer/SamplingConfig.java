@@ -1,7 +1,7 @@
 package org.loft4j.infer;
 
 import org.loft4j.Checks;
-import org.loft4j.ConfigException;
+import org.loft4j.nn.TokenDraw;
 
 /**
  * How the next token is chosen, with the meanings that Transformers gives to these names. The order is: repetition penalty,
@@ -23,15 +23,18 @@ public record SamplingConfig(
     public static final SamplingConfig GREEDY = new SamplingConfig(0, 0, 1, 0, 1, 0);
 
     public SamplingConfig {
-        Checks.notNegative("temperature", temperature);
-        Checks.atLeast("top_k", topK, 0);
-        if (!(topP > 0 && topP <= 1)) {
-            throw new ConfigException("top_p must be above 0 and at most 1, got " + topP);
-        }
-        if (!(minP >= 0 && minP <= 1)) {
-            throw new ConfigException("min_p must be from 0 to 1, got " + minP);
-        }
+        new TokenDraw(temperature, topK, topP, minP);
         Checks.positive("repetition_penalty", repetitionPenalty);
+    }
+
+    /** What is drawn so, with this penalty. */
+    public static SamplingConfig of(TokenDraw draw, double repetitionPenalty, long seed) {
+        return new SamplingConfig(draw.temperature(), draw.topK(), draw.topP(), draw.minP(), repetitionPenalty, seed);
+    }
+
+    /** The same without penalty and seed. */
+    public TokenDraw draw() {
+        return new TokenDraw(temperature, topK, topP, minP);
     }
 
     public boolean isGreedy() {

@@ -23,16 +23,18 @@ import org.loft4j.ShapeException;
  *   k = exp(log π_ref − log π) − (log π_ref − log π) − 1   ≥ 0, of each token: its mean is KL(π ‖ π_ref)</pre>
  *
  * <p>ρ = π / π_drawn is the ratio of the model that learns to the one that has drawn. Each answer is learnt from once, by the model that
- * has drawn it: so ρ is 1, its gradient is that of log π, and there is nothing to clip. What N is, each {@link Kind} says.
+ * has drawn it: so ρ is 1, its gradient is that of log π, and there is nothing to clip. What N is, each {@link Kind} says. π and π_ref are
+ * {@code softmax(z / T)}, T being the temperature at which answers are drawn; of what else bounds a draw the loss knows nothing, as in TRL.
  *
  * @param beta β, at least 0: how dearly the model pays for leaving what it was before training; 0 for not at all
  * @param generations G, the answers to a prompt, at least 2
  * @param maxCompletionLength tokens of an answer at most
  * @param scale what the rewards of a group are divided by
+ * @param draw how the tokens of answers are drawn, at a temperature above 0
  */
-public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletionLength, Scale scale) {
+public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletionLength, Scale scale, TokenDraw draw) {
     /** As TRL has it where nothing else is asked for, but for the length of an answer, which is 512 there. */
-    public static final GrpoLoss USUAL = new GrpoLoss(Kind.DAPO, 0, 8, 256, Scale.GROUP);
+    public static final GrpoLoss USUAL = new GrpoLoss(Kind.DAPO, 0, 8, 256, Scale.GROUP, TokenDraw.PLAIN);
 
     /** Beside the deviation, as in TRL. */
     private static final double LEAST = 1e-4;
@@ -99,29 +101,37 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
         Checks.collect(problems, () -> Checks.notNegative("kl_beta", beta));
         Checks.collect(problems, () -> Checks.atLeast("num_generations", generations, 2));
         Checks.collect(problems, () -> Checks.atLeast("max_completion_length", maxCompletionLength, 1));
+        if (draw.temperature() == 0) {
+            problems.add("temperature must be above 0 where a model learns by its own answers, which would all be the"
+                    + " likeliest one, got 0.0");
+        }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }
     }
 
     public GrpoLoss withKind(Kind other) {
-        return new GrpoLoss(other, beta, generations, maxCompletionLength, scale);
+        return new GrpoLoss(other, beta, generations, maxCompletionLength, scale, draw);
     }
 
     public GrpoLoss withBeta(double other) {
-        return new GrpoLoss(kind, other, generations, maxCompletionLength, scale);
+        return new GrpoLoss(kind, other, generations, maxCompletionLength, scale, draw);
     }
 
     public GrpoLoss withGenerations(int other) {
-        return new GrpoLoss(kind, beta, other, maxCompletionLength, scale);
+        return new GrpoLoss(kind, beta, other, maxCompletionLength, scale, draw);
     }
 
     public GrpoLoss withMaxCompletionLength(int other) {
-        return new GrpoLoss(kind, beta, generations, other, scale);
+        return new GrpoLoss(kind, beta, generations, other, scale, draw);
     }
 
     public GrpoLoss withScale(Scale other) {
-        return new GrpoLoss(kind, beta, generations, maxCompletionLength, other);
+        return new GrpoLoss(kind, beta, generations, maxCompletionLength, other, draw);
+    }
+
+    public GrpoLoss withDraw(TokenDraw other) {
+        return new GrpoLoss(kind, beta, generations, maxCompletionLength, scale, other);
     }
 
     /** The settings by name, for the record of a run. */
@@ -132,12 +142,18 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
         map.put("num_generations", generations);
         map.put("max_completion_length", maxCompletionLength);
         map.put("scale_rewards", scale.word());
+        map.putAll(draw.toMap());
         return map;
     }
 
-    /** For people: {@code GRPO (dapo), 8 answers a prompt, β = 0.0}. */
+    /** For people: {@code GRPO (dapo), 8 answers a prompt, β = 0.0}, and how they are drawn where it is otherwise than usual. */
     public String described() {
-        return "GRPO (" + kind.word() + "), " + generations + " answers a prompt, β = " + beta;
+        Map<String, Object> usual = TokenDraw.PLAIN.toMap();
+        return "GRPO (" + kind.word() + "), " + generations + " answers a prompt, β = " + beta
+                + draw.toMap().entrySet().stream()
+                        .filter(setting -> !setting.getValue().equals(usual.get(setting.getKey())))
+                        .map(setting -> ", " + setting.getKey() + " " + setting.getValue())
+                        .collect(Collectors.joining());
     }
 
     /**
@@ -219,6 +235,18 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
     }
 
     /**
+     * log π of the tokens of answers, row by row, without gradients.
+     *
+     * @param labels as {@link #backward} takes them
+     */
+    public double[] logProbabilities(Decoder model, ModelInput input, Tensor labels) {
+        return new LanguageModelLoss(model)
+                .at(draw.temperature())
+                .judgeTokens(input, labels)
+                .logProbabilities();
+    }
+
+    /**
      * Adds {@code scale} times the gradient of the sum over the answers, before it is divided by {@link #total}, to the gradients of all
      * that asks for them.
      *
@@ -249,7 +277,7 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
         for (int row = 0; row < tokens.length; row++) {
             weights[row] = factor * share(tokens[row]) * advantages[row];
         }
-        LanguageModelLoss loss = new LanguageModelLoss(model);
+        LanguageModelLoss loss = new LanguageModelLoss(model).at(draw.temperature());
         if (beta == 0 || reference == null) {
             loss.backward(input, labels, weights);
             return sum;

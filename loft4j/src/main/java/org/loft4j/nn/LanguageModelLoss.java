@@ -41,17 +41,24 @@ public final class LanguageModelLoss {
 
     private final Decoder model;
     private final long chunk;
+    private final LogitScale scale;
 
-    private LanguageModelLoss(Decoder model, long chunk) {
+    private LanguageModelLoss(Decoder model, long chunk, LogitScale scale) {
         if (model.task() != Task.CAUSAL_LM) {
             throw new ConfigException("a model with task " + model.task() + " has no loss over a vocabulary");
         }
         this.model = model;
         this.chunk = chunk;
+        this.scale = scale;
     }
 
     public LanguageModelLoss(Decoder model) {
-        this(model, Math.max(leastRows(), CHUNK / Lanes.atWork() / model.head().outFeatures()));
+        this(model, Math.max(leastRows(), CHUNK / Lanes.atWork() / model.head().outFeatures()), model.logitScale());
+    }
+
+    /** The same of {@code softmax(z / T)}. */
+    LanguageModelLoss at(double temperature) {
+        return new LanguageModelLoss(model, chunk, scale.at(temperature));
     }
 
     /** Lanes share the memory, down to a size at which a product is still worth its while. */
@@ -61,7 +68,7 @@ public final class LanguageModelLoss {
 
     /** With another number of positions at a time. */
     public static LanguageModelLoss ofRows(Decoder model, long positions) {
-        return new LanguageModelLoss(model, Checks.atLeast("positions at a time", positions, 1));
+        return new LanguageModelLoss(model, Checks.atLeast("positions at a time", positions, 1), model.logitScale());
     }
 
     /**
@@ -166,7 +173,7 @@ public final class LanguageModelLoss {
     }
 
     private Tensor logits(Targets targets) {
-        return model.logitScale().logits(model.head().forward(targets.hidden()));
+        return scale.logits(model.head().forward(targets.hidden()));
     }
 
     /** {@code (count)} */
@@ -290,7 +297,7 @@ public final class LanguageModelLoss {
             for (long start = 0; start < targets.count(); start += rows) {
                 try (NativeScope block = new NativeScope()) {
                     Targets some = targets.some(start, rows);
-                    Tensor logits = model.logitScale().logits(product.detach().narrow(0, start, some.count()));
+                    Tensor logits = scale.logits(product.detach().narrow(0, start, some.count()));
                     Tensor ofLogits = wide(logits).softmax(-1);
                     Tensor at = some.labels().unsqueeze(1);
                     Tensor chosen = ofLogits.gather(1, at);
@@ -306,7 +313,7 @@ public final class LanguageModelLoss {
                         ofLogits.sub_(new Scalar(smoothing / logits.size(1)));
                     }
                     Tensor own = factor.dim() == 0 ? factor : factor.narrow(0, start, some.count());
-                    Tensor ofProduct = model.logitScale().gradient(ofLogits, logits);
+                    Tensor ofProduct = scale.gradient(ofLogits, logits);
                     torch.mul_out(gradient.narrow(0, start, some.count()), ofProduct, own);
                 }
             }

@@ -24,7 +24,7 @@ public interface PromptSampler {
      * @param firstRow number of the first of them among all that are continued with this seed
      * @param maxNewTokens at least 1
      * @param stopIds ids that end a continuation
-     * @param temperature divides the logits; 0 for always the likeliest token
+     * @param draw how each token is drawn
      * @return the ids of each continuation, with the stop id where it came
      */
     List<long[]> sample(
@@ -32,7 +32,7 @@ public interface PromptSampler {
             long firstRow,
             int maxNewTokens,
             Set<Long> stopIds,
-            double temperature,
+            TokenDraw draw,
             long seed,
             Listener listener);
 }

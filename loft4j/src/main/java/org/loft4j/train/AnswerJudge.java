@@ -14,6 +14,7 @@ import org.loft4j.data.PromptDataset;
 import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
+import org.loft4j.nn.TokenDraw;
 
 /** Has prompts answered by a model as it is, and the answers judged by rewards. The caller has switched dropout off. */
 final class AnswerJudge {
@@ -111,7 +112,7 @@ final class AnswerJudge {
             PromptDataset rows,
             List<PromptDataset.Prompt> prompts,
             long first,
-            double temperature,
+            TokenDraw draw,
             long seed,
             BooleanSupplier givenUp) {
         if (givenUp.getAsBoolean()) {
@@ -123,7 +124,7 @@ final class AnswerJudge {
                 first,
                 maxCompletionLength,
                 rows.stopIds(),
-                temperature,
+                draw,
                 seed,
                 (row, id) -> texts.get(row).add(id) && !givenUp.getAsBoolean());
         List<Given> given = new ArrayList<>();
@@ -205,7 +206,7 @@ final class AnswerJudge {
             progress.judged(from, held.size());
             int[] indices = IntStream.range(from, Math.min(held.size(), from + batchSize))
                     .toArray();
-            answers.addAll(answered(held, held.batch(indices, 0).prompts(), from, 0, seed, givenUp));
+            answers.addAll(answered(held, held.batch(indices, 0).prompts(), from, TokenDraw.LIKELIEST, seed, givenUp));
         }
         return judged(answers, givenUp);
     }

@@ -15,6 +15,7 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.Decoder;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
@@ -168,17 +169,12 @@ final class LaneGradients implements AutoCloseable {
     }
 
     /**
-     * The log-probabilities of the learnt tokens of a batch, row by row. Nothing is kept for a gradient.
+     * The log-probabilities of the tokens of a batch of answers as their loss has them, row by row. Nothing is kept for a gradient.
      *
      * @param seed as {@link #backward} takes it
      */
-    double[] tokenLogProbabilities(BatchTensors batch, long seed) {
-        return found(
-                batch,
-                seed,
-                part -> new LanguageModelLoss((Decoder) model)
-                        .judgeTokens(part.input(), part.labels())
-                        .logProbabilities());
+    double[] tokenLogProbabilities(GrpoLoss loss, BatchTensors batch, long seed) {
+        return found(batch, seed, part -> loss.logProbabilities((Decoder) model, part.input(), part.labels()));
     }
 
     private double[] found(BatchTensors batch, long seed, Function<BatchTensors, double[]> look) {

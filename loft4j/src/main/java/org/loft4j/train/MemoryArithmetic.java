@@ -321,7 +321,8 @@ final class MemoryArithmetic {
         // back
         long ofLogit = half ? 2L * size + 2L * FLOAT : 2L * size;
         if (model instanceof CausalDecoder decoder) {
-            ofLogit += (long) decoder.logitScale().copies() * size;
+            double temperature = plan.config().loss().rewards().draw().temperature();
+            ofLogit += (long) decoder.logitScale().at(temperature).copies() * size;
         }
         long hidden = 2 * tokens * model.description().hiddenSize() * size;
         return rows * vocabulary * ofLogit + hidden;

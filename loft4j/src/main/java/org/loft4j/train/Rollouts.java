@@ -93,8 +93,8 @@ public final class Rollouts implements AutoCloseable {
             for (PromptDataset.Prompt prompt : ((PromptBatch) batch).prompts()) {
                 asked.addAll(Collections.nCopies(loss.generations(), prompt));
             }
-            answers.addAll(
-                    judge.answered(rows, asked, answers.size(), 1, Seeds.derive(seed, "answers", step), givenUp));
+            answers.addAll(judge.answered(
+                    rows, asked, answers.size(), loss.draw(), Seeds.derive(seed, "answers", step), givenUp));
         }
         Judged judged = judge.judged(answers, givenUp);
         if (judged == null) {
@@ -137,7 +137,7 @@ public final class Rollouts implements AutoCloseable {
         }
         double[] tokens = reference.look(() -> {
             try (NativeScope scope = new NativeScope()) {
-                return trainable.gradients().tokenLogProbabilities(BatchTensors.of(batch, model), 0);
+                return trainable.gradients().tokenLogProbabilities(loss, BatchTensors.of(batch, model), 0);
             }
         });
         double[][] ofRows = new double[answers.size()][];

@@ -54,9 +54,16 @@ class GrpoLossTest {
 
     @Test
     void whatCannotBeIsRefused() {
-        assertTrue(assertThrows(ConfigException.class, () -> new GrpoLoss(GrpoLoss.Kind.DAPO, -1, 1, 0, TWO.scale()))
+        assertTrue(
+                assertThrows(
+                                ConfigException.class,
+                                () -> new GrpoLoss(GrpoLoss.Kind.DAPO, -1, 1, 0, TWO.scale(), TokenDraw.LIKELIEST))
+                        .getMessage()
+                        .matches(
+                                "(?s)kl_beta .*\nnum_generations must be at least 2, got 1\nmax_completion_length .*\ntemperature must be above 0 where .*"));
+        assertTrue(assertThrows(ConfigException.class, () -> new TokenDraw(1, 0, 0, 0))
                 .getMessage()
-                .matches("(?s)kl_beta .*\nnum_generations must be at least 2, got 1\nmax_completion_length .*"));
+                .startsWith("top_p must be above 0"));
         assertEquals(
                 "grpo_loss must be one of grpo, dr_grpo, dapo, got ppo",
                 assertThrows(ConfigException.class, () -> GrpoLoss.Kind.parse("ppo"))

@@ -19,6 +19,7 @@ import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
+import org.loft4j.nn.TokenDraw;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -66,7 +67,7 @@ class GrpoGradientTest {
     }
 
     /** log π of an answer's tokens, with all that autograd needs, from the logits of its row alone. */
-    private static Tensor logProbabilities(Model model, int row) {
+    private static Tensor logProbabilities(Model model, int row, double temperature) {
         long[] prompt = prompt(row);
         long[] answer = answer(row);
         long[] ids = new long[prompt.length + answer.length];
@@ -74,7 +75,8 @@ class GrpoGradientTest {
         System.arraycopy(answer, 0, ids, prompt.length, answer.length);
         Tensor logits = model.logits(new TokenInput(Tensors.of(ids, 1, ids.length), null, null));
         Tensor before = logits.select(0, 0).narrow(0, prompt.length - 1, answer.length);
-        return before.log_softmax(-1)
+        return before.div(new Scalar(temperature))
+                .log_softmax(-1)
                 .gather(1, Tensors.of(answer, answer.length, 1))
                 .squeeze(1);
     }
@@ -85,7 +87,7 @@ class GrpoGradientTest {
                 IntStream.range(0, ANSWERS).mapToLong(row -> answer(row).length).sum();
         double sum = 0;
         for (int row = 0; row < ANSWERS; row++) {
-            Tensor now = logProbabilities(model, row);
+            Tensor now = logProbabilities(model, row, loss.draw().temperature());
             Tensor ratio = now.sub(now.detach()).exp();
             Tensor each = ratio.mul(new Scalar(-advantage(row)));
             if (loss.beta() > 0) {
@@ -106,15 +108,30 @@ class GrpoGradientTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"GRPO, 0", "GRPO, 0.3", "DR_GRPO, 0", "DR_GRPO, 0.3", "DAPO, 0", "DAPO, 0.3"})
-    void lossAndGradientAreThoseOfTheEquationHoweverAStepIsCut(GrpoLoss.Kind kind, double beta) {
-        GrpoLoss loss = GrpoLoss.USUAL.withKind(kind).withBeta(beta).withMaxCompletionLength(MOST);
+    @CsvSource({
+        "GRPO, 0, 1",
+        "GRPO, 0.3, 1",
+        "DR_GRPO, 0, 1",
+        "DR_GRPO, 0.3, 1",
+        "DAPO, 0, 1",
+        "DAPO, 0.3, 1",
+        "GRPO, 0.3, 0.7",
+        "DR_GRPO, 0, 1.8",
+        "DAPO, 0, 0.7",
+        "DAPO, 0.3, 1.8"
+    })
+    void lossAndGradientAreThoseOfTheEquationHoweverAStepIsCut(GrpoLoss.Kind kind, double beta, double temperature) {
+        GrpoLoss loss = GrpoLoss.USUAL
+                .withKind(kind)
+                .withBeta(beta)
+                .withMaxCompletionLength(MOST)
+                .withDraw(new TokenDraw(temperature, 3, 0.9, 0));
         try (NativeScope scope = new NativeScope();
                 Model model = TinyRun.model(Dtype.F64)) {
             double[][] reference = new double[ANSWERS][];
             for (int row = 0; row < ANSWERS; row++) {
                 int own = row;
-                double[] now = Tensors.toDoubles(logProbabilities(model, row));
+                double[] now = Tensors.toDoubles(logProbabilities(model, row, temperature));
                 reference[row] = IntStream.range(0, now.length)
                         .mapToDouble(t -> now[t] + 0.5 * Math.cos(own + 3 * t))
                         .toArray();
@@ -133,6 +150,9 @@ class GrpoGradientTest {
                         .withRewards(loss, micro);
                 double found = 0;
                 for (MiniBatch some : micro) {
+                    BatchTensors whole = BatchTensors.of(some, model);
+                    double[] told = loss.logProbabilities((Decoder) model, whole.input(), whole.labels());
+                    assertEquals(some.targets(), told.length);
                     // as lanes do
                     for (BatchTensors part : BatchTensors.of(some, model).split(2)) {
                         found += step.backward(model, part);
@@ -162,7 +182,7 @@ class GrpoGradientTest {
             double[] found = gradients(model);
             int at = 0;
             for (int row = 0; row < ANSWERS; row++) {
-                Tensor now = logProbabilities(model, row);
+                Tensor now = logProbabilities(model, row, 1);
                 double[] slopes = new double[answer(row).length];
                 for (int t = 0; t < slopes.length; t++) {
                     assertEquals(row, told.rows()[at]);

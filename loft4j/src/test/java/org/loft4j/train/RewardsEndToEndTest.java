@@ -44,6 +44,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.RecurrentMixer;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenDraw;
 
 /** A model of stories that learns by what is said of the stories that it tells. */
 class RewardsEndToEndTest {
@@ -303,6 +304,53 @@ class RewardsEndToEndTest {
                 StandardOpenOption.APPEND);
         train(plain, stopped, OnExisting.RESUME, run -> {});
         assertEquals(Files.readAllLines(whole.resolve("completions.jsonl")), Files.readAllLines(file));
+    }
+
+    /** Answers are drawn as the loss says, and held-out ones are the likeliest; π₀ is looked at with the same temperature. */
+    @Test
+    void answersAreDrawnAsIsAskedFor() throws IOException {
+        TokenDraw hot = new TokenDraw(1.4, 40, 0.9, 0.01);
+        GrpoLoss loss = LOSS.withBeta(0.05).withDraw(hot);
+        TrainConfig config = config(Method.LOFT, loss).epochs(1).build();
+        List<TokenDraw> drawn = new ArrayList<>();
+        List<StepEvent> steps = new ArrayList<>();
+        try (Tokenizer tokenizer = Tokenizer.open(STORIES);
+                Model model = Models.open(STORIES, ModelOptions.of(Task.CAUSAL_LM))) {
+            Rewards rewards = Rewards.of(trained -> {
+                        Generator generator = Generator.of(trained);
+                        return (prompts, firstRow, most, stopIds, draw, seed, listener) -> {
+                            drawn.add(draw);
+                            return generator.sample(prompts, firstRow, most, stopIds, draw, seed, listener);
+                        };
+                    })
+                    .with("letter", LETTER);
+            try (TrainingRun run =
+                    TrainingRun.open(model, data(tokenizer, rewards), config, lora(0), directory, OnExisting.REFUSE)) {
+                run.addListener(each(steps));
+                run.run();
+            }
+        }
+        assertEquals(List.of(hot, hot, hot, hot, hot, hot, TokenDraw.LIKELIEST), drawn);
+        // nothing has moved yet
+        assertEquals(0, steps.get(0).scores().get("kl"), 1e-9);
+        assertTrue(steps.get(2).scores().get("kl") > 1e-9, steps.toString());
+    }
+
+    /** From one token there is nothing to choose: a prompt's answers are one, and nothing is learnt from them. */
+    @Test
+    void aSingleTokenToDrawFromGivesASingleAnswer() throws IOException {
+        TrainConfig config = config(Method.LORA, LOSS.withDraw(new TokenDraw(1, 1, 1, 0)))
+                .epochs(1)
+                .build();
+        List<StepEvent> steps = new ArrayList<>();
+        train(
+                new Case(config, lora(0), UnaryOperator.identity()),
+                directory,
+                OnExisting.REFUSE,
+                run -> run.addListener(each(steps)));
+        for (StepEvent step : steps) {
+            assertEquals(1, step.scores().get("frac_reward_zero_std"));
+        }
     }
 
     @Test

@@ -14,6 +14,7 @@ import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
+import org.loft4j.nn.TokenDraw;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LoraPlus;
 import org.loft4j.optim.RefLora;
@@ -110,6 +111,8 @@ class TrainConfigTest {
                         - 2
                         + MatchLoss.class.getRecordComponents().length
                         + GrpoLoss.class.getRecordComponents().length
+                        - 1
+                        + TokenDraw.class.getRecordComponents().length
                         + LoftSettings.class.getRecordComponents().length
                         + PeerSettings.class.getRecordComponents().length,
                 TrainConfig.builder(Method.LORA)
