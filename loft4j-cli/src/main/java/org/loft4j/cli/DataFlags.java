@@ -53,16 +53,35 @@ final class DataFlags {
     ColumnFlags columns = new ColumnFlags();
 
     void check(Problems problems) {
+        checkPlace(problems);
+        checkColumns(problems);
+    }
+
+    /** The same where a prompt alone may make a row, which shows once the model is found. */
+    void checkOrPrompts(Problems problems) {
+        boolean alone = columns.format == RowFormat.AUTO && columns.prompt != null && columns.completion == null;
+        checkPlace(problems);
+        if (alone) {
+            checkRest(problems);
+        } else {
+            checkColumns(problems);
+        }
+    }
+
+    private void checkPlace(Problems problems) {
         if (data == null) {
             problems.add("Missing required option: '--data=FILE'");
         }
         requireOrFolder(problems, "--data", data);
-        checkColumns(problems);
     }
 
     /** All but which data it is. */
     void checkColumns(Problems problems) {
         problems.of(() -> columns(false));
+        checkRest(problems);
+    }
+
+    private void checkRest(Problems problems) {
         problems.of(labels::several);
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);

@@ -51,11 +51,12 @@ import picocli.CommandLine.Spec;
         description =
                 "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier"
                         + " with precision, recall and F1 of each class and of two the area under the ROC curve, Pearson's and Spearman's correlation and the mean squared error of"
-                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, perplexity of a language model and the share of tokens that it tells right, accuracy and rewards of preferences, or how well anchors find what belongs to them by sentence embeddings.",
+                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, perplexity of a language model and the share of tokens that it tells right, accuracy and rewards of preferences, what rewards say of its answers, or how well anchors find what belongs to them by sentence embeddings.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",
-            "  loft eval --model merged --data test.csv --json"
+            "  loft eval --model merged --data test.csv --json",
+            "  loft eval --adapter run --data sums.jsonl --reward exact"
         })
 final class EvalCommand implements Verb {
     @Option(
@@ -84,6 +85,9 @@ final class EvalCommand implements Verb {
 
     @Mixin(name = "Preferences")
     PreferenceFlags preference;
+
+    @Mixin(name = "Rewards")
+    AnswerFlags answers;
 
     @Option(
             names = "--similarity-scale",
@@ -122,9 +126,10 @@ final class EvalCommand implements Verb {
     @Override
     public void check(Problems problems) {
         model.check(problems);
-        data.check(problems);
+        data.checkOrPrompts(problems);
         chat.check(problems);
         preference.check(problems);
+        answers.check(problems);
         if (dimensions != null && dimensions < 1) {
             problems.add("dimensions must be at least 1, got " + dimensions);
         }
@@ -142,10 +147,15 @@ final class EvalCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.openJudged(
-                model, device, loadIn.value(), problem, data.format(data.data).get() == RowFormat.MATCH)) {
+        FoundModel found = FoundModel.of(model);
+        boolean byRewards = answers.judge(found, data.columns);
+        boolean matches = !byRewards && data.format(data.data).get() == RowFormat.MATCH;
+        try (LoadedModel loaded = LoadedModel.openJudged(found, model, device, loadIn.value(), problem, matches)) {
             threshold.requireFits(loaded.model());
             requireFits(loaded.model().task());
+            if (byRewards) {
+                return judgeAnswers(loaded);
+            }
             return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
         }
     }
@@ -180,6 +190,13 @@ final class EvalCommand implements Verb {
         ImageDataset dataset = TrainingImages.dataset(
                 loaded.model(), loaded.directory(), chosen, labels(loaded, List.of()), Augmentation.NONE);
         print(loaded, new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size(), Map.of());
+        return ExitCode.OK;
+    }
+
+    private int judgeAnswers(LoadedModel loaded) throws IOException {
+        preference.judge(false, false, loaded);
+        AnswerFlags.Judged judged = answers.evaluate(loaded, data, faults, chat, batchSize);
+        print(loaded, judged.evaluation(), judged.rows(), judged.by());
         return ExitCode.OK;
     }
 

@@ -127,6 +127,12 @@ final class FoundModel {
                 : adapter == null ? null : PeftFiles.readConfig(adapter).task();
     }
 
+    /** The task that it was trained for, else the one that its config.json names. */
+    Task task() throws IOException {
+        Task trained = trainedFor();
+        return trained == null ? Models.defaultTask(directory) : trained;
+    }
+
     /** The classes that the training left, by index; empty where config.json of the model has them. */
     List<String> labels(Task task) throws IOException {
         return trainedAs != null
@@ -136,8 +142,7 @@ final class FoundModel {
 
     /** Whether it is a classifier of texts that tells one number. */
     boolean hasOneOutput() throws IOException {
-        Task trained = trainedFor();
-        Task task = trained == null ? Models.defaultTask(directory) : trained;
+        Task task = task();
         List<String> known = labels(task);
         return task == Task.SEQUENCE_CLASSIFICATION && (known.isEmpty() ? Models.labels(directory) : known).size() == 1;
     }

@@ -52,9 +52,8 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
      * @param matches whether these are texts that belong together: a model that tells a number ranks them, any other makes vectors
      */
     static LoadedModel openJudged(
-            ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem, boolean matches)
+            FoundModel found, ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem, boolean matches)
             throws IOException {
-        FoundModel found = FoundModel.of(flags);
         return matches && !found.hasOneOutput()
                 ? openEmbedder(found, flags, place, loadIn, Pooling.AUTO)
                 : warned(open(found, place, loadIn, null, Pooling.AUTO, problem.asked), flags);

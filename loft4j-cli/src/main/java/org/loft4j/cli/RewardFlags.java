@@ -1,7 +1,9 @@
 package org.loft4j.cli;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -10,39 +12,26 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
+import org.loft4j.Shown;
+import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.RewardedPrompt;
 import org.loft4j.data.Row;
-import org.loft4j.data.RowFormat;
 import org.loft4j.infer.Generator;
-import org.loft4j.nn.GrpoLoss;
-import org.loft4j.nn.TokenDraw;
+import org.loft4j.model.TrainedRewards;
 import org.loft4j.train.Reward;
 import org.loft4j.train.Rewards;
-import org.loft4j.train.TrainConfig;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
-import picocli.CommandLine.Spec.Target;
 
-/** Rewards that judge answers which the model gives while it learns. */
+/** Rewards that judge the answers of a language model. */
 final class RewardFlags {
     /** The options, which language models alone have a use for. */
-    static final String[] NAMES = {
-        "--reward",
-        "--reward-weights",
-        "--reward-timeout",
-        "--num-generations",
-        "--max-completion-length",
-        "--scale-rewards",
-        "--grpo-loss",
-        "--kl-beta",
-        "--log-completions"
-    };
+    static final String[] NAMES = {"--reward", "--reward-weights", "--reward-timeout"};
 
     private static final String EXACT = "exact";
     private static final String REGEX = "regex";
@@ -50,17 +39,14 @@ final class RewardFlags {
     private static final String ANSWER = "answer";
     private static final int TIMEOUT = 60;
 
-    @Spec(Target.MIXEE)
-    CommandSpec verb;
-
     @Option(
             names = "--reward",
             paramLabel = "REWARD",
             description =
-                    "What judges the answers that a language model gives to rows of prompts while it learns (GRPO); may be given several"
-                            + " times. exact: 1 where the answer is the column answer (exact:COLUMN names another), blanks around it"
+                    "What judges the answers that a language model gives to rows of prompts, while it learns (GRPO) and in eval; may be given"
+                            + " several times. exact: 1 where the answer is the column answer (exact:COLUMN names another), blanks around it"
                             + " aside, else 0. regex:PATTERN: 1 where it is found in the answer, else 0. command:PROGRAM ARGUMENTS: a program"
-                            + " that reads a JSON object a line (prompt, completion, columns) and writes a number a line. Default: none.")
+                            + " that reads a JSON object a line (prompt, completion, columns) and writes a number a line. Default: none; eval: as in training, but for programs.")
     List<String> rewards = List.of();
 
     @Option(
@@ -78,85 +64,13 @@ final class RewardFlags {
             description = "How long a program or a pattern may take to judge an answer. Default: ${DEFAULT-VALUE}.")
     int timeout = TIMEOUT;
 
-    @Option(
-            names = "--num-generations",
-            paramLabel = "N",
-            description =
-                    "Answers to each prompt of a step: --batch-size 8 are so many times eight rows. Default: ${DEFAULT-VALUE}.")
-    int generations = GrpoLoss.USUAL.generations();
-
-    @Option(
-            names = "--max-completion-length",
-            paramLabel = "TOKENS",
-            description = "Tokens of an answer at most, within --max-length. Default: ${DEFAULT-VALUE}.")
-    int maxCompletionLength = GrpoLoss.USUAL.maxCompletionLength();
-
-    @Option(
-            names = "--scale-rewards",
-            paramLabel = "HOW",
-            converter = Words.OfRewardScale.class,
-            completionCandidates = WordLists.RewardScales.class,
-            description =
-                    "What the rewards of a prompt's answers are divided by once their mean is taken off: group (their"
-                            + " deviation), batch (that of all in the step) or none. Default: group.")
-    GrpoLoss.Scale scale = GrpoLoss.USUAL.scale();
-
-    @Option(
-            names = "--grpo-loss",
-            paramLabel = "LOSS",
-            converter = Words.OfGrpoLoss.class,
-            completionCandidates = WordLists.GrpoLosses.class,
-            description =
-                    "What the loss of an answer's tokens is divided by: grpo (the answer's length, so that each answer"
-                            + " counts alike), dr_grpo (the greatest length) or dapo (the tokens of all answers of the step, so that each"
-                            + " token counts alike). Default: dapo.")
-    GrpoLoss.Kind loss = GrpoLoss.USUAL.kind();
-
-    @Option(
-            names = "--kl-beta",
-            paramLabel = "BETA",
-            description =
-                    "How dearly the model pays for leaving what it was before training; not with --method full. Default:"
-                            + " ${DEFAULT-VALUE}, which is not at all.")
-    double beta = GrpoLoss.USUAL.beta();
-
-    @Mixin
-    DrawFlags draw;
-
-    @Option(
-            names = "--log-completions",
-            negatable = true,
-            fallbackValue = "true",
-            description =
-                    "Write what the model answers, with its rewards, to completions.jsonl in the output directory: at steps that are"
-                            + " logged (--logging-steps) and at evaluations. Default: ${DEFAULT-VALUE}.")
-    boolean logCompletions = false;
-
     /** Whether there are any. */
     boolean areGiven() {
         return !rewards.isEmpty();
     }
 
-    void check(Problems problems, DataFlags data, StreamFlags stream, Packing packing) {
-        RowFormat format = data.columns.format;
-        if (areGiven() && format != RowFormat.AUTO && format != RowFormat.REWARD) {
-            problems.add("--reward judges answers to rows of prompts (--format reward), and --format is "
-                    + format.word() + ": leave one of them out");
-        }
-        if (!areGiven() && format == RowFormat.REWARD) {
-            problems.add(
-                    "--format reward has prompts alone, whose answers a reward judges: name one (--reward exact, regex:PATTERN or"
-                            + " command:PROGRAM)");
-        }
-        if (areGiven() && stream.streaming) {
-            problems.add(
-                    "--reward and --streaming exclude each other: prompts are kept in memory, which they need little of");
-        }
-        if (areGiven() && packing != Packing.NONE) {
-            problems.add(
-                    "--reward and --packing exclude each other: answers of a step go through the model as they were made,"
-                            + " each in a row of its own");
-        }
+    /** @param mayFollow whether rewards of a training may come in place of those that are not given */
+    void check(Problems problems, boolean mayFollow) {
         if (!weights.isEmpty() && weights.size() != rewards.size()) {
             problems.add("reward_weights must be as many as there are rewards, " + rewards.size() + ", got "
                     + weights.size());
@@ -164,55 +78,73 @@ final class RewardFlags {
         if (timeout < 1) {
             problems.add("reward_timeout must be at least 1, got " + timeout);
         }
-        if (timeout != TIMEOUT && rewards.stream().map(RewardFlags::word).noneMatch(Set.of(REGEX, COMMAND)::contains)) {
+        if (timeout != TIMEOUT
+                && !mayFollow
+                && rewards.stream().map(RewardFlags::word).noneMatch(Set.of(REGEX, COMMAND)::contains)) {
             problems.add(
                     "reward_timeout is of programs and patterns that judge answers, and there is none: leave it out, or"
                             + " name one (--reward command:PROGRAM)");
         }
-        if (logCompletions && !areGiven()) {
-            problems.add(
-                    "log_completions writes down answers that rewards judge, and there is none: leave it out, or name"
-                            + " one (--reward)");
-        }
-        // a file of settings serves generate too
-        List<String> idle = Stream.of(DrawFlags.NAMES)
-                .filter(verb.commandLine().getParseResult()::hasMatchedOption)
-                .toList();
-        if (!areGiven() && !idle.isEmpty()) {
-            problems.add(String.join(", ", idle)
-                    + (idle.size() == 1 ? " says" : " say")
-                    + " how answers are drawn that rewards judge, and there is none: leave "
-                    + (idle.size() == 1 ? "it" : "them") + " out, or name one (--reward)");
-        }
         for (String reward : rewards) {
             problems.of(() -> requireKnown(reward));
         }
-        if (areGiven()) {
-            data.columns.format = RowFormat.REWARD;
-        }
     }
 
-    void apply(TrainConfig.Builder config) {
-        config.loss(settings -> settings.withRewards(new GrpoLoss(
-                loss,
-                beta,
-                generations,
-                maxCompletionLength,
-                scale,
-                areGiven() ? draw.over(TokenDraw.PLAIN) : TokenDraw.PLAIN)));
+    /**
+     * Takes those of a training, but for programs: none is started for being named in a file that may come from anywhere.
+     *
+     * @param from what was trained
+     * @throws ConfigException if it had others than what a call names as well
+     */
+    void follow(TrainedRewards trained, Path from) {
+        for (String reward : trained.rewards()) {
+            boolean known = word(reward).equals(EXACT) || (word(reward).equals(REGEX) && argument(reward) != null);
+            if (!known) {
+                throw new ConfigException("the answers of " + from + " were judged by "
+                        + (word(reward).equals(COMMAND)
+                                ? "a program, which is started where the call itself names it: give" + asGiven(trained)
+                                        + ", or another --reward"
+                                : Shown.text(reward) + ", which is not one that a call names: give a --reward"));
+            }
+        }
+        rewards = trained.rewards();
+        weights = trained.weights();
+        rewards.forEach(RewardFlags::requireKnown);
     }
 
-    /** Tokens that a row may have before its answer. */
-    int promptLength(int maxLength) {
-        if (!areGiven()) {
-            return maxLength;
+    private static String asGiven(TrainedRewards trained) {
+        return trained.rewards().stream()
+                        .map(reward -> " --reward " + Pasted.quoted(Shown.text(reward)))
+                        .collect(Collectors.joining())
+                + (trained.weights().stream().allMatch(weight -> weight == 1)
+                        ? ""
+                        : " --reward-weights "
+                                + trained.weights().stream()
+                                        .map(String::valueOf)
+                                        .collect(Collectors.joining(",")));
+    }
+
+    /** The rewards as they were given, with their weights. */
+    List<Map<String, Object>> tree() {
+        List<Map<String, Object>> tree = new ArrayList<>();
+        for (int i = 0; i < rewards.size(); i++) {
+            Map<String, Object> one = new LinkedHashMap<>();
+            one.put("reward", rewards.get(i));
+            one.put("weight", weight(i));
+            tree.add(one);
         }
-        if (maxCompletionLength >= maxLength) {
-            throw new ConfigException("max_completion_length is " + maxCompletionLength
-                    + ", which leaves no place for a prompt within max_length, " + maxLength
-                    + ": lower it, or raise that");
-        }
-        return maxLength - maxCompletionLength;
+        return tree;
+    }
+
+    /** For people: {@code exact × 5.0, regex:[a-z] × 1.0}. */
+    String described() {
+        return IntStream.range(0, rewards.size())
+                .mapToObj(i -> rewards.get(i) + " × " + weight(i))
+                .collect(Collectors.joining(", "));
+    }
+
+    private double weight(int reward) {
+        return weights.isEmpty() ? 1 : weights.get(reward);
     }
 
     private static String word(String reward) {
@@ -335,10 +267,9 @@ final class RewardFlags {
                     .filter(names::add)
                     .findFirst()
                     .orElseThrow();
-            double weight = weights.isEmpty() ? 1 : weights.get(i);
-            all = all.with(name, reward, weight, judge(reward, programs, left::get));
+            all = all.with(name, reward, weight(i), judge(reward, programs, left::get));
         }
-        return new Judging(all.withLogged(logCompletions), programs, left);
+        return new Judging(all, programs, left);
     }
 
     private Reward judge(String reward, List<CommandReward> programs, BooleanSupplier left) {

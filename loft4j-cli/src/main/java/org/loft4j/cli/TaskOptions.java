@@ -27,6 +27,9 @@ final class TaskOptions {
         for (String option : RewardFlags.NAMES) {
             USES.put(option, EnumSet.of(Task.CAUSAL_LM));
         }
+        for (String option : GrpoFlags.NAMES) {
+            USES.put(option, EnumSet.of(Task.CAUSAL_LM));
+        }
         USES.put("--pooling", EnumSet.of(Task.SEQUENCE_CLASSIFICATION, Task.SENTENCE_EMBEDDING));
     }
 

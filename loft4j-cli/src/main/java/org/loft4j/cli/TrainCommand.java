@@ -108,7 +108,7 @@ final class TrainCommand implements Verb {
     PreferenceLossFlags preference;
 
     @Mixin(name = "Rewards")
-    RewardFlags reward;
+    GrpoFlags reward;
 
     @Mixin(name = "Sentence embeddings")
     EmbeddingFlags embedding;

@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -220,6 +221,145 @@ class RewardEndToEndTest {
         assertFalse(Files.exists(run));
     }
 
+    private Captured eval(Object... more) {
+        List<Object> call = new ArrayList<>(List.of("--prompt-column", "question"));
+        call.addAll(List.of(more));
+        return evalOf(call.toArray());
+    }
+
+    private Captured evalOf(Object... more) {
+        List<Object> call = new ArrayList<>(List.of("eval", "--model", model, "--data", rows));
+        call.addAll(List.of(more));
+        return Captured.loft(call.stream().map(Object::toString).toArray(String[]::new));
+    }
+
+    private static JsonNode json(Captured call) throws IOException {
+        assertEquals(0, call.status(), call.err());
+        return JSON.readTree(call.out());
+    }
+
+    /** By the rewards of the training, with the likeliest tokens, a model is as good as the evaluation of the run has found it. */
+    @Test
+    void anAdapterIsJudgedByTheRewardsOfItsTraining() throws IOException {
+        Path run = folder.resolve("run");
+        Object[] rewards = {"--reward", "exact", "--reward", "regex:[aeiou]", "--reward-weights", "5,0.5"};
+        List<Object> call = new ArrayList<>(List.of(rewards));
+        call.addAll(List.of("--eval-data", rows, "--json"));
+        JsonNode best = json(train(run, call.toArray())).get("best_evaluation");
+
+        Captured judged = eval("--adapter", run, "--json");
+        JsonNode told = json(judged);
+        assertTrue(
+                judged.err()
+                        .contains(
+                                "judged by exact × 5.0, regex:[aeiou] × 0.5, always with the likeliest token, 8 tokens at"
+                                        + " most"),
+                judged.err());
+        for (String score : List.of(
+                "loss", "reward", "reward_std", "reward_exact", "reward_regex", "completion_length", "clipped_ratio")) {
+            assertEquals(best.get(score).asDouble(), told.get(score).asDouble(), 1e-12, score);
+        }
+        assertEquals(
+                told.get("reward_std").asDouble() / Math.sqrt(8),
+                told.get("reward_stderr").asDouble(),
+                1e-12);
+        // of zeros and ones
+        double share = told.get("reward_regex").asDouble();
+        assertEquals(
+                Math.sqrt(share * (1 - share) / 7),
+                told.get("reward_regex_stderr").asDouble(),
+                1e-12);
+        assertEquals(8, told.get("rows").asInt());
+        assertEquals(8, told.get("max_completion_length").asInt());
+        assertEquals("regex:[aeiou]", told.get("rewards").get(1).get("reward").asText());
+        assertEquals(0.5, told.get("rewards").get(1).get("weight").asDouble());
+        assertTrue(eval("--adapter", run).out().contains("reward_exact_stderr"));
+
+        JsonNode other = json(eval(
+                "--adapter", run, "--json", "--reward", "regex:[b-z]", "--max-completion-length", "3", "--top-k", "1"));
+        assertFalse(other.has("reward_regex"), other::toString);
+        assertEquals(3, other.get("completion_length").asDouble());
+        assertEquals(1, other.get("temperature").asDouble());
+        // rows of another kind are judged as ever
+        assertTrue(json(evalOf("--adapter", run, "--json", "--format", "text", "--text-column", "answer"))
+                .has("perplexity"));
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void answersAreDrawnForAnEvaluationByItsSeed() throws IOException {
+        // how many letters there are says which were drawn
+        Path counts = Files.writeString(folder.resolve("counts.sh"), "while read -r line; do echo ${#line}; done\n");
+        Object[] call = {
+            "--reward", "command:sh '" + counts + "'", "--max-completion-length", 12, "--temperature", 1.5, "--json"
+        };
+        List<Object> seeded = new ArrayList<>(List.of(call));
+        seeded.addAll(List.of("--seed", 1));
+        double first = json(eval(call)).get("reward").asDouble();
+        assertEquals(first, json(eval(call)).get("reward").asDouble());
+        assertNotEquals(first, json(eval(seeded.toArray())).get("reward").asDouble());
+    }
+
+    /** A file beside weights may come from anywhere: it starts no program. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void aProgramIsStartedWhereTheCallNamesItAlone() throws IOException {
+        Path run = folder.resolve("run");
+        Path started = folder.resolve("started");
+        String judge = "command:sh -c \"echo now >> '" + started + "'; while read line; do echo 1; done\"";
+        Captured trained = train(run, "--reward", judge, "--reward", "exact", "--reward-weights", "1,2");
+        assertEquals(0, trained.status(), trained.err());
+        Files.delete(started);
+        Captured refused = eval("--adapter", run);
+        assertRefused(
+                "were judged by a program, which is started where the call itself names it: give --reward", refused);
+        assertTrue(refused.err().contains("--reward exact --reward-weights 1.0,2.0"), refused.err());
+        assertFalse(Files.exists(started));
+        JsonNode told = json(eval("--adapter", run, "--reward", judge, "--json"));
+        assertEquals(1, told.get("reward").asDouble());
+        assertEquals(0, told.get("reward_stderr").asDouble());
+        assertEquals(List.of("now"), Files.readAllLines(started));
+
+        Path file = run.resolve("loft_task.json");
+        Files.writeString(
+                file,
+                Files.readString(file)
+                        .replace("\"exact\"", "\"letter\"")
+                        .replaceFirst("\"command:.*?[^\\\\]\"", "\"brief\""));
+        assertRefused(
+                "were judged by brief, which is not one that a call names: give a --reward", eval("--adapter", run));
+    }
+
+    @Test
+    void whatAnEvaluationHasNoUseForIsRefused() throws IOException {
+        assertRefused("--format reward has prompts alone, whose answers a reward judges", eval("--format", "reward"));
+        assertRefused(
+                "--reward judges answers to rows of prompts (--format reward), and --format is text",
+                evalOf("--reward", "exact", "--format", "text"));
+        assertRefused(
+                "--temperature, --max-completion-length, --seed are of answers that rewards judge, and there is no reward",
+                evalOf(
+                        "--text-column",
+                        "answer",
+                        "--format",
+                        "text",
+                        "--temperature",
+                        "1",
+                        "--max-completion-length",
+                        "4",
+                        "--seed",
+                        "1"));
+        assertRefused(
+                "max_completion_length is 8, which leaves no place for a prompt within max_length, 8",
+                eval("--reward", "exact", "--max-completion-length", "8", "--max-length", "8"));
+        assertRefused("--preference-beta is of preferences", eval("--reward", "exact", "--preference-beta", "0.1"));
+        assertRefused("reward_weights must be as many", eval("--reward-weights", "1,2"));
+        assertRefused("max_completion_length must be at least 1", eval("--max-completion-length", "0"));
+        Captured lacks = eval("--reward", "exact:truth", "--max-completion-length", "8");
+        assertEquals(1, lacks.status(), lacks.err());
+        assertTrue(lacks.err().contains("rows.csv, line 2: has no \"truth\" for --reward exact:truth"), lacks.err());
+    }
+
     @Test
     void whatRewardsHaveNoUseForIsRefused() throws IOException {
         Path run = folder.resolve("run");
@@ -293,19 +433,6 @@ class RewardEndToEndTest {
                         run.toString(),
                         "--format",
                         "reward"));
-        Captured judged = Captured.loft(
-                "eval",
-                "--model",
-                model.toString(),
-                "--data",
-                rows.toString(),
-                "--format",
-                "reward",
-                "--prompt-column",
-                "question");
-        assertTrue(
-                judged.status() != 0 && judged.err().contains("holds a prompt whose answers a reward judges"),
-                judged.err());
         assertFalse(Files.exists(run));
     }
 

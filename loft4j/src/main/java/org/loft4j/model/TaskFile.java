@@ -34,6 +34,7 @@ import org.loft4j.nn.Task;
  * @param chat how conversations were written; null where there were none, or nobody knows
  * @param pairs whether it is known that the texts were pairs
  * @param multiLabel whether a text may have several of the labels, or none, which the file says as {@code problem_type}
+ * @param rewards what has judged the answers; null where nothing has
  */
 public record TaskFile(
         Task task,
@@ -43,7 +44,8 @@ public record TaskFile(
         @Nullable String baseModel,
         @Nullable TrainedChat chat,
         boolean pairs,
-        boolean multiLabel) {
+        boolean multiLabel,
+        @Nullable TrainedRewards rewards) {
     /** The file's name. */
     public static final String NAME = "loft_task.json";
 
@@ -63,12 +65,17 @@ public record TaskFile(
             int maxLength,
             @Nullable String baseModel,
             @Nullable TrainedChat chat) {
-        this(task, labels, pooling, maxLength, baseModel, chat, false, false);
+        this(task, labels, pooling, maxLength, baseModel, chat, false, false, null);
     }
 
     /** The same of pairs of texts, or of single ones. */
     public TaskFile withPairs(boolean ofPairs) {
-        return new TaskFile(task, labels, pooling, maxLength, baseModel, chat, ofPairs, multiLabel);
+        return new TaskFile(task, labels, pooling, maxLength, baseModel, chat, ofPairs, multiLabel, rewards);
+    }
+
+    /** The same of answers that these rewards have judged; null for none. */
+    public TaskFile withRewards(@Nullable TrainedRewards judging) {
+        return new TaskFile(task, labels, pooling, maxLength, baseModel, chat, pairs, multiLabel, judging);
     }
 
     /**
@@ -88,7 +95,8 @@ public record TaskFile(
                 name != null ? name.toString() : directory == null ? null : directory.toString(),
                 chat,
                 false,
-                model.isMultiLabel());
+                model.isMultiLabel(),
+                null);
     }
 
     /** How its model is opened, to be used or trained further as it was trained: for the task, with labels and pooling. */
@@ -114,7 +122,8 @@ public record TaskFile(
                 json.findString("base_model"),
                 TrainedChat.read(json),
                 json.booleanOr(PAIRS, false),
-                MULTI_LABEL.equals(problem) && task == Task.SEQUENCE_CLASSIFICATION && labels.size() > 1);
+                MULTI_LABEL.equals(problem) && task == Task.SEQUENCE_CLASSIFICATION && labels.size() > 1,
+                TrainedRewards.read(json));
         if (problem != null && !(problem.equals(REGRESSION) && read.isRegression()) && !read.multiLabel()) {
             throw json.fault(
                     "problem_type",
@@ -146,6 +155,9 @@ public record TaskFile(
         tree.put("base_model", baseModel);
         if (chat != null) {
             chat.put(tree);
+        }
+        if (rewards != null) {
+            rewards.put(tree);
         }
         Json.write(directory.resolve(NAME), tree);
     }

@@ -6,9 +6,11 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
 import org.loft4j.data.AnswerText;
 import org.loft4j.data.PromptDataset;
 import org.loft4j.nn.GrpoLoss;
@@ -17,13 +19,14 @@ import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.TokenDraw;
 
 /** Has prompts answered by a model as it is, and the answers judged by rewards. The caller has switched dropout off. */
-final class AnswerJudge {
+public final class AnswerJudge {
     private final List<Rewards.Named> rewards;
     private final PromptSampler sampler;
     private final int maxCompletionLength;
 
-    /** @param maxCompletionLength tokens of an answer at most */
-    AnswerJudge(Model model, Rewards rewards, int maxCompletionLength) {
+    /** @param maxCompletionLength tokens of an answer at most, at least 1 */
+    public AnswerJudge(Model model, Rewards rewards, int maxCompletionLength) {
+        Checks.atLeast("max_completion_length", maxCompletionLength, 1);
         this.rewards = rewards.all();
         this.sampler = rewards.sampler().apply(model);
         this.maxCompletionLength = maxCompletionLength;
@@ -79,6 +82,32 @@ final class AnswerJudge {
                     "clipped_ratio",
                     (double) answers.stream().filter(given -> !given.ended()).count() / size);
             return scores;
+        }
+
+        /** The same of single answers, and beside each mean its standard error, where there are two answers at least. */
+        Map<String, Double> scoresWithErrors() {
+            Map<String, Double> scores = new LinkedHashMap<>();
+            scores(1).forEach((name, score) -> {
+                scores.put(name, score);
+                double[] judged = judgedAs(name);
+                if (judged != null && judged.length > 1) {
+                    scores.put(name + "_stderr", GrpoLoss.deviation(judged) / Math.sqrt(judged.length));
+                }
+            });
+            return scores;
+        }
+
+        /** The numbers of which a score is the mean; null where it is none of rewards. */
+        private double @Nullable [] judgedAs(String score) {
+            if (score.equals("reward")) {
+                return sums;
+            }
+            for (int k = 0; k < each.length; k++) {
+                if (score.equals("reward_" + rewards.get(k).name())) {
+                    return each[k];
+                }
+            }
+            return null;
         }
 
         /** @param advantages of the answers; null where each is the only one to its prompt */
@@ -191,22 +220,45 @@ final class AnswerJudge {
     }
 
     /**
-     * Judges the likeliest answers to held-out prompts, one each.
+     * Judges a model by its answers to held-out prompts, one each.
      *
      * @param batchSize prompts that are answered at once
-     * @param seed of the run
+     * @param seed of what is drawn
+     * @return {@code reward}, of several rewards {@code reward_NAME} of each, with the standard error of each mean ({@code reward_stderr})
+     *     where there are two prompts at least, {@code reward_std}, {@code completion_length} and {@code clipped_ratio}; loss is the mean
+     *     reward with a minus
+     * @throws org.loft4j.DataException if a reward fails, or gives no finite number, which names the row
+     */
+    public Evaluation evaluate(PromptDataset held, int batchSize, TokenDraw draw, long seed) throws IOException {
+        Checks.atLeast("number of prompts at once", batchSize, 1);
+        long start = System.nanoTime();
+        Judged judged = Objects.requireNonNull(judged(held, batchSize, draw, seed, () -> false, (done, all) -> {}));
+        double seconds = (System.nanoTime() - start) / 1e9;
+        return new Evaluation(-mean(judged.sums()), judged.scoresWithErrors(), held.size(), seconds);
+    }
+
+    /**
+     * Judges answers to held-out prompts, one each.
+     *
+     * @param batchSize prompts that are answered at once
      * @param givenUp asked at each token
      * @return null if it was given up
      */
     @Nullable
-    Judged judged(PromptDataset held, int batchSize, long seed, BooleanSupplier givenUp, Evaluator.Progress progress)
+    Judged judged(
+            PromptDataset held,
+            int batchSize,
+            TokenDraw draw,
+            long seed,
+            BooleanSupplier givenUp,
+            Evaluator.Progress progress)
             throws IOException {
         List<Given> answers = new ArrayList<>();
         for (int from = 0; from < held.size(); from += batchSize) {
             progress.judged(from, held.size());
             int[] indices = IntStream.range(from, Math.min(held.size(), from + batchSize))
                     .toArray();
-            answers.addAll(answered(held, held.batch(indices, 0).prompts(), from, TokenDraw.LIKELIEST, seed, givenUp));
+            answers.addAll(answered(held, held.batch(indices, 0).prompts(), from, draw, seed, givenUp));
         }
         return judged(answers, givenUp);
     }

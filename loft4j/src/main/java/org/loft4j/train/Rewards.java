@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
+import org.loft4j.model.TrainedRewards;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
 
@@ -78,6 +79,14 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all, b
     /** The same with answers that are written down, or not. */
     public Rewards withLogged(boolean written) {
         return new Rewards(sampler, all, written);
+    }
+
+    /** What is left word of beside what was trained. */
+    TrainedRewards trained(int maxCompletionLength) {
+        return new TrainedRewards(
+                all.stream().map(Named::description).toList(),
+                all.stream().map(Named::weight).toList(),
+                maxCompletionLength);
     }
 
     /** Descriptions and weights, in words. */

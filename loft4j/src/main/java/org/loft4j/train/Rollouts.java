@@ -17,6 +17,7 @@ import org.loft4j.data.PromptBatch;
 import org.loft4j.data.PromptDataset;
 import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.TokenDraw;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.train.AnswerJudge.Given;
@@ -176,7 +177,7 @@ public final class Rollouts implements AutoCloseable {
             PromptDataset held, BooleanSupplier givenUp, Evaluator.Progress progress, AnswerJudge.Listener listener)
             throws IOException {
         long start = System.nanoTime();
-        Judged judged = judge.judged(held, evalBatchSize, seed, givenUp, progress);
+        Judged judged = judge.judged(held, evalBatchSize, TokenDraw.LIKELIEST, seed, givenUp, progress);
         if (judged == null) {
             return null;
         }

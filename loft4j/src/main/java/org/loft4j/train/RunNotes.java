@@ -11,6 +11,7 @@ import org.loft4j.data.TrainingSet;
 import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
+import org.loft4j.model.TrainedRewards;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 
@@ -41,7 +42,12 @@ record RunNotes(
      * @param start the adapter that the run goes on from, whose way of writing conversations stands where it has none of its own;
      *     null for none
      */
-    static RunNotes of(Model model, TrainData data, Method method, @Nullable StartingAdapter start) throws IOException {
+    static RunNotes of(Model model, TrainData data, TrainConfig config, @Nullable StartingAdapter start)
+            throws IOException {
+        Method method = config.method();
+        TrainedRewards judging = data.rewards() == null
+                ? null
+                : data.rewards().trained(config.loss().rewards().maxCompletionLength());
         Path directory = model.description().directory();
         CopiedFiles ofStart = start == null ? null : start.tokenizer(directory);
         CopiedFiles copied = method.usesAdapter() ? ofStart : CopiedFiles.ofWholeModel(directory);
@@ -53,7 +59,8 @@ record RunNotes(
             String template = start == null || before == null ? null : start.template();
             return new RunNotes(
                     TaskFile.of(model, data.maxLength(), before)
-                            .withPairs(data.train().hasPairs()),
+                            .withPairs(data.train().hasPairs())
+                            .withRewards(judging),
                     copied,
                     template,
                     learns == null ? null : EndOfTurn.ofTexts(learns),
@@ -65,7 +72,7 @@ record RunNotes(
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
         return new RunNotes(
-                TaskFile.of(model, data.maxLength(), chat),
+                TaskFile.of(model, data.maxLength(), chat).withRewards(judging),
                 copied,
                 format.template().source(),
                 learns == null ? null : EndOfTurn.of(format.template(), learns),

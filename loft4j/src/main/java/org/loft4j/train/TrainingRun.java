@@ -77,7 +77,7 @@ public final class TrainingRun implements AutoCloseable {
         this.pace = new Pace(nanos);
         BaseFiles base = BaseFiles.of(model.description().directory());
         this.classWeights = config.loss().classWeights().counted(model, data.train());
-        this.notes = RunNotes.of(model, data, config.method(), start);
+        this.notes = RunNotes.of(model, data, config, start);
         this.plan = RunPlan.of(config, model, trainable, data, base, start);
         this.rhythm = new RunRhythm(config, plan, nanos);
         this.rows = new RunRows(data, config, plan);

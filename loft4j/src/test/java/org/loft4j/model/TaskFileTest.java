@@ -65,9 +65,26 @@ class TaskFileTest {
     }
 
     @Test
+    void rewardsAreKeptWithTheirWeightsAndTheLengthOfAnswers() throws IOException {
+        TaskFile judged = new TaskFile(Task.CAUSAL_LM, List.of(), null, 64, null, null)
+                .withRewards(new TrainedRewards(List.of("exact", "regex:[a-z]"), List.of(1.0, 0.2), 16));
+        judged.write(directory);
+        assertEquals(judged, TaskFile.read(directory));
+        String json = "{\"task\": \"causal_lm\", \"labels\": [], \"max_length\": 64, \"rewards\": [\"exact\"], ";
+        write(json + "\"reward_weights\": [1, 2], \"max_completion_length\": 16}");
+        assertTrue(assertThrows(CheckpointException.class, () -> TaskFile.read(directory))
+                .getMessage()
+                .contains("\"reward_weights\" must be as many as there are rewards, 1, found 2"));
+        write(json + "\"reward_weights\": [1], \"max_completion_length\": 0}");
+        assertTrue(assertThrows(CheckpointException.class, () -> TaskFile.read(directory))
+                .getMessage()
+                .contains("max_completion_length"));
+    }
+
+    @Test
     void severalLabelsATextAreWrittenAsSuchAndNoClassesAre() throws IOException {
         TaskFile several =
-                new TaskFile(Task.SEQUENCE_CLASSIFICATION, List.of("a", "b"), null, 64, null, null, true, true);
+                new TaskFile(Task.SEQUENCE_CLASSIFICATION, List.of("a", "b"), null, 64, null, null, true, true, null);
         several.write(directory);
         assertTrue(Files.readString(directory.resolve(TaskFile.NAME)).contains("\"multi_label_classification\""));
         assertEquals(several, TaskFile.read(directory));

@@ -55,7 +55,11 @@ class RunNotesTest {
                 ModelOptions.of(task).withPooling(task == Task.SENTENCE_EMBEDDING ? Pooling.LAST : Pooling.MEAN);
         try (Model model = Models.open(base, options)) {
             TrainingSet learnt = task == Task.SENTENCE_EMBEDDING ? new MatchDataset(rows) : rows;
-            RunNotes.of(model, new TrainData(learnt, null, 0, 24), Method.LOFT, null)
+            RunNotes.of(
+                            model,
+                            new TrainData(learnt, null, 0, 24),
+                            TrainConfig.builder(Method.LOFT).build(),
+                            null)
                     .write(result);
         }
         assertTrue(TaskFile.exists(result));
