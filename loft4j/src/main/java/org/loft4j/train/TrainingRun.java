@@ -465,7 +465,7 @@ public final class TrainingRun implements AutoCloseable {
             Rollouts.Step answers = answering.take(prompts, state.step(), this::isStopWanted);
             stopRequest.takeInterrupt();
             if (answers != null && rhythm.logs(state.step() + 1)) {
-                recorder.answers(state.step() + 1, answers.answers());
+                log(() -> recorder.answers(state.step() + 1, answers.answers()));
             }
             return answers;
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
@@ -556,7 +556,11 @@ public final class TrainingRun implements AutoCloseable {
         Examples held = Objects.requireNonNull(rows.data().eval());
         Evaluation evaluation;
         try {
-            evaluation = judged(held, this::isStopWanted, recorder::evaluationProgress, recorder::heldOutAnswers);
+            evaluation = judged(
+                    held,
+                    this::isStopWanted,
+                    recorder::evaluationProgress,
+                    told -> log(() -> recorder.heldOutAnswers(told)));
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;
