@@ -146,7 +146,7 @@ public final class CausalDecoder implements Decoder {
         TokenInput tokens = TokenInput.of(input);
         tokens.check(description().vocabularySize());
         Padding padding = Padding.of(tokens);
-        Tensor hidden = decode(tokens.inputIds(), padding, null);
+        Tensor hidden = states(tokens, padding);
         return switch (task()) {
             case CAUSAL_LM -> logitScale().logits(head().forward(hidden));
             case SEQUENCE_CLASSIFICATION ->
@@ -163,7 +163,7 @@ public final class CausalDecoder implements Decoder {
     public Tensor hiddenStates(ModelInput input) {
         TokenInput tokens = TokenInput.of(input);
         tokens.check(description().vocabularySize());
-        return decode(tokens.inputIds(), Padding.of(tokens), null);
+        return states(tokens, Padding.of(tokens));
     }
 
     @Override
@@ -269,6 +269,18 @@ public final class CausalDecoder implements Decoder {
         }
         vectorLayers.close();
         parts.weights().close();
+    }
+
+    /** Zeros or anything where there is padding. */
+    private Tensor states(TokenInput tokens, Padding padding) {
+        EndToEnd all = EndToEnd.of(tokens, padding, description());
+        if (all == null) {
+            return decode(tokens.inputIds(), padding, null);
+        }
+        Padding none = Padding.of(all.input());
+        return outlives(none.length(), padding.length())
+                ? all.apart(decode(all.input().inputIds(), none, null))
+                : decode(tokens.inputIds(), padding, null);
     }
 
     private Tensor decode(Tensor inputIds, Padding padding, @Nullable KeyValueCache cache) {
