@@ -21,18 +21,21 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 
-/** Tokens a second of a training step, examples that fill 30 % of a padded batch against the same packed, in turns. */
+/**
+ * Tokens a second of a training step, examples that fill 30 % of a padded batch, whose padding is not computed, against the same packed,
+ * in turns. With the padding it was a third as many.
+ */
 @Tag("slow")
 class PackingSlowTest {
     private static final int LENGTH = 256;
     private static final int ROUNDS = 5;
 
-    /** Lengths of 8 to 256 tokens, of which batches of four in random order are filled to 30 %. */
+    /** Lengths of 8 to 256 tokens, of which batches of eight are filled to 30 %. */
     private static Dataset examples() {
         SplittableRandom random = new SplittableRandom(1);
         List<int[]> ids = new ArrayList<>();
         for (int i = 0; i < 400; i++) {
-            // one row of four is as long as can be, and the others are short
+            // one row of four, in each of two lanes, is as long as can be, and the others are short
             int length = i % 4 == 0 ? LENGTH : random.nextInt(8, 27);
             ids.add(random.ints(length, 0, 8192).toArray());
         }
@@ -40,11 +43,11 @@ class PackingSlowTest {
     }
 
     @Test
-    void packedRowsTakeLessTimeForEachToken() {
+    void paddedRowsTakeLittleLongerForEachToken() {
         Dataset data = examples();
         PackedDataset packed = new PackedDataset(data, LENGTH);
         List<int[]> rows = IntStream.range(0, ROUNDS + 1)
-                .mapToObj(i -> IntStream.range(4 * i, 4 * i + 4).toArray())
+                .mapToObj(i -> IntStream.range(8 * i, 8 * i + 8).toArray())
                 .toList();
         List<int[]> packs = new BatchPlan(packed, 4, false, 1).epoch(0);
         double[] rate = new double[2];
@@ -81,6 +84,6 @@ class PackingSlowTest {
                 rate[0],
                 rate[1],
                 rate[1] / rate[0]);
-        assertTrue(rate[1] > 2 * rate[0]);
+        assertTrue(rate[1] < 2 * rate[0]);
     }
 }
