@@ -35,7 +35,7 @@ public interface Model extends AutoCloseable {
     /** Logits, or sentence embeddings, shaped as {@link Task} says; they belong to the open scope. */
     Tensor logits(ModelInput input);
 
-    /** The last hidden states {@code (batch, seq, hidden)}, after the final norm; they belong to the open scope. */
+    /** The last hidden states {@code (batch, seq, hidden)}, after the final norm, of padding anything; they belong to the open scope. */
     Tensor hiddenStates(ModelInput input);
 
     /** How many numbers a vector of sentence embeddings has. */
