@@ -149,8 +149,9 @@ class RewardEndToEndTest {
         assertEquals(1, failed.status(), failed.err());
         assertTrue(failed.err().contains("rows.csv, line "), failed.err());
         assertTrue(failed.err().contains(told), failed.err());
-        // two steps of eight answers were judged well
-        assertTrue(Files.isDirectory(run.resolve("checkpoint-2")), failed.err());
+        // two steps of eight answers were judged well; a line too many may come to light at the step after only
+        boolean late = how.equals("twice") && Files.isDirectory(run.resolve("checkpoint-3"));
+        assertTrue(late || Files.isDirectory(run.resolve("checkpoint-2")), failed.err());
         assertTrue(
                 ProcessHandle.current()
                         .descendants()
