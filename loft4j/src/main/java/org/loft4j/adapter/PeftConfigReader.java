@@ -122,7 +122,8 @@ final class PeftConfigReader {
                 return task;
             }
         }
-        throw refused("task_type", "only CAUSAL_LM, SEQ_CLS, TOKEN_CLS and FEATURE_EXTRACTION can be read");
+        throw refused(
+                "task_type", "only CAUSAL_LM, SEQ_2_SEQ_LM, SEQ_CLS, TOKEN_CLS and FEATURE_EXTRACTION can be read");
     }
 
     private TargetModules targets() throws CheckpointException {

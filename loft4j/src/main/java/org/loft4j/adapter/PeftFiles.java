@@ -386,6 +386,7 @@ public final class PeftFiles {
     static @Nullable String taskType(Task task) {
         return switch (task) {
             case CAUSAL_LM -> "CAUSAL_LM";
+            case SEQ2SEQ_LM -> "SEQ_2_SEQ_LM";
             case SEQUENCE_CLASSIFICATION -> "SEQ_CLS";
             case TOKEN_CLASSIFICATION -> "TOKEN_CLS";
             case SENTENCE_EMBEDDING -> "FEATURE_EXTRACTION";

@@ -215,6 +215,11 @@ public final class Dataset implements Tokenized {
         return new Dataset(ids, null, loss);
     }
 
+    /** The same of texts of which some have been cut. */
+    static Dataset ofLanguage(int[][] ids, int[][] loss, Truncations truncations) {
+        return new Dataset(ids, null, null, null, null, loss, null, truncations, null, 0);
+    }
+
     /** Token ids of a classifier that were made elsewhere, with the index of each one's class. */
     public static Dataset classificationIds(List<int[]> ids, int[] classes) {
         if (classes.length != ids.size()) {

@@ -1,7 +1,7 @@
 package org.loft4j.data;
 
 /** Examples that go through a model at once. */
-public sealed interface MiniBatch permits Batch, ImageBatch, PromptBatch {
+public sealed interface MiniBatch permits Batch, ImageBatch, PromptBatch, SourceTargetBatch {
     /** The number of examples. */
     int rows();
 

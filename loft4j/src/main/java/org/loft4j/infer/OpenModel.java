@@ -170,6 +170,7 @@ record OpenModel(
     private static String words(Task task) {
         return switch (task) {
             case CAUSAL_LM -> "as a language model";
+            case SEQ2SEQ_LM -> "to read texts and write others";
             case SEQUENCE_CLASSIFICATION -> "to classify texts";
             case TOKEN_CLASSIFICATION -> "to classify words";
             case IMAGE_CLASSIFICATION -> "to classify images";

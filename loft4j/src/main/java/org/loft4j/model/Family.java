@@ -56,6 +56,8 @@ import org.loft4j.model.roberta.RobertaModel;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.smollm3.SmolLm3Config;
 import org.loft4j.model.smollm3.SmolLm3Model;
+import org.loft4j.model.t5.T5Config;
+import org.loft4j.model.t5.T5Model;
 import org.loft4j.model.vit.VitConfig;
 import org.loft4j.model.vit.VitModel;
 import org.loft4j.nn.Model;
@@ -191,7 +193,9 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
             new Family(VitModel.FAMILY, VitModel.TASKS, VitModel::open, VitModel::random, VitConfig::states),
             roberta("roberta"),
             roberta("xlm-roberta"),
-            roberta("camembert"));
+            roberta("camembert"),
+            t5(T5Model.FAMILY),
+            t5(T5Model.MULTILINGUAL));
 
     /** Reads a model from a checkpoint; the options name the labels of a classifier. */
     interface Opener {
@@ -240,6 +244,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
     private static Family roberta(String name) {
         return new Family(
                 name, RobertaModel.TASKS, RobertaModel::open, RobertaModel::random, RobertaConfig::maxPositions);
+    }
+
+    private static Family t5(String name) {
+        return new Family(name, T5Model.TASKS, T5Model::open, T5Model::random, T5Config::maxPositions);
     }
 
     private static Map<String, Family> byName(Family... families) {

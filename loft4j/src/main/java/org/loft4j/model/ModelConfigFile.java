@@ -11,6 +11,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
+import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.ModelLimits;
 import org.loft4j.nn.Task;
 
@@ -62,7 +63,9 @@ final class ModelConfigFile {
         for (String architecture : json.strings("architectures")) {
             for (Map.Entry<String, Task> ending : TASKS.entrySet()) {
                 if (architecture.endsWith(ending.getKey())) {
-                    return ending.getValue();
+                    Task task = ending.getValue();
+                    boolean reads = json.booleanOr(ConfigKeys.ENCODER_DECODER, false);
+                    return task == Task.CAUSAL_LM && reads ? Task.SEQ2SEQ_LM : task;
                 }
             }
         }

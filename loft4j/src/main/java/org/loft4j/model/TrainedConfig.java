@@ -61,6 +61,7 @@ public final class TrainedConfig {
             Map.entry("mixtral", "Mixtral"),
             Map.entry("modernbert", "ModernBert"),
             Map.entry("mpnet", "MPNet"),
+            Map.entry("mt5", "MT5"),
             Map.entry("olmo2", "Olmo2"),
             Map.entry("olmo3", "Olmo3"),
             Map.entry("olmoe", "Olmoe"),
@@ -75,6 +76,7 @@ public final class TrainedConfig {
             Map.entry("qwen3_moe", "Qwen3Moe"),
             Map.entry("roberta", "Roberta"),
             Map.entry("smollm3", "SmolLM3"),
+            Map.entry("t5", "T5"),
             Map.entry("vit", "ViT"),
             Map.entry("xlm-roberta", "XLMRoberta"));
 
@@ -203,6 +205,7 @@ public final class TrainedConfig {
                             Qwen35Model.MIXTURE_WITH_VISION -> "ForConditionalGeneration";
                     default -> "ForCausalLM";
                 };
+            case SEQ2SEQ_LM -> "ForConditionalGeneration";
             case SEQUENCE_CLASSIFICATION -> "ForSequenceClassification";
             case TOKEN_CLASSIFICATION -> "ForTokenClassification";
             case IMAGE_CLASSIFICATION -> "ForImageClassification";

@@ -94,9 +94,46 @@ public final class KeyValueCache implements AutoCloseable {
         }
     }
 
+    /**
+     * Keys and values of a text that was read before the first position, to which a layer looks back, and what hides its padding.
+     *
+     * @param key {@code (batch, read, heads, headDim)}
+     * @param value like key
+     * @param bias added to the scores, {@code (batch, 1, 1, read)}; null where nothing is padded
+     */
+    record Source(Tensor key, Tensor value, @Nullable Tensor bias) implements Layer {
+        /** None of what is written. */
+        @Override
+        public long length() {
+            return 0;
+        }
+
+        @Override
+        public Device device() {
+            return key.device();
+        }
+
+        @Override
+        public Source rows(Tensor at) {
+            return new Source(
+                    NativeScope.keep(key.index_select(0, at)),
+                    NativeScope.keep(value.index_select(0, at)),
+                    bias == null ? null : NativeScope.keep(bias.index_select(0, at)));
+        }
+
+        @Override
+        public void free() {
+            key.close();
+            value.close();
+            if (bias != null) {
+                bias.close();
+            }
+        }
+    }
+
     /** Number of positions held. */
     public long length() {
-        return layers.values().stream().findFirst().map(Layer::length).orElse(0L);
+        return layers.values().stream().mapToLong(Layer::length).max().orElse(0);
     }
 
     /** Adds positions to a layer of attention, and returns all that it holds. */
@@ -136,6 +173,28 @@ public final class KeyValueCache implements AutoCloseable {
         long past = old == null ? 0 : old.length();
         Tensor copy = memory == null ? null : NativeScope.keep(memory.clone());
         replace(layer, new State(NativeScope.keep(inputs.clone()), copy, past + positions));
+    }
+
+    /** What a layer looks back to; null where no text was read. */
+    @Nullable
+    Source source(int layer) {
+        return (Source) layers.get(behind(layer));
+    }
+
+    /** Lays in what a layer looks back to, of which a copy is made. */
+    void putSource(int layer, Source source) {
+        Tensor bias = source.bias();
+        replace(
+                behind(layer),
+                new Source(
+                        NativeScope.keep(source.key().clone()),
+                        NativeScope.keep(source.value().clone()),
+                        bias == null ? null : NativeScope.keep(bias.clone())));
+    }
+
+    /** The number under which a layer has it, beside its own. */
+    private static int behind(int layer) {
+        return -1 - layer;
     }
 
     private void replace(int layer, Layer by) {

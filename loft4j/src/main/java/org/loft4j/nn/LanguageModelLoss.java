@@ -44,7 +44,7 @@ public final class LanguageModelLoss {
     private final LogitScale scale;
 
     private LanguageModelLoss(Decoder model, long chunk, LogitScale scale) {
-        if (model.task() != Task.CAUSAL_LM) {
+        if (!model.task().writes()) {
             throw new ConfigException("a model with task " + model.task() + " has no loss over a vocabulary");
         }
         this.model = model;

@@ -1,4 +1,4 @@
 package org.loft4j.nn;
 
-/** One batch as a model takes it: tokens, or the pixels of images. */
-public sealed interface ModelInput permits TokenInput, ImageInput {}
+/** One batch as a model takes it: tokens, the pixels of images, or texts and what is written of them. */
+public sealed interface ModelInput permits TokenInput, ImageInput, SourceTargetInput {}

@@ -17,10 +17,11 @@ import org.loft4j.tensor.Tensors;
  *
  * @param name Hugging Face's name, such as {@code model.norm.weight}
  * @param initial what a new parameter holds
+ * @param spread what the standard deviation of the model's normal numbers is multiplied by for this one
  * @param role what the model does with it
  * @param shape sizes, copied neither in nor out
  */
-public record ParameterSpec(String name, Initial initial, Role role, long... shape) {
+public record ParameterSpec(String name, Initial initial, double spread, Role role, long... shape) {
     /** What a model does with a parameter: whether it may be kept in fewer bits while it is frozen. */
     public enum Role {
         /** Norms, biases, positions, classifiers: always kept in the dtype of the model. */
@@ -55,6 +56,11 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         SINUSOIDS
     }
 
+    /** A parameter whose normal numbers are the model's. */
+    public ParameterSpec(String name, Initial initial, Role role, long... shape) {
+        this(name, initial, 1, role, shape);
+    }
+
     /** A parameter that is always kept in the dtype of the model. */
     public ParameterSpec(String name, Initial initial, long... shape) {
         this(name, initial, Role.OTHER, shape);
@@ -68,7 +74,7 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
     /**
      * A new parameter. Random numbers are drawn in float32 on the CPU, so that a seed means the same model on every device.
      *
-     * @param std of the normal numbers
+     * @param std of the model's normal numbers
      * @param generator to draw from, see {@link #generator}
      */
     public Tensor create(double std, Dtype dtype, DeviceSpec device, Generator generator) {
@@ -93,7 +99,7 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
                 sinusoids(Math.toIntExact(shape[0]), Math.toIntExact(shape[1])).to(device.torch(), dtype.scalarType());
             case NORMAL ->
                 Tensors.empty(Dtype.F32, DeviceSpec.CPU, shape)
-                        .normal_(0, std, new GeneratorOptional(generator))
+                        .normal_(0, std * spread, new GeneratorOptional(generator))
                         .to(device.torch(), dtype.scalarType());
         };
     }

@@ -9,6 +9,8 @@ import org.loft4j.ConfigException;
 public enum Task {
     /** Logits {@code (batch, seq, vocabulary)}: position t predicts token t + 1. */
     CAUSAL_LM,
+    /** The same of what is written of a text that the model has read, {@code (batch, written, vocabulary)}. */
+    SEQ2SEQ_LM,
     /** Logits {@code (batch, labels)} for each text: those of classes, or of labels of which it may have several, or of a single label the number itself. */
     SEQUENCE_CLASSIFICATION,
     /** Logits {@code (batch, seq, labels)}: one class for each token. */
@@ -36,7 +38,12 @@ public enum Task {
 
     /** Whether the logits are those of classes, so that a head has to be trained for them. */
     public boolean isClassification() {
-        return this != CAUSAL_LM && this != SENTENCE_EMBEDDING;
+        return !writes() && this != SENTENCE_EMBEDDING;
+    }
+
+    /** Whether the logits are those of the next token, so that a text can be written. */
+    public boolean writes() {
+        return this == CAUSAL_LM || this == SEQ2SEQ_LM;
     }
 
     /** Whether there is one class for a whole example. */

@@ -39,12 +39,15 @@ public record TokenInput(
         return new TokenInput(inputIds, null, null, segments.clone());
     }
 
-    /** The input as tokens; refuses images. */
+    /** The input as tokens; refuses others. */
     public static TokenInput of(ModelInput input) {
         if (input instanceof TokenInput tokens) {
             return tokens;
         }
-        throw new ShapeException("the model reads tokens, but was given images");
+        throw new ShapeException("the model reads "
+                + (input instanceof ImageInput
+                        ? "tokens, but was given images"
+                        : "texts alone, but was given texts and what is written of them"));
     }
 
     /**

@@ -111,7 +111,7 @@ public final class TransformerEncoder implements TextEncoder {
         RelativeBias relative = kind.relative();
         Sight sight = Sight.near(padding, columns, kind.reach(), scores);
         if (relative != null) {
-            Tensor distances = relative.forward(columns, scores);
+            Tensor distances = relative.forward(columns, columns, scores);
             sight = sight.withBias(sight.bias() == null ? distances : distances.add(sight.bias()));
         }
         return new Place(rotary == null ? null : rotary.range(0, columns), sight);

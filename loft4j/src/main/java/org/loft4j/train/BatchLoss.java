@@ -127,7 +127,7 @@ record BatchLoss(
                             scale * lossScale,
                             smoothing);
         }
-        if (task == Task.CAUSAL_LM) {
+        if (task.writes()) {
             return scale
                     * new LanguageModelLoss((Decoder) model)
                             .backward(batch.input(), batch.labels(), scale * lossScale, smoothing);
@@ -158,7 +158,7 @@ record BatchLoss(
         }
         Tensor labels = batch.labels();
         return switch (task) {
-            case CAUSAL_LM -> Losses.causalLmSum(logits, labels, smoothing);
+            case CAUSAL_LM, SEQ2SEQ_LM -> Losses.causalLmSum(logits, labels, smoothing);
             case TOKEN_CLASSIFICATION -> Losses.tokenClassificationSum(logits, labels, smoothing, weights);
             case SEQUENCE_CLASSIFICATION ->
                 // a single output is a number, as Transformers has it

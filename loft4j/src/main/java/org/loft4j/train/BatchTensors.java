@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -11,10 +12,14 @@ import org.loft4j.data.ImageBatch;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PromptBatch;
 import org.loft4j.data.RowFacts;
+import org.loft4j.data.SourceTargetBatch;
 import org.loft4j.nn.Decoder;
+import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.ImageInput;
+import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.SourceTargetInput;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
@@ -23,7 +28,7 @@ import org.loft4j.tensor.Tensors;
 /**
  * A batch on the device of the model; belongs to the open scope.
  *
- * @param input ids, a mask where something is padded, and token types of pairs; or pixels
+ * @param input ids, a mask where something is padded, and token types of pairs; texts to read and to write; or pixels
  * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one; float32 {@code (batch)}
  *     for regression, {@code (batch, labels)} where a text may have several labels; for sentence embeddings {@code (batch)}, or the
  *     gradient of each vector {@code (batch, hidden)}
@@ -50,7 +55,35 @@ record BatchTensors(
                     "prompts have no answers yet that could be learnt or judged: a TrainingRun has them answered, and Rollouts"
                             + " for a Trainer");
         }
+        if (batch instanceof SourceTargetBatch both) {
+            return of(both, model);
+        }
         return of((Batch) batch, model);
+    }
+
+    /** What is written stands behind the token that writing begins with, of which nothing is told. */
+    private static BatchTensors of(SourceTargetBatch batch, Model model) {
+        if (!(model instanceof EncoderDecoder writer)) {
+            throw new ConfigException("the batch has texts to read and to write, and the model is opened for "
+                    + model.task().word() + ": an encoder-decoder learns them (" + Task.SEQ2SEQ_LM.word() + ")");
+        }
+        BatchTensors source = of(batch.source(), model);
+        Batch target = batch.target();
+        DeviceSpec device = model.description().device();
+        return new BatchTensors(
+                new SourceTargetInput(
+                        TokenInput.of(source.input), on(device, behind(writer.startId(), target.inputIds(), target))),
+                on(device, behind(Losses.IGNORED, target.labels(), target)));
+    }
+
+    private static Tensor behind(long first, long[] values, Batch shape) {
+        int columns = shape.columns();
+        long[] all = new long[shape.rows() * (columns + 1)];
+        for (int row = 0; row < shape.rows(); row++) {
+            all[row * (columns + 1)] = first;
+            System.arraycopy(values, row * columns, all, row * (columns + 1) + 1, columns);
+        }
+        return Tensors.of(all, shape.rows(), columns + 1L);
     }
 
     private static BatchTensors of(ImageBatch batch, DeviceSpec device) {
@@ -105,11 +138,12 @@ record BatchTensors(
         return facts == null ? labels.size(0) : facts.count();
     }
 
-    /** Tokens of the longest row, or of the longest example; 1 for images. */
+    /** Tokens of the longest row, or of the longest example, of texts to read and to write of the former; 1 for images. */
     long length() {
-        if (!(input instanceof TokenInput tokens)) {
+        if (input instanceof ImageInput) {
             return 1;
         }
+        TokenInput tokens = input instanceof SourceTargetInput both ? both.source() : TokenInput.of(input);
         long[] segments = tokens.segments();
         return segments == null
                 ? tokens.inputIds().size(1)
@@ -157,26 +191,36 @@ record BatchTensors(
         if (input instanceof ImageInput images) {
             return new BatchTensors(new ImageInput(images.pixelValues().narrow(0, from, count)), of);
         }
-        TokenInput tokens = TokenInput.of(input);
+        if (input instanceof SourceTargetInput both) {
+            // of what is written, too, the longest of these rows may be shorter than that of all
+            long columns =
+                    of.ne(new Scalar(Losses.IGNORED)).sum(0).nonzero().max().item_long() + 1;
+            Tensor target = both.targetIds().narrow(0, from, count).narrow(1, 0, columns);
+            return new BatchTensors(
+                    new SourceTargetInput(some(both.source(), from, count), target), of.narrow(1, 0, columns));
+        }
+        TokenInput some = some(TokenInput.of(input), from, count);
+        // one label for each token; the columns of several labels of a text are no tokens
+        boolean ofTokens = of.dim() == 2 && !of.is_floating_point();
+        return new BatchTensors(some, ofTokens ? of.narrow(1, 0, some.inputIds().size(1)) : of);
+    }
+
+    /** Some rows, of which the longest may be shorter than that of all. */
+    private static TokenInput some(TokenInput tokens, long from, long count) {
         Tensor ids = tokens.inputIds().narrow(0, from, count);
         Tensor types =
                 tokens.tokenTypeIds() == null ? null : tokens.tokenTypeIds().narrow(0, from, count);
         Tensor whole = tokens.attentionMask();
         if (whole == null) {
-            return new BatchTensors(new TokenInput(ids, null, types), of);
+            return new TokenInput(ids, null, types);
         }
-        // the longest of these rows may be shorter than that of all
         Tensor mask = whole.narrow(0, from, count);
         long longest = Math.max(mask.sum(0).nonzero().max().item_long() + 1, Math.min(2, whole.size(1)));
-        // one label for each token; the columns of several labels of a text are no tokens
-        Tensor shortened = of.dim() == 1 || of.is_floating_point() ? of : of.narrow(1, 0, longest);
         boolean padded = mask.sum().item_long() < count * longest;
-        return new BatchTensors(
-                new TokenInput(
-                        ids.narrow(1, 0, longest),
-                        padded ? mask.narrow(1, 0, longest) : null,
-                        types == null ? null : types.narrow(1, 0, longest)),
-                shortened);
+        return new TokenInput(
+                ids.narrow(1, 0, longest),
+                padded ? mask.narrow(1, 0, longest) : null,
+                types == null ? null : types.narrow(1, 0, longest));
     }
 
     /** A part ends with the example that brings it to its share of the tokens. */

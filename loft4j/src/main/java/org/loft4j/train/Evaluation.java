@@ -96,7 +96,7 @@ public record Evaluation(
     public static List<String> metrics(Model model) {
         return switch (model.task()) {
             case SENTENCE_EMBEDDING -> List.of("loss", "accuracy_at_1", "recall_at_10", "mrr_at_10");
-            case CAUSAL_LM -> List.of("loss", "perplexity", "token_accuracy");
+            case CAUSAL_LM, SEQ2SEQ_LM -> List.of("loss", "perplexity", "token_accuracy");
             case TOKEN_CLASSIFICATION ->
                 EntityScore.fits(model.description().labels())
                         ? List.of("loss", "accuracy", "macro_f1", "precision", "recall", "f1")

@@ -46,7 +46,7 @@ final class EvaluationTally {
     /** Whether each row is of one of two classes. */
     static boolean tellsTwoApart(Model model) {
         return model.task() != Task.TOKEN_CLASSIFICATION
-                && model.task() != Task.CAUSAL_LM
+                && !model.task().writes()
                 && !model.isMultiLabel()
                 && model.description().labels().size() == 2;
     }
@@ -91,9 +91,9 @@ final class EvaluationTally {
             numbers.add(part.scores(), part.told());
         } else if (model.isMultiLabel()) {
             several.add(part.expected(), part.told());
-        } else if (model.task() == Task.CAUSAL_LM && part.expected().length > 0) {
+        } else if (model.task().writes() && part.expected().length > 0) {
             judged.add(part.told(), part.expected());
-        } else if (model.task() == Task.CAUSAL_LM) {
+        } else if (model.task().writes()) {
             preferences.add(part.told());
             right += part.right();
         } else {
@@ -132,7 +132,7 @@ final class EvaluationTally {
         }
         return switch (model.task()) {
             case SENTENCE_EMBEDDING -> throw new ConfigException("sentence embeddings are judged by a MatchDataset");
-            case CAUSAL_LM -> Evaluation.languageModel(loss, right, count, seconds);
+            case CAUSAL_LM, SEQ2SEQ_LM -> Evaluation.languageModel(loss, right, count, seconds);
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
                 Evaluation.classification(loss, confusion, ofTwo == null ? Double.NaN : ofTwo.micro(), seconds);

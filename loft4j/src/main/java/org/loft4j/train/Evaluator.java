@@ -27,7 +27,6 @@ import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
-import org.loft4j.nn.Task;
 import org.loft4j.nn.Threshold;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -257,7 +256,7 @@ public final class Evaluator {
             double[] rewards = preferenceLoss.rewards(answers, pairs.reference());
             return new EvaluationTally.Part(preferenceLoss.sum(answers, rewards, 0), new double[0], rewards);
         }
-        if (model.task() == Task.CAUSAL_LM) {
+        if (model.task().writes()) {
             LanguageModelLoss.Judged judged = new LanguageModelLoss((Decoder) model).judge(rows.input(), rows.labels());
             return new EvaluationTally.Part(judged.sum(), judged.right());
         }

@@ -27,6 +27,7 @@ final class ModelCard {
     private static String pipeline(Task task) {
         return switch (task) {
             case CAUSAL_LM -> "text-generation";
+            case SEQ2SEQ_LM -> "text2text-generation";
             case SEQUENCE_CLASSIFICATION -> "text-classification";
             case TOKEN_CLASSIFICATION -> "token-classification";
             case IMAGE_CLASSIFICATION -> "image-classification";

@@ -15,6 +15,7 @@ import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.data.Preferences;
+import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
@@ -288,6 +289,16 @@ final class RunCheck {
                     + (matches
                             ? "sentence-embedding is the task that learns them"
                             : "it needs rows with \"anchor\" and \"positive\" (MatchDataset)"));
+            return;
+        }
+        boolean writes = examples instanceof SourceTargetDataset;
+        if (writes != (model.task() == Task.SEQ2SEQ_LM)) {
+            problems.add("the " + kind + " data holds "
+                    + (writes ? "texts to read and to write" : "no texts to read and to write")
+                    + ", and the model is opened for " + model.task().word() + ": "
+                    + (writes
+                            ? "an encoder-decoder learns them"
+                            : "it needs prompts with their completions (SourceTargetDataset)"));
             return;
         }
         Dataset rows = rows(examples);

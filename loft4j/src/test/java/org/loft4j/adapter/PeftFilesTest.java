@@ -115,7 +115,8 @@ class PeftFilesTest {
         refuses(tree -> tree.put("peft_type", "LOHA"), "\"peft_type\" is \"LOHA\"");
         refuses(tree -> tree.put("init_lora_weights", "pissa_niter_4"), "\"init_lora_weights\" is \"pissa_niter_4\"");
         refuses(tree -> tree.putArray("layer_replication").addArray().add(0).add(4), "\"layer_replication\"");
-        refuses(tree -> tree.put("task_type", "SEQ_2_SEQ_LM"), "\"task_type\"");
+        refuses(tree -> tree.put("task_type", "QUESTION_ANS"), "\"task_type\"");
+        refuses(tree -> tree.put("task_type", "SEQ_2_SEQ_LM"), "SEQ_2_SEQ_LM");
         refuses(tree -> tree.put("task_type", "SEQ_CLS"), "SEQ_CLS");
         refuses(tree -> tree.put("some_new_thing", 0.5), "\"some_new_thing\" is 0.5");
         refuses(tree -> tree.put("r", 0), "\"r\"");

@@ -19,6 +19,9 @@ public final class ConfigKeys {
     /** Whether tokens see those behind them too. */
     public static final String BOTH_SIDES = "use_bidirectional_attention";
 
+    /** Whether one stack of blocks reads and another one writes. */
+    public static final String ENCODER_DECODER = "is_encoder_decoder";
+
     /** Whether the output embedding is the input's. */
     public static final String TIED = TiedHead.KEY;
 
@@ -91,7 +94,6 @@ public final class ConfigKeys {
             "exponential_decay_length_penalty",
             "remove_invalid_values",
             "tf_legacy_loss",
-            "is_encoder_decoder",
             "language",
             "unsloth_fixed",
             "unsloth_version",
@@ -117,11 +119,16 @@ public final class ConfigKeys {
      */
     public static void check(JsonObject json, Set<String> honoured) {
         requireFullWeights(json);
-        require(json, "is_encoder_decoder", "false");
+        if (!honoured.contains(ENCODER_DECODER)) {
+            require(json, ENCODER_DECODER, "false");
+        }
         List<String> unknown = new ArrayList<>();
         for (String key : json.keys()) {
             JsonNode value = json.node(key);
-            boolean known = key.startsWith("_") || WITHOUT_EFFECT.contains(key) || honoured.contains(key);
+            boolean known = key.startsWith("_")
+                    || key.equals(ENCODER_DECODER)
+                    || WITHOUT_EFFECT.contains(key)
+                    || honoured.contains(key);
             if (!known && value != null && !isOff(value)) {
                 unknown.add(key + " = " + value);
             }
