@@ -27,6 +27,7 @@ import org.loft4j.data.Preferences;
 import org.loft4j.data.RankedDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.RowFormat;
+import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
@@ -242,6 +243,7 @@ final class EvalCommand implements Verb {
             Evaluator evaluator = loss == null ? plain : plain.withMatchLoss(loss);
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case SENTENCE_EMBEDDING -> MatchDataset.of(some, tokenizer, maxLength, prompts);
+                case SEQ2SEQ_LM -> SourceTargetDataset.of(some, tokenizer, maxLength);
                 case CAUSAL_LM ->
                     some.get(0) instanceof JudgedAnswer
                             ? JudgedDataset.of(some, tokenizer, maxLength, format)

@@ -29,6 +29,7 @@ import org.loft4j.infer.TextGenerator.Request;
 import org.loft4j.infer.TextGenerator.TextListener;
 import org.loft4j.io.Json;
 import org.loft4j.model.TrainedChat;
+import org.loft4j.nn.Task;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -39,8 +40,9 @@ import picocli.CommandLine.Spec;
 /** {@code loft generate}. */
 @Command(
         name = "generate",
-        description = "Continues texts with a language model, or answers them with --chat: always with the likeliest"
-                + " token, unless a temperature is given or one of the --top and --min options, which draw.",
+        description =
+                "Continues texts with a language model, or answers them with --chat; an encoder-decoder writes"
+                        + " another text of each. Always with the likeliest token, unless a temperature is given or one of the --top and --min options, which draw.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft generate --model models/Llama --text \"Once upon a time\"",
@@ -141,10 +143,10 @@ final class GenerateCommand implements Verb {
                         .fault("is a pair of texts, and one text is continued: name its column (--text-column)");
             }
         }
-        try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
+        try (LoadedModel loaded = LoadedModel.openWriter(model, device, loadIn.value());
                 Tokenizer tokenizer = loaded.openTokenizer()) {
-            Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer);
             Generator ids = Generator.of(loaded.model());
+            Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer, ids);
             check(rows, prompts, ids);
             TextGenerator generator = new TextGenerator(ids, tokenizer);
             PromptFlags.tell(prompts.unwritten(), spec.commandLine().getErr());
@@ -192,6 +194,10 @@ final class GenerateCommand implements Verb {
 
     /** How turns are written; null where there are none. */
     private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
+        if (loaded.model().task() == Task.SEQ2SEQ_LM && Boolean.TRUE.equals(chat)) {
+            throw new ConfigException("--chat makes each text a turn, and an encoder-decoder (" + Task.SEQ2SEQ_LM.word()
+                    + ") has no turns: leave it out");
+        }
         TrainedChat trained = loaded.trainedChat();
         boolean turns = chat != null ? chat : trained != null && trained.wrapPrompts();
         if (turns || rows.stream().anyMatch(Conversation.class::isInstance)) {

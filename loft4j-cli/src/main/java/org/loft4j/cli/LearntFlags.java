@@ -19,10 +19,11 @@ final class LearntFlags {
             paramLabel = "TASK",
             converter = Words.OfTask.class,
             completionCandidates = WordLists.Tasks.class,
-            description = "What the model shall learn: causal-lm, sequence-classification (rows of text and label),"
-                    + " token-classification (rows of tokens and tags), image-classification or sentence-embedding (rows of anchor and"
-                    + " positive). Default: what the adapter names, else sentence-embedding for such rows, else what"
-                    + " config.json names or models of this family mostly do.")
+            description =
+                    "What the model shall learn: causal-lm, seq2seq-lm (of encoder-decoders: rows of prompt and completion), sequence-classification (rows of text and label),"
+                            + " token-classification (rows of tokens and tags), image-classification or sentence-embedding (rows of anchor and"
+                            + " positive). Default: what the adapter names, else sentence-embedding for such rows, else what"
+                            + " config.json names or models of this family mostly do.")
     @Nullable
     Task asked;
 

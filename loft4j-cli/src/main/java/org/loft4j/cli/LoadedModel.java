@@ -59,9 +59,16 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
                 : warned(open(found, place, loadIn, null, Pooling.AUTO, problem.asked), flags);
     }
 
-    /** A model that writes text; another is refused before its numbers are read. */
+    /** A language model, which goes on with texts; another is refused before its numbers are read. */
     static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
         return warned(open(FoundModel.of(flags), place, loadIn, Task.CAUSAL_LM, Pooling.AUTO, null), flags);
+    }
+
+    /** The same, or an encoder-decoder, which writes other texts of them. */
+    static LoadedModel openWriter(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
+        FoundModel found = FoundModel.of(flags);
+        Task wanted = found.task() == Task.SEQ2SEQ_LM ? Task.SEQ2SEQ_LM : Task.CAUSAL_LM;
+        return warned(open(found, place, loadIn, wanted, Pooling.AUTO, null), flags);
     }
 
     /**
@@ -115,7 +122,9 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
                     named == null || ofAdapter == null ? directory : ofAdapter,
                     "is for " + task.word() + ", and "
                             + (wanted == Task.CAUSAL_LM
-                                    ? "writes no text: that takes a language model"
+                                    ? task.writes()
+                                            ? "has no turns: 'loft generate' has it write texts of others"
+                                            : "writes no text: that takes a language model"
                                     : "makes no vectors of texts: that takes a base model, or one that was trained for "
                                             + wanted.word())
                             + (task == Task.SENTENCE_EMBEDDING

@@ -11,6 +11,7 @@ import org.loft4j.data.PackedDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.nn.Task;
 import picocli.CommandLine.Option;
 
 /** How rows share the rows of a batch. */
@@ -52,6 +53,12 @@ final class PackingFlags {
             throw new ConfigException("--packing " + packing
                     + " and texts that belong together exclude each other: each text is compared with the others by itself;"
                     + " leave --packing out");
+        }
+        if (rows.task() == Task.SEQ2SEQ_LM && packing != Packing.NONE) {
+            throw new ConfigException("--packing " + packing + " and an encoder-decoder ("
+                    + rows.task().word()
+                    + ") exclude each other: what is written looks at one text, which lies in a row of its own; leave"
+                    + " --packing out");
         }
         Tokenized examples = rows.encode(some, tokenizer, format, maxLength, packing == Packing.BLOCKS, kind, err);
         return packing == Packing.EXAMPLES ? new PackedDataset(examples.texts(), maxLength) : examples;

@@ -148,7 +148,7 @@ final class PredictCommand implements Verb {
                 throw new ConfigException(
                         "the model makes vectors of texts, and tells no classes: 'loft embed' prints them");
             }
-            if (loaded.model().task() == Task.CAUSAL_LM) {
+            if (loaded.model().task().writes()) {
                 throw new ConfigException("the model writes text, and tells no classes: 'loft generate' asks it");
             }
             threshold.requireFits(loaded.model());

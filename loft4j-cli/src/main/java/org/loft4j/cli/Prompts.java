@@ -18,6 +18,7 @@ import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
 import org.loft4j.data.TaggedWords;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.Generator;
 import org.loft4j.infer.SamplingConfig;
 import org.loft4j.infer.TextGenerator.Request;
 
@@ -47,8 +48,10 @@ record Prompts(List<Prompt> prompts, @Nullable ChatTemplate template, SortedSet<
     /**
      * @param format how turns are written, and whether a text is one; rows of messages are in any case. Null where there are none
      * @param flags whose variables overrule those of the rows
+     * @param generator that is asked
      */
-    static Prompts of(List<Row> rows, @Nullable ChatFormat format, PromptFlags flags, Tokenizer tokenizer)
+    static Prompts of(
+            List<Row> rows, @Nullable ChatFormat format, PromptFlags flags, Tokenizer tokenizer, Generator generator)
             throws DataException {
         List<Prompt> prompts = new ArrayList<>();
         SortedSet<String> unwritten = new TreeSet<>();
@@ -57,7 +60,7 @@ record Prompts(List<Prompt> prompts, @Nullable ChatTemplate template, SortedSet<
                 prompts.add(turn(row, format, flags, tokenizer, unwritten));
             } else {
                 String text = text(row);
-                prompts.add(new Prompt(text, text, tokenizer.encodePrompt(text)));
+                prompts.add(new Prompt(text, generator.goesOn() ? text : "", generator.ids(tokenizer, text)));
             }
         }
         return new Prompts(prompts, format == null ? null : format.template(), unwritten);

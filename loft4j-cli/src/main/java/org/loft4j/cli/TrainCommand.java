@@ -303,7 +303,7 @@ final class TrainCommand implements Verb {
                     judging.start();
                     return dryRun(start, opened, encoded, config, memory);
                 }
-                Samples samples = opened.task() == Task.CAUSAL_LM
+                Samples samples = opened.task().writes()
                         ? Samples.of(watch, format, opened, tokenizer, run.output)
                         : Samples.NONE;
                 return train(start, opened, encoded, config, samples, judging);

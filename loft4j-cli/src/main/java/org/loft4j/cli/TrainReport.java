@@ -128,7 +128,7 @@ record TrainReport(String model, Path output, TrainConfig config) {
                 ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)
                 : "--model " + Pasted.quoted(output);
         String verb = switch (opened.task()) {
-            case CAUSAL_LM -> "generate";
+            case CAUSAL_LM, SEQ2SEQ_LM -> "generate";
             case SENTENCE_EMBEDDING -> "embed";
             default -> "predict";
         };

@@ -31,6 +31,7 @@ import org.loft4j.data.RankedDataset;
 import org.loft4j.data.RewardedPrompt;
 import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
+import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.TextMatch;
 import org.loft4j.data.Tokenized;
@@ -344,6 +345,9 @@ record TrainingRows(
         if (packed && task().isClassification()) {
             throw new ConfigException("packing is for language models, but the data is for a "
                     + (learnt.oneOutput() ? learnt.problem().word() : "classifier") + ": leave it out");
+        }
+        if (task() == Task.SEQ2SEQ_LM) {
+            return SourceTargetDataset.of(rows, tokenizer, maxLength);
         }
         if (task() == Task.SENTENCE_EMBEDDING) {
             if (packed) {

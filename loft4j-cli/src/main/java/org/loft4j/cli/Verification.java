@@ -5,16 +5,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.io.TensorSource;
+import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.SourceTargetInput;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.NativeScope;
@@ -76,13 +79,15 @@ final class Verification {
                 AutoGradMode recording = new AutoGradMode(!gradients.isEmpty())) {
             boolean images = model.task() == Task.IMAGE_CLASSIFICATION;
             Tensor mask = images ? null : onDeviceOrNull(findInput(prefix, "attention_mask"));
-            Tensor positions = mask == null ? null : mask.unsqueeze(-1).cpu();
+            boolean writes = model.task() == Task.SEQ2SEQ_LM;
+            Tensor positions =
+                    mask == null || writes ? null : mask.unsqueeze(-1).cpu();
             // where there are logits for each position, those of a padded one say nothing
             Tensor counts = model.task().isOneLabelEach() ? null : positions;
             if (!gradients.isEmpty()) {
                 model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             }
-            ModelInput batch = images ? pixels(prefix) : tokens(prefix, mask);
+            ModelInput batch = images ? pixels(prefix) : writes ? texts(prefix, mask) : tokens(prefix, mask);
             Tensor logits = model.logits(batch);
             against(differences, prefix + ".logits", logits, counts, new Difference.Bound(false, tolerances.logits));
             if (has(prefix + ".loss") || !gradients.isEmpty()) {
@@ -98,8 +103,8 @@ final class Verification {
                 if (has(prefix + ".hidden_states")) {
                     against(differences, prefix + ".hidden_states", model.hiddenStates(batch), positions, bound);
                 }
-                if (has(prefix + ".logits_row0_nomask")) {
-                    Tensor logits0 = model.logits(firstRow(TokenInput.of(batch)));
+                if (has(prefix + ".logits_row0_nomask") && batch instanceof TokenInput tokens) {
+                    Tensor logits0 = model.logits(firstRow(tokens));
                     against(differences, prefix + ".logits_row0_nomask", logits0, null, bound);
                 }
             }
@@ -112,7 +117,25 @@ final class Verification {
                 .to(model.description().dtype().scalarType()));
     }
 
-    private ModelInput tokens(String prefix, @Nullable Tensor mask) throws CheckpointException {
+    /** Texts to read, and what is written: {@code decoder_input_ids}, else the labels behind the token that writing begins with. */
+    private ModelInput texts(String prefix, @Nullable Tensor mask) throws CheckpointException {
+        Tensor written = findInput(prefix, "decoder_input_ids");
+        TokenInput source = tokens(prefix, mask);
+        if (written != null) {
+            return new SourceTargetInput(source, onDevice(written));
+        }
+        Tensor labels = findInput(prefix, "labels");
+        if (labels == null) {
+            throw new CheckpointException(
+                    input.path(), "holds neither decoder_input_ids nor labels, of which one tells what is written");
+        }
+        Scalar first = new Scalar(((EncoderDecoder) model).startId());
+        Tensor shifted = labels.roll(new long[] {1}, 1);
+        shifted.narrow(1, 0, 1).fill_(first);
+        return new SourceTargetInput(source, onDevice(shifted.masked_fill(shifted.lt(new Scalar(0)), first)));
+    }
+
+    private TokenInput tokens(String prefix, @Nullable Tensor mask) throws CheckpointException {
         Tensor types = onDeviceOrNull(findInput(prefix, "token_type_ids"));
         TokenInput batch = new TokenInput(onDevice(inputTensor(prefix, "input_ids")), mask, types);
         batch.check(model.description().vocabularySize());
@@ -173,7 +196,8 @@ final class Verification {
     private Tensor loss(Tensor logits, Tensor labels) {
         return switch (model.task()) {
             case CAUSAL_LM -> Losses.causalLm(logits, labels);
-            case TOKEN_CLASSIFICATION -> Losses.tokenClassification(logits, labels);
+            // there, too, a label stands where it is told
+            case TOKEN_CLASSIFICATION, SEQ2SEQ_LM -> Losses.tokenClassification(logits, labels);
             case SENTENCE_EMBEDDING -> throw new IllegalStateException("sentence embeddings have no logits");
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
                 model.isRegression()
@@ -197,10 +221,7 @@ final class Verification {
         Tensor mask = tokens.attentionMask();
         return mask == null
                 ? tokens.inputIds()
-                : tokens.inputIds()
-                        .masked_fill(
-                                mask.eq(new org.bytedeco.pytorch.Scalar(0)),
-                                new org.bytedeco.pytorch.Scalar(Losses.IGNORED));
+                : tokens.inputIds().masked_fill(mask.eq(new Scalar(0)), new Scalar(Losses.IGNORED));
     }
 
     private boolean has(String key) {

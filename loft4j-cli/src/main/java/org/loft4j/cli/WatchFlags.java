@@ -68,8 +68,8 @@ final class WatchFlags {
 
     /** Says what cannot be shown for a task. */
     void warn(Task task, PrintWriter err) {
-        if (!samplePrompts.isEmpty() && task != Task.CAUSAL_LM) {
-            err.println("loft: --sample-prompt is for language models; no samples are made");
+        if (!samplePrompts.isEmpty() && !task.writes()) {
+            err.println("loft: --sample-prompt is for models that write text; no samples are made");
         }
     }
 

@@ -48,12 +48,11 @@ final class WatchedRun {
             List<Row> rows = watch.samplePrompts.stream()
                     .map(text -> (Row) new PlainText(text, Origin.MEMORY))
                     .toList();
-            Prompts prompts = Prompts.of(rows, turns, new PromptFlags(), tokenizer);
+            Generator generator = Generator.of(model);
+            Prompts prompts = Prompts.of(rows, turns, new PromptFlags(), tokenizer, generator);
             try {
-                Generator.of(model)
-                        .check(prompts.prompts().stream()
-                                .map(Prompts.Prompt::ids)
-                                .toList());
+                generator.check(
+                        prompts.prompts().stream().map(Prompts.Prompt::ids).toList());
             } catch (ConfigException e) {
                 throw new ConfigException("--sample-prompt: " + e.getMessage(), e);
             }

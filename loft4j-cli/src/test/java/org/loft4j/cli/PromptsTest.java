@@ -24,6 +24,11 @@ import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
 import org.loft4j.data.TaggedWords;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.Generator;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
 
 class PromptsTest {
     private static final Path MODEL = Fixtures.of("stories260K");
@@ -41,8 +46,11 @@ class PromptsTest {
                 "{% for m in messages %}{{ m.role }}: {% if m.content is string %}{{ m.content }}{% else %}"
                         + "{% for p in m.content %}{{ p.text }}{% endfor %}{% endif %}; {% endfor %}");
         ChatFormat format = new ChatFormat(ChatTemplate.read(template, MODEL), LossOn.ASSISTANT, turns, Map.of());
-        try (Tokenizer tokenizer = Tokenizer.open(MODEL)) {
-            return Prompts.of(List.of(row), format, flags, tokenizer).prompts().get(0);
+        try (Model model = Models.open(MODEL, ModelOptions.of(Task.CAUSAL_LM));
+                Tokenizer tokenizer = Tokenizer.open(MODEL)) {
+            return Prompts.of(List.of(row), format, flags, tokenizer, Generator.of(model))
+                    .prompts()
+                    .get(0);
         }
     }
 

@@ -2,28 +2,35 @@ package org.loft4j.infer;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.nn.Decoder;
+import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.Inference;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
-import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenDraw;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** Continues prompts token by token, reading each token once; several prompts in one batch, padded on the left. */
+/**
+ * Continues prompts token by token, reading each token once; several prompts in one batch, padded on the left. Of an encoder-decoder
+ * a prompt is the text that it reads, as a whole and once, and the continuation what it writes of it.
+ */
 public final class Generator implements PromptSampler {
     private final Decoder model;
 
@@ -35,14 +42,24 @@ public final class Generator implements PromptSampler {
     /**
      * A generator over a model of any kind.
      *
-     * @throws ConfigException if the model does not predict next tokens
+     * @throws ConfigException if the model writes no text
      */
     public static Generator of(Model model) {
-        if (model instanceof Decoder decoder && model.task() == Task.CAUSAL_LM) {
+        if (model instanceof Decoder decoder && model.task().writes()) {
             return new Generator(decoder);
         }
-        throw new ConfigException("generation needs a causal language model, got task " + model.task()
+        throw new ConfigException("generation needs a model that writes text, got task " + model.task()
                 + " of model_type " + model.description().family());
+    }
+
+    /** Whether what is written goes on with its prompt, and does not begin anew. */
+    public boolean goesOn() {
+        return !(model instanceof EncoderDecoder);
+    }
+
+    /** The ids of a text to continue, as training reads a prompt: where writing begins anew, the text is read with its end. */
+    public long[] ids(Tokenizer tokenizer, String prompt) {
+        return goesOn() ? tokenizer.encodePrompt(prompt) : tokenizer.encode(prompt, true);
     }
 
     /**
@@ -95,14 +112,17 @@ public final class Generator implements PromptSampler {
             Listener listener) {
         List<Row> rows = rows(prompts, firstRow, maxNewTokens, sampling);
         try (KeyValueCache cache = new KeyValueCache()) {
-            goOn(rows, Columns.of(prompts), cache, stopIds, listener);
+            if (model instanceof EncoderDecoder reader) {
+                read(reader, Columns.of(prompts), cache);
+            }
+            goOn(rows, Columns.of(begun(prompts)), cache, stopIds, listener);
         }
         return rows.stream().map(Row::continuation).toList();
     }
 
     /**
      * Continues one prompt from what was read of those before it, and leaves there what it reads, with the new ids but the last; where
-     * the listener throws, as far as it has come.
+     * the listener throws, as far as it has come. An encoder-decoder reads each text as a whole, and keeps nothing.
      *
      * @param row number of the prompt among all that are continued with this seed: what is drawn depends on it
      * @param listener hears of row 0
@@ -117,6 +137,10 @@ public final class Generator implements PromptSampler {
             SamplingConfig sampling,
             Listener listener,
             Reading reading) {
+        if (!goesOn()) {
+            return generate(List.of(prompt), row, maxNewTokens, stopIds, sampling, listener)
+                    .get(0);
+        }
         List<long[]> prompts = List.of(prompt.clone());
         List<Row> rows = rows(prompts, row, maxNewTokens, sampling);
         Columns columns = Columns.of(prompts);
@@ -138,9 +162,10 @@ public final class Generator implements PromptSampler {
         Checks.atLeast("max_new_tokens", maxNewTokens, 1);
         check(prompts);
         long positions = model.description().maxPositions();
+        List<long[]> begun = begun(prompts);
         List<Row> rows = new ArrayList<>();
-        for (int i = 0; i < prompts.size(); i++) {
-            long[] prompt = prompts.get(i);
+        for (int i = 0; i < begun.size(); i++) {
+            long[] prompt = begun.get(i);
             int limit = (int) Math.min(maxNewTokens, positions - prompt.length);
             Stop last = limit == maxNewTokens ? Stop.MAX_NEW_TOKENS : Stop.MAX_POSITIONS;
             rows.add(new Row(i, new Sampler(sampling, firstRow + i, prompt), limit, last));
@@ -204,6 +229,37 @@ public final class Generator implements PromptSampler {
                 .toList();
     }
 
+    /** What stands before the first new token. */
+    private List<long[]> begun(List<long[]> prompts) {
+        return model instanceof EncoderDecoder writer
+                ? Collections.nCopies(prompts.size(), new long[] {writer.startId()})
+                : prompts;
+    }
+
+    /** Reads texts of which the model is to write. */
+    private static void read(EncoderDecoder model, Columns texts, KeyValueCache cache) {
+        try (NativeScope scope = new NativeScope();
+                Inference inference = Inference.open()) {
+            DeviceSpec device = model.description().device();
+            Tensor ids = onDevice(Tensors.of(texts.from(0), texts.rows(), texts.count()), device);
+            long[] mask = texts.mask();
+            TokenInput source = new TokenInput(
+                    ids, mask == null ? null : onDevice(Tensors.of(mask, texts.rows(), texts.count()), device));
+            inOneWay(device, () -> {
+                model.read(source, cache);
+                return ids;
+            });
+        }
+    }
+
+    /**
+     * What lanes do not share out is small, and OpenBLAS rounds otherwise on several threads, which another thread's lanes may take
+     * from it: what is drawn from the logits must not depend on that.
+     */
+    private static Tensor inOneWay(DeviceSpec device, Supplier<Tensor> work) {
+        return device.kind() == DeviceSpec.Kind.CPU ? Lanes.unshared(work) : work.get();
+    }
+
     private static float[] row(Tensor logits, int row) {
         try (NativeScope scope = new NativeScope()) {
             return Tensors.toFloats(logits.select(0, row));
@@ -220,11 +276,7 @@ public final class Generator implements PromptSampler {
             Tensor input = onDevice(Tensors.of(ids, rows, ids.length / rows), device);
             long[] mask = columns.mask();
             Tensor attention = mask == null ? null : onDevice(Tensors.of(mask, rows, columns.count()), device);
-            // what lanes do not share out is small, and OpenBLAS rounds otherwise on several threads, which another
-            // thread's lanes may take from it: what is drawn from the logits must not depend on that
-            Tensor last = device.kind() == DeviceSpec.Kind.CPU
-                    ? Lanes.unshared(() -> model.nextLogits(input, attention, cache))
-                    : model.nextLogits(input, attention, cache);
+            Tensor last = inOneWay(device, () -> model.nextLogits(input, attention, cache));
             return NativeScope.keep(last.to(DeviceSpec.CPU.torch(), last.scalar_type()));
         } catch (RuntimeException | Error e) {
             // some layers may have read these columns, and others not

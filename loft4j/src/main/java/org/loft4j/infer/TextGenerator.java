@@ -18,6 +18,7 @@ import org.loft4j.data.StopStrings;
 import org.loft4j.data.StreamingDecoder;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;
+import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.PromptSampler;
@@ -75,7 +76,7 @@ public final class TextGenerator implements AutoCloseable {
      * Likewise as the options say: on another device, in another dtype, or in fewer bits ({@link ModelOptions#withLoadIn}), but for
      * what an adapter brings in full.
      *
-     * @param options for {@link Task#CAUSAL_LM}
+     * @param options for {@link Task#CAUSAL_LM}, which stands for {@link Task#SEQ2SEQ_LM} where the model is for that
      */
     public static TextGenerator open(Path trained, ModelOptions options) throws IOException {
         return open(OpenModel.Place.of(trained), options);
@@ -102,7 +103,7 @@ public final class TextGenerator implements AutoCloseable {
     /**
      * Likewise as the options say.
      *
-     * @param options for {@link Task#CAUSAL_LM}
+     * @param options for {@link Task#CAUSAL_LM}, which stands for {@link Task#SEQ2SEQ_LM} where the model is for that
      */
     public static TextGenerator open(Path modelDirectory, @Nullable Path adapterDirectory, ModelOptions options)
             throws IOException {
@@ -110,11 +111,14 @@ public final class TextGenerator implements AutoCloseable {
     }
 
     private static TextGenerator open(OpenModel.Place place, ModelOptions options) throws IOException {
-        return OpenModel.open(place, options).into(opened -> {
-            ChatTemplate template =
-                    ChatTemplate.find(place.adapter(), place.model()).orElse(null);
-            return new TextGenerator(Generator.of(opened.model()), opened.tokenizer(), opened, template);
-        });
+        boolean reads =
+                options.task() == Task.CAUSAL_LM && Models.tasks(place.model()).contains(Task.SEQ2SEQ_LM);
+        return OpenModel.open(place, reads ? options.withTask(Task.SEQ2SEQ_LM) : options)
+                .into(opened -> {
+                    ChatTemplate template =
+                            ChatTemplate.find(place.adapter(), place.model()).orElse(null);
+                    return new TextGenerator(Generator.of(opened.model()), opened.tokenizer(), opened, template);
+                });
     }
 
     /**
@@ -137,7 +141,7 @@ public final class TextGenerator implements AutoCloseable {
      */
     public Answer complete(String prompt, Request request, TextListener listener) {
         return turns.use(() ->
-                generate(tokenizer.encodePrompt(prompt), 0, request.stoppedBy(tokenizer.stopIds()), listener, null));
+                generate(generator.ids(tokenizer, prompt), 0, request.stoppedBy(tokenizer.stopIds()), listener, null));
     }
 
     /**
@@ -325,7 +329,8 @@ public final class TextGenerator implements AutoCloseable {
         stopIds.addAll(request.stopIds());
         List<Text> texts = new ArrayList<>();
         for (long[] prompt : prompts) {
-            StreamingDecoder decoder = new StreamingDecoder(tokenizer, request.turn() ? new long[0] : prompt);
+            StreamingDecoder decoder =
+                    new StreamingDecoder(tokenizer, request.turn() || !generator.goesOn() ? new long[0] : prompt);
             texts.add(new Text(decoder, new StopStrings(request.stopStrings())));
         }
         PromptSampler.Listener heard = (row, id) -> {

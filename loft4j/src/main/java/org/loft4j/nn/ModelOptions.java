@@ -70,6 +70,10 @@ public record ModelOptions(
         return new ModelOptions(task, List.of(), Pooling.AUTO, null, DeviceSpec.CPU, 0);
     }
 
+    public ModelOptions withTask(Task newTask) {
+        return new ModelOptions(newTask, labels, pooling, dtype, device, loadIn, inFull, newClasses, multiLabel, seed);
+    }
+
     public ModelOptions withLabels(List<String> newLabels) {
         return new ModelOptions(task, newLabels, pooling, dtype, device, loadIn, inFull, newClasses, multiLabel, seed);
     }
