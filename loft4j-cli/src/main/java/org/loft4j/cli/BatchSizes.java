@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
@@ -11,6 +12,7 @@ import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Preferences;
 import org.loft4j.data.PromptDataset;
 import org.loft4j.data.RankedDataset;
+import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
@@ -46,7 +48,7 @@ record BatchSizes(
                 .toArray();
         int[] largest = batches.get(0);
         for (int[] batch : batches) {
-            if ((long) batch.length * longest(batch, lengths) > (long) largest.length * longest(largest, lengths)) {
+            if (size(train, batch, lengths) > size(train, largest, lengths)) {
                 largest = batch;
             }
         }
@@ -64,9 +66,18 @@ record BatchSizes(
                 train instanceof PromptDataset);
     }
 
+    private static long size(Examples train, int[] batch, int[] lengths) {
+        return train instanceof SourceTargetDataset both
+                ? both.cells(batch)
+                : (long) batch.length * longest(batch, lengths);
+    }
+
     private static long cells(Examples train, int[] batch, int[] lengths, TrainConfig config) {
         if (train instanceof MatchDataset matches) {
             return matches.cells(batch);
+        }
+        if (train instanceof SourceTargetDataset both) {
+            return both.cells(batch);
         }
         return train instanceof RankedDataset ranked
                 ? ranked.cells(batch)
@@ -128,11 +139,31 @@ record BatchSizes(
     /** The largest batches; of rows that nobody has read yet the largest that they may make. */
     static Load largest(TrainData encoded, TrainConfig config) {
         if (encoded.train() instanceof Examples rows) {
-            return of(rows, config).load(encoded.eval(), config);
+            BatchSizes sizes = of(rows, config);
+            Load load = sizes.load(encoded.eval(), config);
+            return rows instanceof SourceTargetDataset both ? writing(load, both, sizes.largest, encoded.eval()) : load;
         }
         Examples held = encoded.eval();
         long rows = held == null ? 0 : judged(held, config);
-        return new Load(streamed(encoded.train(), config), encoded.maxLength(), rows, encoded.maxLength());
+        Load load = new Load(streamed(encoded.train(), config), encoded.maxLength(), rows, encoded.maxLength());
+        boolean writes =
+                encoded.train() instanceof StreamingDataset stream && stream.sample() instanceof SourceTargetDataset;
+        return writes ? load.writing(encoded.maxLength() + 1L, encoded.maxLength() + 1L) : load;
+    }
+
+    /** What is read and what is written are rows of their own. */
+    private static Load writing(Load load, SourceTargetDataset train, int[] largest, @Nullable Examples held) {
+        int[] all = held instanceof SourceTargetDataset
+                ? IntStream.range(0, held.size()).toArray()
+                : new int[0];
+        SourceTargetDataset judged = held instanceof SourceTargetDataset some ? some : train;
+        return new Load(
+                        load.rows(),
+                        train.longestSource(largest),
+                        load.evalRows(),
+                        all.length == 0 ? 0 : judged.longestSource(all),
+                        load.cached())
+                .writing(train.longestTarget(largest) + 1L, all.length == 0 ? 0 : judged.longestTarget(all) + 1L);
     }
 
     /** Rows of a batch of rows that nobody has read yet: of texts that belong together, or are ranked, with as many negatives as the first have at most, of preferences two answers each. */

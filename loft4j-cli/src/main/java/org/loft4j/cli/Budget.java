@@ -162,11 +162,9 @@ final class Budget {
         long rowsEach = Math.max(1, (load.rows() + now.batchSize() - 1) / now.batchSize());
         for (long divisor = 2; divisor <= now.batchSize(); divisor *= 2) {
             long rows = Math.max(1, now.batchSize() / divisor);
-            Load less = new Load(
+            Load less = load.fewer(
                     Math.max(1, load.rows() / divisor),
-                    load.columns(),
                     Math.min(load.evalRows(), rowsEach * rows),
-                    load.evalColumns(),
                     load.cached() / divisor);
             remedy = new Remedy(
                     "--batch-size " + rows + " --accumulate " + now.gradientAccumulationSteps() * divisor

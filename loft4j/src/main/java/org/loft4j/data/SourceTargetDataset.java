@@ -146,9 +146,22 @@ public final class SourceTargetDataset implements Tokenized {
         return both.lengths();
     }
 
-    /** How many tokens are read of each. */
-    public int[] sourceLengths() {
-        return sources.clone();
+    /** Tokens and padding of a batch, of what is read and what is written. */
+    public long cells(int[] indices) {
+        return (long) indices.length * (longestSource(indices) + longestTarget(indices));
+    }
+
+    /** Tokens of the longest text to read among some. */
+    public int longestSource(int[] indices) {
+        return Arrays.stream(indices).map(i -> sources[i]).max().orElse(0);
+    }
+
+    /** Tokens of the longest text to write among some. */
+    public int longestTarget(int[] indices) {
+        return Arrays.stream(indices)
+                .map(i -> both.length(i) - sources[i])
+                .max()
+                .orElse(0);
     }
 
     @Override

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.AttentionSinks;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
+import org.loft4j.nn.EncoderDecoder;
+import org.loft4j.nn.EncoderDecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MemoryPass;
@@ -40,6 +42,7 @@ import org.loft4j.nn.Sight;
  * @param inputGate of the block's own input of each token; empty for none
  * @param lends whether later layers take its keys and values, so that it is never computed again
  * @param looks how the attention of a decoder looks at its tokens; null for an encoder's, and where there is a memory
+ * @param side of an encoder-decoder's layers; null for other models
  */
 record LayerShapes(
         long hidden,
@@ -51,7 +54,15 @@ record LayerShapes(
         int norms,
         List<Linear> inputGate,
         boolean lends,
-        @Nullable Looks looks) {
+        @Nullable Looks looks,
+        @Nullable Side side) {
+    /** Which of the two stacks of an encoder-decoder a layer is of. */
+    enum Side {
+        READS,
+        /** It looks back at what was read, too. */
+        WRITES
+    }
+
     /**
      * How attention looks at tokens.
      *
@@ -82,9 +93,21 @@ record LayerShapes(
         if (model instanceof CausalDecoder decoder) {
             return of(hidden, decoder.blocks(), decoder.kinds());
         }
+        if (model instanceof EncoderDecoder both) {
+            return Stream.concat(
+                            both.encoder().stream().map(block -> of(hidden, block, Side.READS)),
+                            both.decoder().stream().map(block -> of(hidden, block, Side.WRITES)))
+                    .toList();
+        }
         return layers.values().stream()
-                .map(all -> new LayerShapes(hidden, all, List.of(), false, null, null, 2, List.of(), false, null))
+                .map(all -> new LayerShapes(hidden, all, List.of(), false, null, null, 2, List.of(), false, null, null))
                 .toList();
+    }
+
+    private static LayerShapes of(long hidden, EncoderDecoderBlock block, Side side) {
+        int norms = side == Side.READS ? 2 : 3;
+        return new LayerShapes(
+                hidden, block.linears(), List.of(), false, null, null, norms, List.of(), false, null, side);
     }
 
     private static List<LayerShapes> of(long hidden, List<DecoderBlock> blocks, List<CausalDecoder.LayerKind> kinds) {
@@ -118,7 +141,8 @@ record LayerShapes(
                     norms(block),
                     gated,
                     lenders.contains(number),
-                    looks));
+                    looks,
+                    null));
         }
         return shapes;
     }
@@ -135,6 +159,20 @@ record LayerShapes(
                         block.feedForwardOutputNorm())
                 .filter(Objects::nonNull)
                 .count();
+    }
+
+    boolean writes() {
+        return side == Side.WRITES;
+    }
+
+    /** Whether a layer makes keys or values of what was read. */
+    boolean looksBack(Linear linear) {
+        return writes() && all.indexOf(linear) >= 5 && all.indexOf(linear) <= 6;
+    }
+
+    /** Numbers a token that dropout keeps: which of those that each part adds, and that an encoder-decoder's feed-forward part makes, stay. */
+    long dropped() {
+        return (writes() ? 3 : 2) * hidden + (side == null ? 0 : inner());
     }
 
     /** How many rows a layer gets for each token. */
@@ -242,10 +280,13 @@ record LayerShapes(
                 attention.stream().limit(Math.max(0, attention.size() - 1)).anyMatch(keepsInput);
         boolean widens = widening().stream().anyMatch(keepsInput);
         long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
-        long between = recurrent == null ? 4 * heads() : recurrent.keptNumbers(keepsInput.test(recurrent.output()));
+        // what looks back has queries and what comes out beside; its keys and values are of other tokens
+        long between = recurrent == null
+                ? (writes() ? 6 : 4) * heads()
+                : recurrent.keptNumbers(keepsInput.test(recurrent.output()));
         return norms * hidden
                 + between
-                + (reads ? hidden : 0)
+                + (reads ? (writes() ? 2 : 1) * hidden : 0)
                 + rows(last()) * inside
                 + exchanged(1)
                 + besideExperts()
@@ -286,7 +327,11 @@ record LayerShapes(
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */
     long made() {
-        return 8 * hidden + 8 * heads() + rows(last()) * (activated() + inner()) + exchanged(4) + besideExperts();
+        return (writes() ? 10 : 8) * hidden
+                + (writes() ? 12 : 8) * heads()
+                + rows(last()) * (activated() + inner())
+                + exchanged(4)
+                + besideExperts();
     }
 
     /** Numbers a token of the gradients that a backward pass through the layer holds at once. */

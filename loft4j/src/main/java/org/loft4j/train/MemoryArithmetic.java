@@ -8,6 +8,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.Decoder;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.Experts;
 import org.loft4j.nn.Linear;
@@ -15,7 +16,6 @@ import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.QuantizedWeight;
 import org.loft4j.nn.RecurrentMixer;
-import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -60,22 +60,27 @@ final class MemoryArithmetic {
         long trained = plan.lora() == null ? model.weights().elements() : savedInFull;
         MemoryPlan.Load load = plan.load();
         long tokens = load.rows() * load.columns();
+        long told = told(load.rows(), load.columns(), load.written());
         boolean again = plan.config().gradientCheckpointing();
-        long kept = LayerShapes.sum(layers, layer -> kept(layer, tokens));
+        long kept = LayerShapes.sum(layers, layer -> kept(layer, tokens(layer)));
         int group = model instanceof CausalDecoder ? ActivationCheckpoint.group(layers.size()) : 1;
         long groups = (layers.size() + group - 1) / group;
         // what each block is given of a token: what the norm of all reads, and what it makes
         long given = LayerShapes.sum(layers, layer -> 2 * layer.inputWidth()) * tokens * size;
         long lent = LayerShapes.sum(layers, layer -> layer.lends() ? kept(layer, tokens) : 0);
-        long inputs = groups * tokens * model.description().hiddenSize() * size + lent;
+        long inputs = (group == 1 ? LayerShapes.sum(layers, this::tokens) : groups * tokens)
+                        * model.description().hiddenSize()
+                        * size
+                + lent;
         LayerShapes largest = layers.stream()
-                .max(Comparator.comparingLong(layer -> made(layer, tokens, scores(layer), true)))
+                .max(Comparator.comparingLong(layer -> made(layer, tokens(layer), scores(layer), true)))
                 .orElse(null);
         long own = 0;
         if (largest != null) {
-            long whole = made(largest, tokens, scores(largest), true);
-            own = tokens * size * largest.returned()
-                    + (again ? group * whole : Math.max(0, whole - kept(largest, tokens)))
+            long ofLargest = tokens(largest);
+            long whole = made(largest, ofLargest, scores(largest), true);
+            own = ofLargest * size * largest.returned()
+                    + (again ? group * whole : Math.max(0, whole - kept(largest, ofLargest)))
                     + widenedAtOnce(largest);
         }
         long ofAdapter = factors * wide + savedInFull * size;
@@ -87,8 +92,8 @@ final class MemoryArithmetic {
                 ofAdapter + beforeTraining(ofAdapter),
                 state,
                 movingElements(factors) * wide + gradients(trained),
-                (again ? inputs : kept) + given + distances(load.rows(), load.columns()),
-                loss(tokens) + head(tokens),
+                (again ? inputs : kept) + given + distances(load.rows(), load.columns(), load.written()),
+                loss(told) + head(told),
                 own,
                 lanes() > 1 ? trained * size : 0,
                 Math.max(evaluation(), answers()),
@@ -228,11 +233,27 @@ final class MemoryArithmetic {
         return isTrained(linear) && plan.config().method() != Method.LORA_FA;
     }
 
+    /** Positions that are told, of all rows: of an encoder-decoder those that are written. */
+    private static long told(long rows, long columns, long written) {
+        return rows * (written == 0 ? columns : written);
+    }
+
+    /** Those that go through a layer. */
+    private long tokens(LayerShapes layer) {
+        return plan.load().rows()
+                * (layer.writes() ? plan.load().written() : plan.load().columns());
+    }
+
     /** Of all rows and heads. */
     private long scores(LayerShapes layer) {
         return plan.attention().heads()
                 * plan.load().rows()
-                * layer.pairs(plan.load().columns());
+                * pairs(layer, plan.load().columns(), plan.load().written());
+    }
+
+    /** Of a row: what is written looks at itself and at what was read. */
+    private static long pairs(LayerShapes layer, long columns, long written) {
+        return layer.writes() ? written * (written + columns) : layer.pairs(columns);
     }
 
     private long kept(LayerShapes layer, long tokens) {
@@ -240,18 +261,26 @@ final class MemoryArithmetic {
         long numbers = layer.kept(this::keepsInput)
                 + layer.besideSinks(plan.attention().heads(), plan.load().columns());
         if (plan.attention().sumDropout()) {
-            numbers += 2 * layer.hidden();
+            numbers += layer.dropped();
         }
+        long ofRead = layer.writes() ? 2 * layer.heads() : 0;
         for (Linear linear : layer.withShared()) {
             if (lora != null && isTrained(linear)) {
                 // what dropout kept, and its result as A's product reads it
                 long dropped = (keepsInput(linear) ? 2 : 1) * linear.inFeatures();
                 long kept = lora.rankOf(linear.path()) + (lora.dropout() > 0 ? dropped : 0);
                 kept += plan.config().method() == Method.DORA ? 2 * linear.outFeatures() : 0;
-                numbers += layer.rows(linear) * kept;
+                if (layer.looksBack(linear)) {
+                    ofRead += kept;
+                } else {
+                    numbers += layer.rows(linear) * kept;
+                }
             }
         }
-        return tokens * (numbers * size + widened(layer)) + scores(layer) * bytesOfScore(layer, true);
+        long read = plan.load().rows() * plan.load().columns();
+        return tokens * (numbers * size + widened(layer))
+                + read * ofRead * size
+                + scores(layer) * bytesOfScore(layer, true);
     }
 
     /** Bytes a token: norms that are trained themselves widen half types inside, and keep that ({@link org.loft4j.nn.RmsNorm}). */
@@ -284,9 +313,11 @@ final class MemoryArithmetic {
         return half && training && kept ? FLOAT + size : 0;
     }
 
-    /** What distances add to the scores, once for all layers. */
-    private long distances(long rows, long columns) {
-        return plan.attention().distances() ? plan.attention().heads() * rows * columns * columns * wide : 0;
+    /** What distances add to the scores, once for all layers; those of what is written are alike in all rows. */
+    private long distances(long rows, long columns, long written) {
+        return plan.attention().distances()
+                ? plan.attention().heads() * (rows * columns * columns + 2 * written * written) * wide
+                : 0;
     }
 
     /** Into how many parts a batch is cut, each of which goes over a core. */
@@ -299,7 +330,7 @@ final class MemoryArithmetic {
     }
 
     private long made(LayerShapes layer, long tokens, long scores, boolean training) {
-        long dropped = training && plan.attention().sumDropout() ? 4 * layer.hidden() : 0;
+        long dropped = training && plan.attention().sumDropout() ? 2 * layer.dropped() : 0;
         long ofScores = bytesOfScore(layer, training);
         LayerShapes.Looks looks = layer.looks();
         if (looks != null && looks.bounded()) {
@@ -312,7 +343,7 @@ final class MemoryArithmetic {
     }
 
     private long loss(long tokens) {
-        if (model.task() != Task.CAUSAL_LM) {
+        if (!model.task().writes()) {
             return 0;
         }
         long vocabulary = model.head().outFeatures();
@@ -320,7 +351,7 @@ final class MemoryArithmetic {
         // the product, in half types the product once more in float32, its logarithms, and the gradient as it goes
         // back
         long ofLogit = half ? 2L * size + 2L * FLOAT : 2L * size;
-        if (model instanceof CausalDecoder decoder) {
+        if (model instanceof Decoder decoder) {
             double temperature = plan.config().loss().rewards().draw().temperature();
             ofLogit += (long) decoder.logitScale().at(temperature).copies() * size;
         }
@@ -331,7 +362,7 @@ final class MemoryArithmetic {
     /** The gradient of a language model's head while its parts are added up; in half types in float32, by each lane for itself. */
     private long head(long tokens) {
         LoraConfig lora = plan.lora();
-        boolean learnt = model.task() == Task.CAUSAL_LM
+        boolean learnt = model.task().writes()
                 && (lora == null || lora.saves(model.head().path()));
         if (!learnt) {
             return 0;
@@ -371,12 +402,17 @@ final class MemoryArithmetic {
         if (load.evalRows() == 0 || layers.isEmpty()) {
             return 0;
         }
-        long tokens = load.evalRows() * load.evalColumns();
         long heads = plan.attention().heads() * load.evalRows();
         long made = layers.stream()
-                .mapToLong(layer -> made(layer, tokens, heads * layer.pairs(load.evalColumns()), false))
+                .mapToLong(layer -> made(
+                        layer,
+                        load.evalRows() * (layer.writes() ? load.evalWritten() : load.evalColumns()),
+                        heads * pairs(layer, load.evalColumns(), load.evalWritten()),
+                        false))
                 .max()
                 .orElse(0);
-        return made + loss(tokens) + distances(load.evalRows(), load.evalColumns());
+        return made
+                + loss(told(load.evalRows(), load.evalColumns(), load.evalWritten()))
+                + distances(load.evalRows(), load.evalColumns(), load.evalWritten());
     }
 }

@@ -44,18 +44,37 @@ public record MemoryPlan(
     /**
      * The largest batches of a run, in rows and tokens a row with padding; of images, patches.
      *
+     * @param columns of texts that are read and others that are written those that are read
      * @param evalRows 0 without evaluation
      * @param cached tokens whose keys and values are kept while a model answers prompts; 0 where it answers none
+     * @param written tokens of a row that an encoder-decoder writes, with the one that writing begins with; 0 for other models
+     * @param evalWritten the same of the evaluation
      */
-    public record Load(long rows, long columns, long evalRows, long evalColumns, long cached) {
+    public record Load(
+            long rows, long columns, long evalRows, long evalColumns, long cached, long written, long evalWritten) {
         public Load {
             Checks.atLeast("rows", rows, 1);
             Checks.atLeast("columns", columns, 1);
         }
 
+        /** Of texts that are read alone. */
+        public Load(long rows, long columns, long evalRows, long evalColumns, long cached) {
+            this(rows, columns, evalRows, evalColumns, cached, 0, 0);
+        }
+
         /** Of rows that have their answers. */
         public Load(long rows, long columns, long evalRows, long evalColumns) {
             this(rows, columns, evalRows, evalColumns, 0);
+        }
+
+        /** Of texts that an encoder-decoder reads and writes. */
+        public Load writing(long newWritten, long newEvalWritten) {
+            return new Load(rows, columns, evalRows, evalColumns, cached, newWritten, newEvalWritten);
+        }
+
+        /** The same with fewer rows. */
+        public Load fewer(long newRows, long newEvalRows, long newCached) {
+            return new Load(newRows, columns, newEvalRows, evalColumns, newCached, written, evalWritten);
         }
     }
 
@@ -69,11 +88,11 @@ public record MemoryPlan(
      *     org.loft4j.nn.RelativeBias}): they are learnt where the model is trained itself
      */
     public record Attention(long heads, boolean dropout, boolean sumDropout, boolean distances) {
-        private static final List<String> HEADS = List.of("num_attention_heads", "n_head", "n_heads");
+        private static final List<String> HEADS = List.of("num_attention_heads", "n_head", "n_heads", "num_heads");
         private static final List<String> OF_PROBABILITIES =
-                List.of("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop");
+                List.of("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "dropout_rate");
         private static final List<String> OF_SUMS =
-                List.of("hidden_dropout_prob", "dropout", "resid_pdrop", "mlp_dropout");
+                List.of("hidden_dropout_prob", "dropout", "resid_pdrop", "mlp_dropout", "dropout_rate");
 
         private static final String DISTANCES = "relative_attention_num_buckets";
 

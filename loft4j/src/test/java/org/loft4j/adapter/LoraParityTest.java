@@ -51,6 +51,9 @@ class LoraParityTest {
         "qwen2, qwen2/adapter, qwen2/expected.safetensors, 2e-5",
         "qwen3, qwen3/adapter, qwen3/expected.safetensors, 2e-5",
         "vit_cls, vit_cls/adapter, vit_cls/expected.safetensors, 5e-6",
+        "t5, t5/adapter, t5/expected.safetensors, 2e-5",
+        "t5_gated, t5_gated/adapter, t5_gated/expected.safetensors, 2e-5",
+        "mt5, mt5/adapter, mt5/expected.safetensors, 2e-5",
     })
     void logitsLossGradientsAndTheMergedModelAreThoseOfPeft(
             String base, String adapterPath, String expectedPath, double tolerance) throws IOException {
@@ -66,7 +69,9 @@ class LoraParityTest {
                 Tensor labels = fixture.read("labels");
                 Tensor loss = model.task() == Task.CAUSAL_LM
                         ? Losses.causalLm(logits, labels)
-                        : Losses.classification(logits, labels);
+                        : model.task() == Task.SEQ2SEQ_LM
+                                ? Losses.tokenClassification(logits, labels)
+                                : Losses.classification(logits, labels);
                 assertEquals(Fixture.scalar(expected.read("lora.loss")), Fixture.scalar(loss), 1e-5);
                 loss.backward();
                 assertGradients(expected, adapter, model);

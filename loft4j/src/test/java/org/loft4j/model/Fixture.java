@@ -13,6 +13,7 @@ import org.loft4j.io.SafetensorsFile;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.SourceTargetInput;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
@@ -62,8 +63,11 @@ public final class Fixture implements AutoCloseable {
         return new TokenInput(input.read("input_ids"), input.read("attention_mask"));
     }
 
-    /** The tokens of the batch, or its images. */
+    /** The tokens of the batch, with those that are written of them where there are such, or its images. */
     public ModelInput modelInput() throws IOException {
+        if (input.names().contains("decoder_input_ids")) {
+            return new SourceTargetInput(input(), input.read("decoder_input_ids"));
+        }
         return input.names().contains("pixel_values") ? new ImageInput(input.read("pixel_values")) : input();
     }
 

@@ -30,8 +30,9 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.TargetModules;
-import org.loft4j.data.Batch;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.SafetensorsFile;
@@ -39,6 +40,7 @@ import org.loft4j.model.Models;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.SourceTargetInput;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.NativeScope;
@@ -76,7 +78,8 @@ class EveryMethodAdapterTest {
     static Stream<Arguments> methodsAndModels() {
         return Arrays.stream(Method.values())
                 .filter(Method::usesAdapter)
-                .flatMap(method -> Stream.of("bert_cls", "llama_gqa").map(base -> Arguments.of(method, base)));
+                .flatMap(method ->
+                        Stream.of("bert_cls", "llama_gqa", "t5_gated").map(base -> Arguments.of(method, base)));
     }
 
     @ParameterizedTest
@@ -193,24 +196,28 @@ class EveryMethodAdapterTest {
         assertEquals(dora, settings.booleanOr("use_dora", !dora));
     }
 
-    private static void train(Model model, Trainable trainable, TrainConfig config, int from, int to) {
-        Dataset data = data(model, 16, 1);
+    private static void train(Model model, Trainable trainable, TrainConfig config, int from, int to)
+            throws IOException {
+        Examples data = data(model, 16, 1);
         Trainer trainer = new Trainer(model, trainable, config, 10);
         trainable.setTraining(true);
         for (int step = from; step < to; step++) {
             int[] rows = {4 * step, 4 * step + 1, 4 * step + 2, 4 * step + 3};
-            trainer.step(List.of(Batch.collate(data, rows, 0)), step);
+            trainer.step(List.of(data.batch(rows, 0)), step);
         }
         trainable.setTraining(false);
     }
 
-    private static Dataset data(Model model, int count, long seed) {
+    private static Examples data(Model model, int count, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         List<int[]> rows = new ArrayList<>();
         int[] classes = new int[count];
         for (int i = 0; i < count; i++) {
             rows.add(random.ints(6, 1, 40).toArray());
             classes[i] = i % 2;
+        }
+        if (model.task() == Task.SEQ2SEQ_LM) {
+            return SourceTargetDataset.ofIds(rows, rows);
         }
         return model.task() == Task.CAUSAL_LM ? Dataset.causalLmIds(rows) : Dataset.classificationIds(rows, classes);
     }
@@ -224,7 +231,9 @@ class EveryMethodAdapterTest {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Tensor ids = Tensors.of(new SplittableRandom(9).longs(24, 1, 40).toArray(), 4, 6);
-            return Tensors.toDoubles(model.logits(new TokenInput(ids, null)));
+            TokenInput input = new TokenInput(ids, null);
+            boolean writes = model.task() == Task.SEQ2SEQ_LM;
+            return Tensors.toDoubles(model.logits(writes ? new SourceTargetInput(input, ids) : input));
         }
     }
 

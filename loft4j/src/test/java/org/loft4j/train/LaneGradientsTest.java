@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Proxy;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -18,6 +19,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.VoidTensorHook;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,6 +28,7 @@ import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PackedDataset;
+import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Dtype;
@@ -37,6 +40,9 @@ import org.loft4j.tensor.Threads;
 
 /** The gradient of a batch whose rows are shared out is that of the batch, whichever lane comes first. */
 class LaneGradientsTest {
+    @TempDir
+    private Path directory;
+
     /** Gradients by a number of threads, after two batches on top of each other. */
     private static List<double[]> gradients(int threads, Method method, double dropout, List<MiniBatch> batches) {
         return gradients(threads, dropout, batches, TinyRun.config(method).build());
@@ -134,6 +140,28 @@ class LaneGradientsTest {
     void threeLanesFindTheGradientsOfOne(Method method) throws Exception {
         List<MiniBatch> batches = padded(7);
         assertClose(gradients(1, method, 0, batches), gradients(3, method, 0, batches));
+    }
+
+    /** Of texts that are read and others that are written, too: each lane has the rows of both. */
+    @ParameterizedTest
+    @EnumSource(names = {"LOFT", "FULL"})
+    void rowsOfTextsThatAreReadAndWrittenStayTogether(Method method) throws Exception {
+        SourceTargetDataset data = TinyTexts.doubled(14, 4);
+        List<MiniBatch> batches = List.of(
+                data.batch(IntStream.range(0, 7).toArray(), 0),
+                data.batch(IntStream.range(7, 14).toArray(), 0));
+        TrainConfig config = TinyRun.config(method).build();
+        List<List<double[]>> found = new ArrayList<>();
+        for (int threads : new int[] {1, 3}) {
+            try (Model model = TinyTexts.model(directory, 0)) {
+                found.add(gradients(threads, model, 0, batches, config));
+            }
+        }
+        assertClose(found.get(0), found.get(1));
+        try (Model model = TinyTexts.model(directory, 0)) {
+            MiniBatch whole = data.batch(IntStream.range(0, 14).toArray(), 0);
+            assertClose(found.get(0), gradients(1, model, 0, List.of(whole), config));
+        }
     }
 
     @Test

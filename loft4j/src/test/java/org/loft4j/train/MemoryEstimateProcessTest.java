@@ -24,7 +24,7 @@ class MemoryEstimateProcessTest {
     @TempDir
     Path directory;
 
-    /** Ten of all: each kind, method, type, way and number of lanes; the slow test has the others. */
+    /** Eleven of all: each kind, method, type, way and number of lanes; the slow test has the others. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false, plain",
@@ -36,7 +36,8 @@ class MemoryEstimateProcessTest {
         "1, loft, bfloat16, true, states",
         "2, lora, float32, false, bounded",
         "1, loft, float32, true, shared",
-        "2, lora, float32, false, packed"
+        "2, lora, float32, false, packed",
+        "2, loft, float32, false, writes"
     })
     void theResidentPeakIsMetWithinFifteenPercent(
             int threads, String method, String dtype, boolean checkpointing, String kind) throws Exception {
@@ -88,7 +89,8 @@ class MemoryEstimateProcessTest {
                                                         "states",
                                                         "bounded",
                                                         "shared",
-                                                        "packed")
+                                                        "packed",
+                                                        "writes")
                                                 .filter(kind -> !kind.equals("packed")
                                                         || (dtype.equals("float32") && !method.equals("full")))
                                                 .map(kind -> Arguments.of(threads, method, dtype, again, kind))))));

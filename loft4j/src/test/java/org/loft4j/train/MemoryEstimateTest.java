@@ -47,8 +47,8 @@ class MemoryEstimateTest {
                 MemoryProbe.config(Method.parse(method), checkpointing),
                 MemoryProbe.lora(),
                 LoadIn.FULL,
-                new MemoryPlan.Load(MemoryProbe.ROWS, MemoryProbe.COLUMNS, 0, 0),
-                new MemoryPlan.Attention(8, false, false));
+                MemoryProbe.load(model),
+                MemoryProbe.attention(model));
         return MemoryEstimate.of(model, plan);
     }
 
@@ -153,6 +153,39 @@ class MemoryEstimateTest {
         assertEquals(times * scores * 4, with.activations() - without.activations(), "2 layers, and once for both");
         assertEquals(4L * 3 * 16 * 16 * 4, with.evaluation() - without.evaluation());
         assertEquals(method.equals("full") ? 2 * scores * 4 : 0, with.layer() - without.layer());
+    }
+
+    /** What is written has scores with itself and with what was read; distances are kept of the two stacks, dropout in each part. */
+    @Test
+    void whatIsWrittenIsReckonedByItself() throws IOException {
+        Path gated = FIXTURES.resolve("t5_gated");
+        MemoryPlan.Attention attention = MemoryPlan.Attention.of(gated);
+        assertEquals(new MemoryPlan.Attention(4, true, true, true), attention);
+        MemoryPlan.Load load = new MemoryPlan.Load(6, 32, 3, 16);
+        long few = writing(gated, load.writing(9, 9), attention).total();
+        long many = writing(gated, load.writing(17, 9), attention).total();
+        long judged = writing(gated, load.writing(9, 9), attention).evaluation();
+        assertTrue(many > few, few + " → " + many);
+        assertTrue(writing(gated, load.writing(9, 40), attention).evaluation() > judged);
+        // three numbers a score that dropout takes part in, in two blocks that read and two that write
+        MemoryPlan.Attention undropped = new MemoryPlan.Attention(4, false, true, true);
+        assertEquals(
+                3L * 4 * 4 * 6 * 2 * (32 * 32 + 9 * (9 + 32)),
+                writing(gated, load.writing(9, 9), attention).activations()
+                        - writing(gated, load.writing(9, 9), undropped).activations());
+    }
+
+    private static MemoryEstimate writing(Path directory, MemoryPlan.Load load, MemoryPlan.Attention attention)
+            throws IOException {
+        MemoryPlan plan = new MemoryPlan(
+                TrainConfig.builder(Method.LORA).build(),
+                LoraConfig.of(2, 4, TargetModules.allLinear()),
+                LoadIn.FULL,
+                load,
+                attention);
+        try (Model outline = Models.outline(directory, ModelOptions.of(Task.SEQ2SEQ_LM))) {
+            return MemoryEstimate.of(outline, plan);
+        }
     }
 
     private static MemoryEstimate ofEncoder(Path directory, String method, MemoryPlan.Attention attention)

@@ -13,6 +13,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
+import org.loft4j.data.MiniBatch;
+import org.loft4j.data.SourceTargetBatch;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
@@ -29,8 +31,17 @@ final class MemoryProbe {
     static final int ROWS = 4;
     static final int COLUMNS = 256;
 
+    /** Tokens that are written of as many that are read. */
+    private static final int WRITTEN = 96;
+
     /** The bench model, and others of the same sizes, by what their layers have: config.json. */
     private static final Map<String, String> CONFIGS = Map.of(
+            // four blocks read and four write
+            "writes",
+            """
+            {"model_type": "t5", "is_encoder_decoder": true, "d_ff": 1408, "d_model": 512, "d_kv": 64, "num_layers": 4,
+             "num_heads": 8, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false, "dropout_rate": 0.1,
+            """,
             "plain",
             """
             {"model_type": "llama", "intermediate_size": 1408,
@@ -91,7 +102,7 @@ final class MemoryProbe {
             return Models.open(directory, options);
         }
         Files.writeString(directory.resolve("config.json"), CONFIGS.get(kind) + SIZES);
-        return Models.initialise(directory, options);
+        return Models.initialise(directory, kind.equals("writes") ? options.withTask(Task.SEQ2SEQ_LM) : options);
     }
 
     /** Writes a checkpoint of the same sizes whose experts are in MXFP4. */
@@ -123,6 +134,24 @@ final class MemoryProbe {
         return Tensors.empty(Dtype.U8, DeviceSpec.CPU, shape).fill_(new Scalar(value));
     }
 
+    private static Batch written(long[] ids) {
+        long[] some = Arrays.copyOf(ids, ROWS * WRITTEN);
+        long[] mask = new long[some.length];
+        Arrays.fill(mask, 1);
+        return new Batch(ROWS, WRITTEN, some, mask, some.clone(), some.length, some.length);
+    }
+
+    /** What {@link #main} gives a model. */
+    static MemoryPlan.Load load(Model model) {
+        MemoryPlan.Load load = new MemoryPlan.Load(ROWS, COLUMNS, 0, 0);
+        return model.task() == Task.SEQ2SEQ_LM ? load.writing(WRITTEN + 1, 0) : load;
+    }
+
+    static MemoryPlan.Attention attention(Model model) {
+        boolean writes = model.task() == Task.SEQ2SEQ_LM;
+        return new MemoryPlan.Attention(8, writes, writes, writes);
+    }
+
     static LoraConfig lora() {
         return LoraConfig.of(16, 16, TargetModules.allLinear());
     }
@@ -150,7 +179,8 @@ final class MemoryProbe {
                     .toArray();
             long[] mask = new long[ids.length];
             Arrays.fill(mask, 1);
-            Batch batch = new Batch(ROWS, COLUMNS, ids, mask, ids.clone(), ids.length, ids.length - ROWS);
+            Batch texts = new Batch(ROWS, COLUMNS, ids, mask, ids.clone(), ids.length, ids.length - ROWS);
+            MiniBatch batch = model.task() == Task.SEQ2SEQ_LM ? new SourceTargetBatch(texts, written(ids)) : texts;
             for (int step = 0; step < 3; step++) {
                 trainer.step(List.of(batch), step);
                 // as a run does
