@@ -222,6 +222,13 @@ public final class AdapterDoctor {
                     Consumer.LLAMA_CPP,
                     "task_type " + task.asText() + ": llama.cpp runs language models",
                     "");
+        } else if (task.asText().equals("SEQ_2_SEQ_LM") && baseConfig == null) {
+            // where the base is known, its family says it
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "task_type " + task.asText() + ": loft export writes no encoder-decoders",
+                    "");
         }
     }
 

@@ -8,7 +8,7 @@ import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
 import org.loft4j.io.JsonObject;
 
-/** Tells of classifiers over decoders that Transformers has no class for, and of encoders that vLLM has none for. */
+/** Tells of classifiers over decoders that Transformers has no class for, and of encoders and encoder-decoders that vLLM has none for. */
 final class MissingClass {
     private static final Set<String> OF_TEXTS = Set.of(
             "gemma4",
@@ -55,6 +55,9 @@ final class MissingClass {
     private static final Set<String> WITHOUT_LORA =
             Set.of("gpt2", "bert", "roberta", "distilbert", "electra", "modernbert", "vit");
 
+    /** Encoder-decoders, which vLLM serves no more. */
+    private static final Set<String> ENCODER_DECODERS = Set.of("t5", "mt5");
+
     /** Encoders whose classes in Transformers do. */
     private static final Set<String> OPEN_TO_VLLM = Set.of("camembert", "distilbert", "electra");
 
@@ -92,6 +95,14 @@ final class MissingClass {
                     Consumer.VLLM,
                     "what vLLM makes of " + family + ", and of adapters on it, is not known here",
                     "compare its answers with those of loft generate before others rely on them");
+            return;
+        }
+        if (ENCODER_DECODERS.contains(family)) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.VLLM,
+                    "vLLM has no class for " + family + ", an encoder-decoder",
+                    "use Transformers, or loft generate");
             return;
         }
         String what = "vLLM has no class of its own for " + family;

@@ -290,7 +290,7 @@ public final class ModelDoctor {
                             + " answers never stop",
                     "name another token for padding");
         }
-        if (files.chatTemplates().isEmpty()) {
+        if (files.chatTemplates().isEmpty() && !config.booleanOr("is_encoder_decoder", false)) {
             notes.add(
                     Severity.NOTE,
                     Consumer.VLLM,

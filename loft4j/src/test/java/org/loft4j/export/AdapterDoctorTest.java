@@ -114,7 +114,7 @@ class AdapterDoctorTest {
         "lora_bias, true, YES, NO, NO, lora_bias: vLLM does not read it",
         "task_type, FEATURE_EXTRACTION, YES, YES, AFTER, --adapter-only",
         "task_type, QUESTION_ANS, YES, YES, NO, loft export does not read it",
-        "task_type, SEQ_2_SEQ_LM, YES, YES, NO, loft export does not read it",
+        "task_type, SEQ_2_SEQ_LM, YES, YES, NO, loft export writes no encoder-decoders",
     })
     void eachSettingIsJudgedByTheRulesOfEachProgram(
             String key, String value, Verdict peft, Verdict vllm, Verdict llama, String word) throws IOException {

@@ -1,0 +1,183 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** An encoder-decoder, from rows to what it writes. */
+class WritingEndToEndTest {
+    private static final Path T5 = Fixtures.of("t5_gated");
+
+    @TempDir
+    Path folder;
+
+    private Path rows;
+
+    @BeforeEach
+    void writeRows() throws IOException {
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 40; i++) {
+            String word = i % 2 == 0 ? "red" : "green";
+            String order = i % 2 == 0 ? "stop" : "go";
+            lines.append("{\"prompt\": \"light: " + word + "\", \"completion\": \"" + order + "\"}\n");
+        }
+        rows = Files.writeString(folder.resolve("rows.jsonl"), lines);
+    }
+
+    private Captured train(Path model, Path output, String... more) {
+        return Captured.loft(Stream.concat(
+                        Stream.of(
+                                "train",
+                                "--model",
+                                model.toString(),
+                                "--data",
+                                rows.toString(),
+                                "--output",
+                                output.toString(),
+                                "--batch-size",
+                                "8"),
+                        Stream.of(more))
+                .toArray(String[]::new));
+    }
+
+    private static List<String> written(String... where) throws IOException {
+        Captured call = Captured.loft(Stream.concat(
+                        Stream.of("generate", "--text", "light: red", "--text", "light: green", "--json"),
+                        Stream.of(where))
+                .toArray(String[]::new));
+        assertEquals(0, call.status(), call.err());
+        JsonNode all = new ObjectMapper().readTree(call.out());
+        assertEquals("light: red", all.get(0).get("prompt").asText());
+        return List.of(
+                all.get(0).get("continuation").asText().strip(),
+                all.get(1).get("continuation").asText().strip());
+    }
+
+    @Test
+    void learnsByAnAdapterWritesAndIsMerged() throws Exception {
+        Path run = folder.resolve("run");
+        Captured call = train(
+                T5,
+                run,
+                "--method",
+                "loft",
+                "--rank",
+                "8",
+                "--learning-rate",
+                "3e-2",
+                "--epochs",
+                "10",
+                "--eval-data",
+                rows.toString(),
+                "--sample-prompt",
+                "light: red");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.out().contains("generate --model"), call.out());
+        assertEquals(List.of("stop", "go"), written("--adapter", run.toString()));
+        List<String> samples = Files.readAllLines(run.resolve("samples.jsonl"));
+        assertTrue(samples.get(samples.size() - 1).contains("\"stop\""), samples.toString());
+        String settings = Files.readString(run.resolve("adapter_config.json"));
+        assertTrue(settings.contains("\"SEQ_2_SEQ_LM\""), settings);
+        Captured judged = Captured.loft("eval", "--adapter", run.toString(), "--data", rows.toString(), "--json");
+        assertEquals(0, judged.status(), judged.err());
+        assertTrue(
+                new ObjectMapper().readTree(judged.out()).get("token_accuracy").asDouble() == 1, judged.out());
+
+        Path merged = folder.resolve("merged");
+        Captured merge = Captured.loft("merge", "--adapter", run.toString(), "--output", merged.toString());
+        assertEquals(0, merge.status(), merge.err());
+        assertEquals(List.of("stop", "go"), written("--model", merged.toString()));
+        assertTrue(Files.readString(merged.resolve("config.json")).contains("T5ForConditionalGeneration"));
+
+        Captured doctor = Captured.loft("doctor", merged.toString());
+        assertTrue(doctor.out().contains("vLLM has no class for t5, an encoder-decoder"), doctor.out());
+        assertFalse(doctor.out().contains("chat template"), doctor.out());
+        Captured ofAdapter = Captured.loft("doctor", run.toString());
+        assertTrue(ofAdapter.out().contains("vLLM has no class for t5"), ofAdapter.out());
+    }
+
+    @Test
+    void learnsInFullFromRowsThatAreReadAsTheyAreLearnt() throws Exception {
+        Path run = folder.resolve("run");
+        Captured call = train(
+                T5,
+                run,
+                "--method",
+                "full",
+                "--learning-rate",
+                "1e-2",
+                "--epochs",
+                "8",
+                "--streaming",
+                "--eval-data",
+                rows.toString());
+        assertEquals(0, call.status(), call.err());
+        assertEquals(List.of("stop", "go"), written("--model", run.toString()));
+        Captured inspected = Captured.loft("inspect", "--data", rows.toString(), "--model", T5.toString());
+        assertTrue(inspected.out().contains("|r|e|d|</s>|[ ][s][t][o][p][</s>]"), inspected.out());
+    }
+
+    @Test
+    void itsMemoryAndTimeAreToldBeforehand() {
+        Captured call = train(T5, folder.resolve("run"), "--dry-run", "--rank", "4", "--load-in", "4bit");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.out().contains("steps    5 in"), call.out());
+        assertTrue(call.out().contains("memory   about"), call.out());
+        Captured little = train(T5, folder.resolve("run"), "--max-memory", "1MB");
+        assertEquals(2, little.status());
+        assertTrue(little.err().contains("max_memory is 1.0 MB"), little.err());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--packing | --packing blocks and an encoder-decoder (seq2seq-lm) exclude each other",
+                "--chat | --chat is for causal-lm, and the model is for seq2seq-lm: leave it out",
+                "--reward regex:a | --reward is for causal-lm, and the model is for seq2seq-lm: leave it out",
+                "--task causal-lm | task causal-lm is not available for model_type t5",
+                "--preference-loss simpo | the task is seq2seq-lm: leave it out",
+                "--format text --text-column prompt | holds a text to read and none to write: it learns rows of",
+                "--format label --text-column prompt --label-column completion | holds a text with its label"
+            })
+    void whatItCannotLearnIsRefused(String options, String refusal) {
+        Captured call = train(T5, folder.resolve("run"), options.split(" "));
+        assertTrue(call.status() != 0);
+        assertTrue(call.err().contains(refusal), call.err());
+        assertFalse(Files.exists(folder.resolve("run")));
+    }
+
+    @Test
+    void otherVerbsSayWhatToCall() {
+        Captured chat = Captured.loft("chat", "--model", T5.toString());
+        assertTrue(chat.err().contains("has no turns: 'loft generate' has it write texts of others"), chat.err());
+        Captured turns = Captured.loft("generate", "--model", T5.toString(), "--text", "a", "--chat");
+        assertTrue(turns.err().contains("an encoder-decoder (seq2seq-lm) has no turns"), turns.err());
+        Captured predict = Captured.loft("predict", "--model", T5.toString(), "--text", "a");
+        assertTrue(predict.err().contains("'loft generate' asks it"), predict.err());
+        Captured embed = Captured.loft("embed", "--model", T5.toString(), "--text", "a");
+        assertTrue(embed.err().contains("task sentence-embedding is not available for model_type t5"), embed.err());
+        Captured export = Captured.loft(
+                "export",
+                "--to",
+                "gguf",
+                "--model",
+                T5.toString(),
+                "--output",
+                folder.resolve("x.gguf").toString());
+        assertTrue(export.err().contains("to be exported to GGUF, got t5"), export.err());
+    }
+}

@@ -1,0 +1,167 @@
+package org.loft4j.infer;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.ConfigException;
+import org.loft4j.ShapeException;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.EncoderDecoder;
+import org.loft4j.nn.KeyValueCache;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.LiveObjects;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** What an encoder-decoder writes of texts, token by token. */
+class SourceTargetGeneratorTest {
+    private static final int[] LENGTHS = {14, 10, 7};
+
+    private static Model open(Fixture fixture) throws IOException {
+        return Models.open(fixture.directory(), ModelOptions.of(Task.SEQ2SEQ_LM));
+    }
+
+    /** The texts of a fixture's batch. */
+    private static List<long[]> texts(Fixture fixture) throws IOException {
+        Tensor ids = fixture.read("input_ids");
+        List<long[]> texts = new ArrayList<>();
+        for (int i = 0; i < LENGTHS.length; i++) {
+            texts.add(Tensors.toLongs(ids.select(0, i).narrow(0, 0, LENGTHS[i])));
+        }
+        return texts;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"t5", "t5_gated", "mt5"})
+    void alwaysTheLikeliestTokenIsWhatTransformersWritesAloneAndTogether(String name) throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Model model = open(fixture)) {
+            Generator generator = Generator.of(model);
+            assertFalse(generator.goesOn());
+            List<long[]> texts = texts(fixture);
+            long[] expected = Tensors.toLongs(fixture.expected("greedy.ids"));
+            List<Continuation> together =
+                    generator.generate(texts, 24, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+            for (int i = 0; i < texts.size(); i++) {
+                long[] own = Arrays.copyOfRange(expected, 24 * i, 24 * i + 24);
+                assertArrayEquals(own, together.get(i).ids());
+                assertArrayEquals(
+                        own, generator.greedy(texts.get(i), 24, Set.of()).ids());
+                assertEquals(Continuation.Stop.MAX_NEW_TOKENS, together.get(i).stop());
+            }
+        }
+    }
+
+    /** A row that ends leaves the others, with what they read, as they are. */
+    @Test
+    void whatEndsLeavesTheOthersAsTheyAre() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("t5_gated");
+                Model model = open(fixture)) {
+            List<long[]> texts = texts(fixture);
+            long[] expected = Tensors.toLongs(fixture.expected("greedy.ids"));
+            Generator generator = Generator.of(model);
+            long stop = expected[4];
+            List<Continuation> made =
+                    generator.generate(texts, 24, Set.of(stop), SamplingConfig.GREEDY, (row, id) -> true);
+            for (int i = 0; i < texts.size(); i++) {
+                long[] own = Arrays.copyOfRange(expected, 24 * i, 24 * i + 24);
+                long length = LongStream.of(own).takeWhile(id -> id != stop).count();
+                assertArrayEquals(
+                        Arrays.copyOf(own, (int) Math.min(24, length + 1)),
+                        made.get(i).ids());
+            }
+            assertTrue(made.get(0).ids().length < made.get(2).ids().length);
+        }
+    }
+
+    @Test
+    void whatIsDrawnDependsOnTheRowAndNotOnWhatSharesItsBatch() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("mt5");
+                Model model = open(fixture)) {
+            Generator generator = Generator.of(model);
+            List<long[]> texts = texts(fixture);
+            SamplingConfig drawn = new SamplingConfig(1, 20, 0.9, 0, 1.2, 7);
+            List<Continuation> together = generator.generate(texts, 16, Set.of(), drawn, (row, id) -> true);
+            for (int i = 0; i < texts.size(); i++) {
+                assertEquals(
+                        together.get(i),
+                        generator
+                                .generate(List.of(texts.get(i)), i, 16, Set.of(), drawn, (row, id) -> true)
+                                .get(0));
+            }
+        }
+    }
+
+    @Test
+    void nothingNativeIsLeftBehind() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("t5");
+                Model model = open(fixture)) {
+            Generator generator = Generator.of(model);
+            List<long[]> texts = texts(fixture);
+            generator.generate(texts, 8, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+            long before = LiveObjects.settled();
+            for (int i = 0; i < 4; i++) {
+                generator.generate(texts, 8, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+            }
+            assertEquals(before, LiveObjects.settled());
+        }
+    }
+
+    /** A directory is opened without a word of its task; the text is read with its end, and what is written begins anew. */
+    @Test
+    void textsAreReadWholeAndWhatIsWrittenBeginsAnew() throws IOException {
+        try (TextGenerator generator = TextGenerator.open(Fixture.directory("t5_gated"))) {
+            TextGenerator.Answer answer = generator.complete("upper: abc", 6, SamplingConfig.GREEDY);
+            Tokenizer tokenizer = generator.tokenizer();
+            long[] read = tokenizer.encode("upper: abc", true);
+            assertEquals(1, read[read.length - 1], "the end");
+            assertEquals(read.length, answer.promptTokens());
+            try (Model model = Models.open(Fixture.directory("t5_gated"), ModelOptions.of(Task.SEQ2SEQ_LM))) {
+                long[] written =
+                        Generator.of(model).greedy(read, 6, tokenizer.stopIds()).ids();
+                assertEquals(
+                        tokenizer.decode(written, true).strip(), answer.text().strip());
+            }
+            assertThrows(ConfigException.class, () -> generator.reply(List.of(), 4, SamplingConfig.GREEDY));
+        }
+    }
+
+    @Test
+    void nothingIsWrittenOfTextsThatWereNotRead() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                KeyValueCache cache = new KeyValueCache();
+                Fixture fixture = Fixture.open("t5");
+                EncoderDecoder model = (EncoderDecoder) open(fixture)) {
+            Tensor first = Tensors.of(new long[] {0}, 1, 1);
+            assertThrows(ShapeException.class, () -> model.nextLogits(first, null, cache));
+            model.read(fixture.input(), cache);
+            assertTrue(assertThrows(ShapeException.class, () -> model.nextLogits(first, null, cache))
+                    .getMessage()
+                    .contains("the cache holds 3 for 1 rows"));
+            Tensor three = Tensors.of(new long[3], 3, 1);
+            assertThrows(ShapeException.class, () -> model.nextLogits(three, three, cache));
+            assertThrows(ShapeException.class, () -> model.logits(fixture.input()));
+        }
+    }
+}
