@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -115,7 +116,8 @@ final class InspectCommand implements Verb {
     private int inspectRows(ModelReference reference) throws IOException {
         Path directory = HubAccess.described(spec, reference);
         LearntTask aim = learnt.of(directory, Task.CAUSAL_LM, prompts, data.format(data.data));
-        boolean plain = aim.task() == Task.SEQUENCE_CLASSIFICATION || aim.task() == Task.SENTENCE_EMBEDDING;
+        boolean plain = Set.of(Task.SEQUENCE_CLASSIFICATION, Task.SENTENCE_EMBEDDING, Task.SEQ2SEQ_LM)
+                .contains(aim.task());
         TrainingRows all = TrainingRows.read(aim, data, null, 0, 0);
         long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;
         int length = RowLength.of(

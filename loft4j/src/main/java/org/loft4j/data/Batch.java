@@ -123,7 +123,10 @@ public record Batch(
                     .toArray();
             loss[i] = new int[] {prompt, ids[i].length};
         }
-        return collate(Dataset.ofLanguage(ids, loss), IntStream.range(0, rows).toArray(), padId)
+        return collate(
+                        Dataset.ofLanguage(ids, loss, Truncations.NONE),
+                        IntStream.range(0, rows).toArray(),
+                        padId)
                 .with(advantages);
     }
 

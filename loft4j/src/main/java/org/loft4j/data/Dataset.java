@@ -31,8 +31,8 @@ public final class Dataset implements Tokenized {
     private final @Nullable ChatFormat chatFormat;
     private final long altered;
 
-    private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss) {
-        this(ids, null, classes, null, null, loss, null, new TruncationCount().total(), null, 0);
+    private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
+        this(ids, null, classes, null, null, loss, null, truncations, null, 0);
     }
 
     private Dataset(
@@ -207,17 +207,12 @@ public final class Dataset implements Tokenized {
 
     private static Dataset withLossOnAll(int[][] ids) {
         return ofLanguage(
-                ids, Arrays.stream(ids).map(all -> new int[] {0, all.length}).toArray(int[][]::new));
+                ids, Arrays.stream(ids).map(all -> new int[] {0, all.length}).toArray(int[][]::new), Truncations.NONE);
     }
 
     /** @param loss where it is taken in each example: start, end, start, end … in tokens */
-    static Dataset ofLanguage(int[][] ids, int[][] loss) {
-        return new Dataset(ids, null, loss);
-    }
-
-    /** The same of texts of which some have been cut. */
     static Dataset ofLanguage(int[][] ids, int[][] loss, Truncations truncations) {
-        return new Dataset(ids, null, null, null, null, loss, null, truncations, null, 0);
+        return new Dataset(ids, null, loss, truncations);
     }
 
     /** Token ids of a classifier that were made elsewhere, with the index of each one's class. */
@@ -225,7 +220,7 @@ public final class Dataset implements Tokenized {
         if (classes.length != ids.size()) {
             throw new ConfigException(ids.size() + " examples need as many classes, got " + classes.length);
         }
-        return new Dataset(copies(ids), classes.clone(), NONE);
+        return new Dataset(copies(ids), classes.clone(), NONE, Truncations.NONE);
     }
 
     private static int[][] copies(List<int[]> ids) {

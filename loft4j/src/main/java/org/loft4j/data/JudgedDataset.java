@@ -95,7 +95,7 @@ public final class JudgedDataset implements Preferences {
             loss[i] = new int[] {prompt, ids[i].length};
         }
         return of(
-                Dataset.ofLanguage(ids, loss),
+                Dataset.ofLanguage(ids, loss, Truncations.NONE),
                 good.clone(),
                 prompts.stream().map(IntBuffer::wrap).toList(),
                 maxLength);
@@ -126,7 +126,7 @@ public final class JudgedDataset implements Preferences {
             ids[2 * i + 1] = mixed;
             loss[2 * i + 1] = new int[] {prompt, mixed.length};
         }
-        return Dataset.ofLanguage(ids, loss);
+        return Dataset.ofLanguage(ids, loss, Truncations.NONE);
     }
 
     /**

@@ -82,7 +82,7 @@ public final class PromptDataset implements Tokenized {
             prompts.add(prompt);
         }
         int[][] nothing = new int[ids.length][0];
-        return new PromptDataset(prompts, Dataset.ofLanguage(ids, nothing), tokenizer, format, turns);
+        return new PromptDataset(prompts, Dataset.ofLanguage(ids, nothing, Truncations.NONE), tokenizer, format, turns);
     }
 
     private static long[] written(RewardedPrompt prompt, @Nullable ChatFormat format, Tokenizer tokenizer) {

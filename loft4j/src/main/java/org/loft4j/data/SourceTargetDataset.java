@@ -77,7 +77,7 @@ public final class SourceTargetDataset implements Tokenized {
             Checks.atLeast("number of tokens of a text to read", sources.get(i).length, 1);
             Checks.atLeast("number of tokens of a text to write", targets.get(i).length, 1);
         }
-        return of(sources, targets, new TruncationCount().total());
+        return of(sources, targets, Truncations.NONE);
     }
 
     private static SourceTargetDataset of(List<int[]> sources, List<int[]> targets, Truncations cuts) {

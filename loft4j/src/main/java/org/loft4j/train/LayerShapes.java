@@ -293,8 +293,20 @@ record LayerShapes(
                 + gated();
     }
 
-    /** Pairs of a query and a key that have scores in a row: a memory has none over the whole text. */
-    long pairs(long columns) {
+    /** Tokens of all rows that go through it. */
+    long tokens(MemoryPlan.Load load) {
+        return load.rows() * (writes() ? load.written() : load.columns());
+    }
+
+    /**
+     * Pairs of a query and a key that have scores in a row: a memory has none over the whole text, and what is written looks at itself
+     * and at what was read.
+     */
+    long pairs(MemoryPlan.Load load) {
+        long columns = load.columns();
+        if (writes()) {
+            return load.written() * (load.written() + columns);
+        }
         return recurrent != null
                 ? 0
                 : looks == null

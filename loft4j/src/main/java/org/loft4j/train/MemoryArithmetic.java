@@ -60,24 +60,23 @@ final class MemoryArithmetic {
         long trained = plan.lora() == null ? model.weights().elements() : savedInFull;
         MemoryPlan.Load load = plan.load();
         long tokens = load.rows() * load.columns();
-        long told = told(load.rows(), load.columns(), load.written());
         boolean again = plan.config().gradientCheckpointing();
-        long kept = LayerShapes.sum(layers, layer -> kept(layer, tokens(layer)));
+        long kept = LayerShapes.sum(layers, layer -> kept(layer, layer.tokens(load)));
         int group = model instanceof CausalDecoder ? ActivationCheckpoint.group(layers.size()) : 1;
         long groups = (layers.size() + group - 1) / group;
         // what each block is given of a token: what the norm of all reads, and what it makes
         long given = LayerShapes.sum(layers, layer -> 2 * layer.inputWidth()) * tokens * size;
         long lent = LayerShapes.sum(layers, layer -> layer.lends() ? kept(layer, tokens) : 0);
-        long inputs = (group == 1 ? LayerShapes.sum(layers, this::tokens) : groups * tokens)
+        long inputs = (group == 1 ? LayerShapes.sum(layers, layer -> layer.tokens(load)) : groups * tokens)
                         * model.description().hiddenSize()
                         * size
                 + lent;
         LayerShapes largest = layers.stream()
-                .max(Comparator.comparingLong(layer -> made(layer, tokens(layer), scores(layer), true)))
+                .max(Comparator.comparingLong(layer -> made(layer, layer.tokens(load), scores(layer), true)))
                 .orElse(null);
         long own = 0;
         if (largest != null) {
-            long ofLargest = tokens(largest);
+            long ofLargest = largest.tokens(load);
             long whole = made(largest, ofLargest, scores(largest), true);
             own = ofLargest * size * largest.returned()
                     + (again ? group * whole : Math.max(0, whole - kept(largest, ofLargest)))
@@ -92,8 +91,8 @@ final class MemoryArithmetic {
                 ofAdapter + beforeTraining(ofAdapter),
                 state,
                 movingElements(factors) * wide + gradients(trained),
-                (again ? inputs : kept) + given + distances(load.rows(), load.columns(), load.written()),
-                loss(told) + head(told),
+                (again ? inputs : kept) + given + distances(load),
+                loss(load.told()) + head(load.told()),
                 own,
                 lanes() > 1 ? trained * size : 0,
                 Math.max(evaluation(), answers()),
@@ -233,27 +232,9 @@ final class MemoryArithmetic {
         return isTrained(linear) && plan.config().method() != Method.LORA_FA;
     }
 
-    /** Positions that are told, of all rows: of an encoder-decoder those that are written. */
-    private static long told(long rows, long columns, long written) {
-        return rows * (written == 0 ? columns : written);
-    }
-
-    /** Those that go through a layer. */
-    private long tokens(LayerShapes layer) {
-        return plan.load().rows()
-                * (layer.writes() ? plan.load().written() : plan.load().columns());
-    }
-
     /** Of all rows and heads. */
     private long scores(LayerShapes layer) {
-        return plan.attention().heads()
-                * plan.load().rows()
-                * pairs(layer, plan.load().columns(), plan.load().written());
-    }
-
-    /** Of a row: what is written looks at itself and at what was read. */
-    private static long pairs(LayerShapes layer, long columns, long written) {
-        return layer.writes() ? written * (written + columns) : layer.pairs(columns);
+        return plan.attention().heads() * plan.load().rows() * layer.pairs(plan.load());
     }
 
     private long kept(LayerShapes layer, long tokens) {
@@ -314,10 +295,10 @@ final class MemoryArithmetic {
     }
 
     /** What distances add to the scores, once for all layers; those of what is written are alike in all rows. */
-    private long distances(long rows, long columns, long written) {
-        return plan.attention().distances()
-                ? plan.attention().heads() * (rows * columns * columns + 2 * written * written) * wide
-                : 0;
+    private long distances(MemoryPlan.Load load) {
+        long read = load.rows() * load.columns() * load.columns();
+        long written = 2 * load.written() * load.written();
+        return plan.attention().distances() ? plan.attention().heads() * (read + written) * wide : 0;
     }
 
     /** Into how many parts a batch is cut, each of which goes over a core. */
@@ -398,21 +379,15 @@ final class MemoryArithmetic {
 
     /** Of its own largest layer: where rows are of another length, that may be another. */
     private long evaluation() {
-        MemoryPlan.Load load = plan.load();
-        if (load.evalRows() == 0 || layers.isEmpty()) {
+        if (plan.load().evalRows() == 0 || layers.isEmpty()) {
             return 0;
         }
-        long heads = plan.attention().heads() * load.evalRows();
+        MemoryPlan.Load load = plan.load().ofEvaluation();
+        long heads = plan.attention().heads() * load.rows();
         long made = layers.stream()
-                .mapToLong(layer -> made(
-                        layer,
-                        load.evalRows() * (layer.writes() ? load.evalWritten() : load.evalColumns()),
-                        heads * pairs(layer, load.evalColumns(), load.evalWritten()),
-                        false))
+                .mapToLong(layer -> made(layer, layer.tokens(load), heads * layer.pairs(load), false))
                 .max()
                 .orElse(0);
-        return made
-                + loss(told(load.evalRows(), load.evalColumns(), load.evalWritten()))
-                + distances(load.evalRows(), load.evalColumns(), load.evalWritten());
+        return made + loss(load.told()) + distances(load);
     }
 }

@@ -67,6 +67,16 @@ public record MemoryPlan(
             this(rows, columns, evalRows, evalColumns, 0);
         }
 
+        /** The batches of the evaluation by themselves. */
+        Load ofEvaluation() {
+            return new Load(evalRows, evalColumns, 0, 0, 0, evalWritten, 0);
+        }
+
+        /** Positions that are told, of all rows: of an encoder-decoder those that are written. */
+        long told() {
+            return rows * (written == 0 ? columns : written);
+        }
+
         /** Of texts that an encoder-decoder reads and writes. */
         public Load writing(long newWritten, long newEvalWritten) {
             return new Load(rows, columns, evalRows, evalColumns, cached, newWritten, newEvalWritten);

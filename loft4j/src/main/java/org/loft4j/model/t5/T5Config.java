@@ -125,7 +125,8 @@ public record T5Config(
                 feedForward.equals("gated-gelu") ? "gelu_new" : feedForward.substring(gated ? GATED.length() : 0);
         ConfigKeys.require(json, "dense_act_fn", activation);
         ConfigKeys.require(json, "is_gated_act", Boolean.toString(gated));
-        boolean tied = json.booleanOr(ConfigKeys.TIED, !multilingual);
+        // of an mT5 without a head of its own versions of Transformers make other models
+        boolean tied = !multilingual && json.booleanOr(ConfigKeys.TIED, true);
         boolean scaled = !multilingual && json.booleanOr(SCALED, tied);
         int layers = json.intOr("num_layers", multilingual ? 8 : 6, 1);
         return new T5Config(
