@@ -41,7 +41,7 @@ public final class LoraAdapter implements AutoCloseable {
     private final Merging merging;
     private final Weights probes = new Weights();
     private State state = State.DETACHED;
-    private Object edition = new Object();
+    private Weights.@Nullable PutBy edition;
 
     private enum State {
         DETACHED,

@@ -68,6 +68,7 @@ final class ModuleSelection {
         for (MixtureOfExperts mixture : model.mixtures()) {
             if (mixture.among() instanceof Experts.Stacked stacked) {
                 List<String> parts = new ArrayList<>(stacked.parameters());
+                stacked.parameters().forEach(parameter -> parts.add(module(parameter)));
                 parts.add(stacked.path());
                 parts.add(mixture.router().path());
                 if (targets.matchesAny(parts)) {
@@ -174,12 +175,39 @@ final class ModuleSelection {
                 .map(name -> name.substring(0, Math.max(0, name.lastIndexOf('.'))))
                 .collect(Collectors.toCollection(LinkedHashSet::new));
         requireWritable(model, config);
+        requireNamedAlike(model, config);
         for (String name : config.modulesToSave()) {
             if (model.weights().asMap().keySet().stream().noneMatch(config.withModulesToSave(List.of(name))::saves)) {
                 throw new ConfigException("modules_to_save: no module is named " + name + "; there are "
                         + String.join(", ", nearest(name, suffixes(modules))));
             }
         }
+    }
+
+    /** Refuses modules to save of mixtures whose files have other names than Transformers' modules, by which PEFT looks for them. */
+    private static void requireNamedAlike(Model model, LoraConfig config) {
+        for (MixtureOfExperts mixture : model.mixtures()) {
+            if (mixture.among() instanceof Experts.Stacked stacked
+                    && !stacked.parameters().get(0).startsWith(stacked.path())) {
+                List<String> names = new ArrayList<>(stacked.parameters());
+                names.add(mixture.router().path() + ".weight");
+                for (String name : config.modulesToSave()) {
+                    if (names.stream().anyMatch(config.withModulesToSave(List.of(name))::saves)) {
+                        throw new ConfigException(
+                                "modules_to_save: " + name + " reaches into the experts or the router of "
+                                        + stacked.path()
+                                        + ", which PEFT would look for under other names than files of the model have;"
+                                        + " train them with --method full, and name what stands beside them by its path");
+                    }
+                }
+            }
+        }
+    }
+
+    private static String module(String parameter) {
+        return parameter.endsWith(".weight")
+                ? parameter.substring(0, parameter.length() - ".weight".length())
+                : parameter;
     }
 
     /** Refuses modules to save whose numbers the model keeps in fewer bits. */

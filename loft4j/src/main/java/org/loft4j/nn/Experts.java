@@ -49,6 +49,7 @@ public sealed interface Experts {
      * could be attached to.
      *
      * @param path of their module
+     * @param parameters the names of the matrices of gate and up and of what leads back
      * @param gateUp from hidden states to gate and up
      * @param gateUpBias {@code (count, 2·width)} or null
      * @param down from the width of an expert to hidden states
@@ -57,6 +58,7 @@ public sealed interface Experts {
      */
     record Stacked(
             String path,
+            List<String> parameters,
             MatrixStack gateUp,
             @Nullable Tensor gateUpBias,
             MatrixStack down,
@@ -76,9 +78,19 @@ public sealed interface Experts {
             return gateUp.count();
         }
 
-        /** The names of the matrices. */
-        public List<String> parameters() {
-            return List.of(path + GATE_UP, path + DOWN);
+        public Stacked {
+            parameters = List.copyOf(parameters);
+        }
+
+        /** Of matrices that are called as in Transformers' module. */
+        public Stacked(
+                String path,
+                MatrixStack gateUp,
+                @Nullable Tensor gateUpBias,
+                MatrixStack down,
+                @Nullable Tensor downBias,
+                Form form) {
+            this(path, List.of(path + GATE_UP, path + DOWN), gateUp, gateUpBias, down, downBias, form);
         }
 
         @Override

@@ -28,6 +28,7 @@ public final class Weights implements AutoCloseable {
     private final Map<String, String> spellings = new LinkedHashMap<>();
     private boolean closed;
     private volatile Object edition = new Object();
+    private long changes;
 
     public Weights() {
         this("");
@@ -192,14 +193,23 @@ public final class Weights implements AutoCloseable {
     }
 
     /** Notes that values have changed, of an adapter that is attached too; who writes into a tensor of a model says so. */
-    public void markChanged() {
+    public synchronized void markChanged() {
         edition = new Object();
+        changes++;
     }
 
-    /** Notes that the values are those of an edition that was put by, and returns the one until now. */
-    public Object exchangeEdition(Object other) {
-        Object before = edition;
-        edition = other;
+    /** An edition whose values are put by, and how many changes there had been by then. */
+    public record PutBy(Object edition, long changes) {}
+
+    /**
+     * Notes that the values are those that were put by, and returns those until now. Whether a change meanwhile was one of these nobody
+     * knows: then they have an edition of their own.
+     *
+     * @param other null for values that never were here
+     */
+    public synchronized PutBy exchangeEdition(@Nullable PutBy other) {
+        PutBy before = new PutBy(edition, changes);
+        edition = other != null && other.changes() == changes ? other.edition() : new Object();
         return before;
     }
 

@@ -38,8 +38,6 @@ final class InTraining implements AutoCloseable {
 
     @Override
     public void close() {
-        // a run may have taken up what an earlier one had learnt, without a step
-        weights.markChanged();
         MODELS.remove(weights);
     }
 }

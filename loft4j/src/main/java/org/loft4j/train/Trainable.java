@@ -336,10 +336,18 @@ public final class Trainable implements AutoCloseable {
 
     /** Takes up, bit for bit, what {@link #save} wrote. */
     public void restore(Path directory) throws IOException {
-        if (adapter != null) {
-            SavedAdapter.restore(directory, model, adapter);
-            return;
+        try {
+            if (adapter != null) {
+                SavedAdapter.restore(directory, model, adapter);
+            } else {
+                restoreModel(directory);
+            }
+        } finally {
+            model.weights().markChanged();
         }
+    }
+
+    private void restoreModel(Path directory) throws IOException {
         try (ModelDirectory saved = ModelDirectory.open(directory)) {
             for (Map.Entry<String, Tensor> weight : model.weights().asMap().entrySet()) {
                 try (NativeScope scope = new NativeScope()) {

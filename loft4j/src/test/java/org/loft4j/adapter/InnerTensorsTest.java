@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.AutoGradMode;
@@ -22,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
@@ -258,5 +260,38 @@ class InnerTensorsTest {
         Path from = Fixture.directory(fixture);
         Task task = Models.defaultTask(from);
         return Models.open(from, ModelOptions.of(task));
+    }
+
+    /** PEFT would look for experts and router by other names than files have. */
+    @ParameterizedTest
+    @CsvSource({
+        "granitemoe, router",
+        "granitemoe, layer",
+        "granitemoe, block_sparse_moe",
+        "granitemoehybrid_moe, input_linear",
+        "granitemoehybrid_moe, block_sparse_moe.output_linear"
+    })
+    void granitesExpertsAreNoModulesToSave(String fixture, String module) throws Exception {
+        try (Model model = Models.open(Fixture.directory(fixture), ModelOptions.of(Task.CAUSAL_LM))) {
+            LoraConfig reaching =
+                    LoraConfig.of(2, 4, TargetModules.names(List.of("q_proj"))).withModulesToSave(List.of(module));
+            ConfigException fault = assertThrows(ConfigException.class, () -> LoraAdapter.create(model, reaching, 1));
+            assertTrue(fault.getMessage().contains("modules_to_save: " + module + " reaches into"), fault.getMessage());
+        }
+    }
+
+    @Test
+    void whatStandsBesideGranitesExpertsIsSaved() throws Exception {
+        try (Model model = Models.open(Fixture.directory("granitemoehybrid_moe"), ModelOptions.of(Task.CAUSAL_LM))) {
+            LoraConfig beside = LoraConfig.of(2, 4, TargetModules.names(List.of("q_proj")))
+                    .withModulesToSave(List.of("shared_mlp.input_linear"));
+            try (LoraAdapter adapter = LoraAdapter.create(model, beside, 1)) {
+                assertEquals(
+                        Set.of(
+                                "model.layers.0.shared_mlp.input_linear.weight",
+                                "model.layers.1.shared_mlp.input_linear.weight"),
+                        adapter.savedModules().keySet());
+            }
+        }
     }
 }

@@ -18,6 +18,8 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -266,6 +268,41 @@ class ReadingTest {
                 assertAsRead(model, FIRST, reading, FIRST.length);
             }
             assertAsRead(model, FIRST, reading, FIRST.length);
+        }
+    }
+
+    /** What is put by with an adapter may have been another's to change. */
+    @Test
+    void aChangeWhileAnAdapterIsPutByReadsAnew() throws Exception {
+        try (Model model = open("llama_gqa");
+                Reading reading = new Reading();
+                Reading base = new Reading()) {
+            assertAsRead(model, FIRST, base, FIRST.length);
+            try (LoraAdapter adapter =
+                            PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model);
+                    LoraAdapter other =
+                            PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
+                assertAsRead(model, FIRST, reading, FIRST.length);
+                adapter.attach();
+                adapter.mergeAndClose(null);
+                other.attach();
+                assertAsRead(model, FIRST, reading, FIRST.length);
+                other.detach();
+                assertAsRead(model, FIRST, base, FIRST.length);
+                other.attach();
+                doubled(model);
+                other.detach();
+                assertAsRead(model, FIRST, base, FIRST.length);
+            }
+        }
+    }
+
+    /** Writes to a weight, and says so. */
+    private static void doubled(Model model) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            model.weights().get("model.embed_tokens.weight").mul_(new Scalar(2.0));
+            model.weights().markChanged();
         }
     }
 

@@ -74,6 +74,7 @@ class SparedPaddingTest {
                 "gemma3_text_mixed",
                 "llama_gqa",
                 "granitemoehybrid_h",
+                "granitemoehybrid_moe",
                 "lfm2",
                 "gemma4_text",
                 "gemma4_moe",

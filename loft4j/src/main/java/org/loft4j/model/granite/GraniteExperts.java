@@ -82,11 +82,12 @@ record GraniteExperts(int count, int chosen, long width) implements MixtureLayou
     /** @param shared what every token goes through beside its experts; null for nothing */
     FeedForward feedForward(String block, Weights weights, Activation activation, @Nullable SharedExpert shared) {
         Linear router = weights.linear(block + ROUTER);
-        String module = router.path().substring(0, router.path().length() - ROUTER.length()) + MODULE;
+        String bare = router.path().substring(0, router.path().length() - ROUTER.length());
         return new MixtureOfExperts(
                 router,
                 new Experts.Stacked(
-                        module + ".experts",
+                        bare + MODULE + ".experts",
+                        List.of(bare + GATE_UP, bare + DOWN),
                         weights.stack(block + GATE_UP, count, false),
                         null,
                         weights.stack(block + DOWN, count, false),

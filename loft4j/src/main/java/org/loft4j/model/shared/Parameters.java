@@ -127,6 +127,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
 
     /** Gives what a checkpoint lacked the values that {@link #read} would have given it with this seed. */
     public void redraw(Weights weights, long seed) {
+        weights.markChanged();
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Generator generator = ParameterSpec.generator(seed);
