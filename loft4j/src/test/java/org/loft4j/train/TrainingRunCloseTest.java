@@ -154,7 +154,9 @@ class TrainingRunCloseTest {
             assertEquals(4, Set.copyOf(editions).size());
             try (Model model = TinyRun.model()) {
                 Object before = model.weights().edition();
-                TinyRun.open(model, config, place, OnExisting.RESUME).close();
+                try (TrainingRun run = TinyRun.open(model, config, place, OnExisting.RESUME)) {
+                    run.run();
+                }
                 assertNotEquals(before, model.weights().edition());
             }
         }
