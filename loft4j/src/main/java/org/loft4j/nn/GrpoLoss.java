@@ -30,7 +30,7 @@ import org.loft4j.ShapeException;
  * @param generations G, the answers to a prompt, at least 2
  * @param maxCompletionLength tokens of an answer at most
  * @param scale what the rewards of a group are divided by
- * @param draw how the tokens of answers are drawn, at a temperature above 0
+ * @param draw how the tokens of answers are drawn, at a temperature of 0.001 at least
  */
 public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletionLength, Scale scale, TokenDraw draw) {
     /** As TRL has it where nothing else is asked for, but for the length of an answer, which is 512 there. */
@@ -38,6 +38,12 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
 
     /** Beside the deviation, as in TRL. */
     private static final double LEAST = 1e-4;
+
+    /**
+     * Below it the likeliest token is drawn unless others are likely to its last digits, and logits over T, and gradients of them, come
+     * to numbers that are not finite.
+     */
+    private static final double LEAST_TEMPERATURE = 1e-3;
 
     /** What the sum over an answer's tokens is divided by, by TRL's names ({@code loss_type} of its trainer for GRPO). */
     public enum Kind {
@@ -104,6 +110,10 @@ public record GrpoLoss(Kind kind, double beta, int generations, int maxCompletio
         if (draw.temperature() == 0) {
             problems.add("temperature must be above 0 where a model learns by its own answers, which would all be the"
                     + " likeliest one, got 0.0");
+        } else if (draw.temperature() < LEAST_TEMPERATURE) {
+            problems.add("temperature must be at least " + LEAST_TEMPERATURE
+                    + " where a model learns by its own answers, which would all but be the likeliest one, got "
+                    + draw.temperature());
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));

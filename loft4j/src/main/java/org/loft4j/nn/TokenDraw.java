@@ -1,6 +1,8 @@
 package org.loft4j.nn;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -24,13 +26,17 @@ public record TokenDraw(double temperature, int topK, double topP, double minP) 
     public static final TokenDraw LIKELIEST = new TokenDraw(0, 0, 1, 0);
 
     public TokenDraw {
-        Checks.notNegative("temperature", temperature);
-        Checks.atLeast("top_k", topK, 0);
+        List<String> problems = new ArrayList<>();
+        Checks.collect(problems, () -> Checks.notNegative("temperature", temperature));
+        Checks.collect(problems, () -> Checks.atLeast("top_k", topK, 0));
         if (!(topP > 0 && topP <= 1)) {
-            throw new ConfigException("top_p must be above 0 and at most 1, got " + topP);
+            problems.add("top_p must be above 0 and at most 1, got " + topP);
         }
         if (!(minP >= 0 && minP <= 1)) {
-            throw new ConfigException("min_p must be from 0 to 1, got " + minP);
+            problems.add("min_p must be from 0 to 1, got " + minP);
+        }
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", problems));
         }
     }
 

@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
@@ -53,6 +55,23 @@ public final class AnswerJudge {
      * @param sums of all rewards
      */
     record Judged(List<Rewards.Named> rewards, List<Given> answers, double[][] each, double[] sums) {
+        /** Batches, one behind the other. */
+        private static Judged of(List<Rewards.Named> rewards, List<Judged> batches) {
+            return new Judged(
+                    rewards,
+                    batches.stream().flatMap(batch -> batch.answers().stream()).toList(),
+                    IntStream.range(0, rewards.size())
+                            .mapToObj(k -> joined(batches, batch -> batch.each()[k]))
+                            .toArray(double[][]::new),
+                    joined(batches, Judged::sums));
+        }
+
+        private static double[] joined(List<Judged> batches, Function<Judged, double[]> numbers) {
+            return batches.stream()
+                    .flatMapToDouble(batch -> Arrays.stream(numbers.apply(batch)))
+                    .toArray();
+        }
+
         /** @param generations answers that each prompt has */
         Map<String, Double> scores(int generations) {
             Map<String, Double> scores = new LinkedHashMap<>();
@@ -192,8 +211,23 @@ public final class AnswerJudge {
                 }
                 sums[i] += rewards.get(k).weight() * each[k][i];
             }
+            if (!Double.isFinite(sums[i])) {
+                throw given.prompt()
+                        .row()
+                        .origin()
+                        .fault("the rewards of an answer to this prompt, each times its weight, come to " + sums[i]
+                                + " (" + weighed(each, i) + "): their sum must be a finite number; lower the weights");
+            }
         }
         return givenUp.getAsBoolean() ? null : new Judged(rewards, answers, each, sums);
+    }
+
+    /** In words: {@code exact 1.0 × 5.0 + regex 0.0 × 1.0}. */
+    private String weighed(double[][] each, int answer) {
+        return IntStream.range(0, each.length)
+                .mapToObj(k -> rewards.get(k).name() + " " + each[k][answer] + " × "
+                        + rewards.get(k).weight())
+                .collect(Collectors.joining(" + "));
     }
 
     private static double judged(Rewards.Named reward, Reward.Answer answer, Given given) throws IOException {
@@ -234,11 +268,11 @@ public final class AnswerJudge {
         long start = System.nanoTime();
         Judged judged = Objects.requireNonNull(judged(held, batchSize, draw, seed, () -> false, (done, all) -> {}));
         double seconds = (System.nanoTime() - start) / 1e9;
-        return new Evaluation(-mean(judged.sums()), judged.scoresWithErrors(), held.size(), seconds);
+        return new Evaluation(0.0 - mean(judged.sums()), judged.scoresWithErrors(), held.size(), seconds);
     }
 
     /**
-     * Judges answers to held-out prompts, one each.
+     * Judges answers to held-out prompts, one each, batch by batch: a reward that fails does so before all are answered.
      *
      * @param batchSize prompts that are answered at once
      * @param givenUp asked at each token
@@ -253,14 +287,18 @@ public final class AnswerJudge {
             BooleanSupplier givenUp,
             Evaluator.Progress progress)
             throws IOException {
-        List<Given> answers = new ArrayList<>();
+        List<Judged> batches = new ArrayList<>();
         for (int from = 0; from < held.size(); from += batchSize) {
             progress.judged(from, held.size());
             int[] indices = IntStream.range(from, Math.min(held.size(), from + batchSize))
                     .toArray();
-            answers.addAll(answered(held, held.batch(indices, 0).prompts(), from, draw, seed, givenUp));
+            Judged batch = judged(answered(held, held.batch(indices, 0).prompts(), from, draw, seed, givenUp), givenUp);
+            if (batch == null) {
+                return null;
+            }
+            batches.add(batch);
         }
-        return judged(answers, givenUp);
+        return Judged.of(rewards, batches);
     }
 
     private static double mean(double[] values) {

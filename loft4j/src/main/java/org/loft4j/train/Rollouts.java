@@ -184,7 +184,7 @@ public final class Rollouts implements AutoCloseable {
         listener.heard(judged.told(null));
         Map<String, Double> scores = judged.scores(1);
         double seconds = (System.nanoTime() - start) / 1e9;
-        return new Evaluation(-scores.getOrDefault("reward", Double.NaN), scores, held.size(), seconds);
+        return new Evaluation(0.0 - scores.getOrDefault("reward", Double.NaN), scores, held.size(), seconds);
     }
 
     @Override

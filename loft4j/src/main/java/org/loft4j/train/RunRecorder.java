@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -30,7 +31,7 @@ final class RunRecorder implements AutoCloseable {
     private final @Nullable CompletionsLog completions;
 
     /**
-     * @param answers whether what the model answers is written down
+     * @param rewards that judge answers, where a model learns by them
      * @param explained says of a file that cannot be written at the end what the run can go on from
      */
     RunRecorder(
@@ -41,7 +42,7 @@ final class RunRecorder implements AutoCloseable {
             Model model,
             Trainable trainable,
             Listeners listeners,
-            boolean answers,
+            @Nullable Rewards rewards,
             UnaryOperator<IOException> explained)
             throws IOException {
         this.explained = explained;
@@ -62,10 +63,7 @@ final class RunRecorder implements AutoCloseable {
             layers = trainable.adapter() == null
                     ? null
                     : new DiagnosticsLog(directory.resolve(RunOutput.DIAGNOSTICS), state.step());
-            answered = answers
-                    ? new CompletionsLog(
-                            directory.resolve(Rewards.COMPLETIONS), state.step(), state.evaluationPending())
-                    : null;
+            answered = rewards == null ? null : completions(directory.resolve(Rewards.COMPLETIONS), rewards.logged());
             scalars = new TensorBoardWriter(directory.resolve(RunOutput.EVENTS), state.step() + 1);
             this.about = new RunAbout(directory.resolve(RunAbout.FILE), plan, state.step(), images);
         } catch (IOException e) {
@@ -79,6 +77,19 @@ final class RunRecorder implements AutoCloseable {
         this.diagnostics = layers;
         this.completions = answered;
         this.board = scalars;
+    }
+
+    /** Where answers are not written down any more, those that are there still end with the checkpoint. */
+    private @Nullable CompletionsLog completions(Path file, boolean logged) throws IOException {
+        if (!logged && !Files.exists(file)) {
+            return null;
+        }
+        CompletionsLog opened = new CompletionsLog(file, state.step(), state.evaluationPending());
+        if (!logged) {
+            opened.close();
+            return null;
+        }
+        return opened;
     }
 
     /**

@@ -70,11 +70,6 @@ public record TrainData(
         return new TrainData(train, eval, padId, maxLength, more, rewards);
     }
 
-    /** Whether what the model answers is written down. */
-    boolean logsAnswers() {
-        return rewards != null && rewards.logged();
-    }
-
     /** An evaluation with the scores of {@link #metrics} behind those of the task. */
     Evaluation measured(Model model, Evaluation evaluation) throws IOException {
         if (metrics.isEmpty()) {

@@ -297,7 +297,7 @@ public final class TrainingRun implements AutoCloseable {
                         model,
                         trainable,
                         listeners,
-                        rows.data().logsAnswers(),
+                        rows.data().rewards(),
                         this::explained);
                 RunSaver active = saver(recorder)) {
             saver = active;

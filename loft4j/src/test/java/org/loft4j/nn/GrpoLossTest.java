@@ -64,6 +64,13 @@ class GrpoLossTest {
         assertTrue(assertThrows(ConfigException.class, () -> new TokenDraw(1, 0, 0, 0))
                 .getMessage()
                 .startsWith("top_p must be above 0"));
+        assertTrue(assertThrows(ConfigException.class, () -> new TokenDraw(-1, -1, 2, 2))
+                .getMessage()
+                .matches("(?s)temperature .*\ntop_k .*\ntop_p .*\nmin_p .*"));
+        TokenDraw cold = new TokenDraw(1e-4, 0, 1, 0);
+        assertTrue(assertThrows(ConfigException.class, () -> TWO.withDraw(cold))
+                .getMessage()
+                .startsWith("temperature must be at least 0.001 where"));
         assertEquals(
                 "grpo_loss must be one of grpo, dr_grpo, dapo, got ppo",
                 assertThrows(ConfigException.class, () -> GrpoLoss.Kind.parse("ppo"))

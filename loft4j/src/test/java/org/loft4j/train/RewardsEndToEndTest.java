@@ -306,6 +306,66 @@ class RewardsEndToEndTest {
         assertEquals(Files.readAllLines(whole.resolve("completions.jsonl")), Files.readAllLines(file));
     }
 
+    /** A run that goes on without writing answers down leaves none of steps that it makes again, nor half a line. */
+    @Test
+    void answersBehindTheCheckpointGoWithoutNewOnes() throws IOException {
+        TrainConfig config = config(Method.LOFT, LOSS).epochs(1).loggingSteps(1).build();
+        Case logged = new Case(config, lora(0), UnaryOperator.identity(), true);
+        train(
+                logged,
+                directory,
+                OnExisting.REFUSE,
+                run -> run.addListener(new TrainListener() {
+                    @Override
+                    public void onStep(StepEvent event) {
+                        run.requestStop();
+                    }
+                }));
+        Path file = directory.resolve("completions.jsonl");
+        List<String> kept = Files.readAllLines(file);
+        assertEquals(16, kept.size());
+        Files.writeString(file, "{\"step\":2,\"eval\":false}\n{\"step\":2,\"ev", StandardOpenOption.APPEND);
+        train(new Case(config, lora(0), UnaryOperator.identity()), directory, OnExisting.RESUME, run -> {});
+        assertEquals(kept, Files.readAllLines(file));
+    }
+
+    private static Evaluation judged(Model model, Rewards rewards) throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(STORIES)) {
+            return new AnswerJudge(model, rewards, 4).evaluate(train(tokenizer), 2, TokenDraw.LIKELIEST, 0);
+        }
+    }
+
+    @Test
+    void aJudgeAnswersNoMoreThanItHasTo() throws IOException {
+        try (Model model = Models.open(STORIES, ModelOptions.of(Task.CAUSAL_LM))) {
+            int[] batches = new int[1];
+            Rewards failing = Rewards.of(trained -> {
+                        Generator generator = Generator.of(trained);
+                        return (prompts, firstRow, most, stopIds, draw, seed, listener) -> {
+                            batches[0]++;
+                            return generator.sample(prompts, firstRow, most, stopIds, draw, seed, listener);
+                        };
+                    })
+                    .with("letter", answer -> Double.NaN);
+            assertThrows(DataException.class, () -> judged(model, failing));
+            assertEquals(1, batches[0]);
+
+            Reward one = answer -> 1;
+            Rewards large = Rewards.of(Generator::of).with("one", 1e308, one).with("other", 1e308, one);
+            String told = assertThrows(DataException.class, () -> judged(model, large))
+                    .getMessage();
+            assertTrue(
+                    told.contains("line 1: the rewards of an answer to this prompt, each times its weight, come to"),
+                    told);
+            assertTrue(told.contains("(one 1.0 × 1.0E308 + other 1.0 × 1.0E308)"), told);
+            // no minus before nothing
+            assertEquals(
+                    0.0,
+                    judged(model, Rewards.of(Generator::of).with("none", answer -> 0))
+                            .loss());
+        }
+    }
+
     /** Answers are drawn as the loss says, and held-out ones are the likeliest; π₀ is looked at with the same temperature. */
     @Test
     void answersAreDrawnAsIsAskedFor() throws IOException {
