@@ -55,6 +55,8 @@ final class CommandReward implements Reward, AutoCloseable {
     private final BlockingQueue<Optional<String>> lines = new LinkedBlockingQueue<>();
     private final Deque<String> said = new ArrayDeque<>();
     private volatile @Nullable Running running;
+    // a signal ends Java without close, and a program need not notice that nobody asks it any more
+    private final Thread end = new Thread(this::kill, "loft4j-reward-end");
 
     /** @param ofFaults reads its standard error */
     private record Running(Process process, Thread ofFaults) {}
@@ -74,6 +76,7 @@ final class CommandReward implements Reward, AutoCloseable {
 
     /** @throws ConfigException if it cannot be started */
     void start() {
+        Runtime.getRuntime().addShutdownHook(end);
         Process process;
         try {
             process = new ProcessBuilder(words(command)).start();
@@ -296,6 +299,11 @@ final class CommandReward implements Reward, AutoCloseable {
     /** Lets it see the end of what it reads, then asks it to end, and ends it where neither is enough. */
     @Override
     public void close() {
+        try {
+            Runtime.getRuntime().removeShutdownHook(end);
+        } catch (IllegalStateException e) {
+            // Java is ending, and so does the program
+        }
         questions.add(Optional.empty());
         if (running != null && !isGone()) {
             List<ProcessHandle> all = all();
