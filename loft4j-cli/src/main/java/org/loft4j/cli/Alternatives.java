@@ -2,10 +2,14 @@ package org.loft4j.cli;
 
 import java.util.List;
 import java.util.Objects;
+import org.loft4j.data.RowFormat;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
-/** Options of which a call has one: where the call itself gives one of them, what the file says of the others is put aside. */
+/**
+ * What of a file a call puts aside: of options of which a call has one, the others of the one that it gives itself; and what rewards,
+ * or rows, of its own leave no place for.
+ */
 final class Alternatives {
     private static final List<List<String>> GROUPS = List.of(
             List.of("--text", "--image", "--data"),
@@ -18,6 +22,11 @@ final class Alternatives {
 
     /** @param verb whose words have been read */
     static void settle(CommandLine verb, ConfigFile file) {
+        replaced(verb).stream()
+                .map(verb.getCommandSpec()::findOption)
+                .filter(Objects::nonNull)
+                .filter(option -> !given(verb, option) && file.has(String.valueOf(ConfigKeys.key(option))))
+                .forEach(file::putAside);
         for (List<String> group : GROUPS) {
             List<OptionSpec> options = group.stream()
                     .map(verb.getCommandSpec()::findOption)
@@ -31,6 +40,21 @@ final class Alternatives {
                         .forEach(file::putAside);
             }
         }
+    }
+
+    /** Rewards of the call have no weights of others, and rows that it names are not judged by rewards of the file. */
+    private static List<String> replaced(CommandLine verb) {
+        OptionSpec reward = verb.getCommandSpec().findOption("--reward");
+        if (reward == null) {
+            return List.of();
+        }
+        OptionSpec format = verb.getCommandSpec().findOption("--format");
+        if (given(verb, reward)) {
+            return List.of("--reward-weights", "--format");
+        }
+        return given(verb, format) && !RowFormat.REWARD.equals(format.getValue())
+                ? List.of("--reward", "--reward-weights")
+                : List.of();
     }
 
     /** That an option is given as what it would be anyway, as {@code --eval-share 0} is, takes no other's place. */

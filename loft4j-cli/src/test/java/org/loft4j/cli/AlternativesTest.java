@@ -33,6 +33,10 @@ class AlternativesTest {
                 "predict | text: [one, two] | --data t.csv | text | test_file",
                 "generate | test_file: t.csv | --text one | test_file | text",
                 "generate | text: [one, two] | --data t.csv | text | test_file",
+                "train | reward_weights: 1,2 | --reward exact | reward_weights | reward",
+                "train | format: text | --reward exact | format | reward",
+                "train | reward: exact | --format text | reward | format",
+                "eval | reward_weights: 1,2 | --format text | reward_weights | format",
                 "compare | learning_rate: 3e-4 | --learning-rates 1e-3,3e-3 | learning_rate | learning_rates",
                 "compare | learning_rates: 1e-3,3e-3 | --learning-rate 3e-4 | learning_rates | learning_rate",
             })
@@ -56,6 +60,9 @@ class AlternativesTest {
                 "compare | learning_rates: lora=1e-3 | --learning-rate 3e-4 | learning_rates",
                 "compare | learning_rates: [1e-3, loft=5e-4] | --learning-rate 3e-4 | learning_rates",
                 "train | train_file: t.csv | --eval-data v.csv | train_file",
+                "train | reward: exact | --format reward | reward",
+                "train | reward: exact | --format auto | reward",
+                "eval | reward: exact | --reward-weights 2 | reward",
             })
     void whatGoesWithItStays(String verb, String line, String words, String kept) throws IOException {
         assertEquals(
