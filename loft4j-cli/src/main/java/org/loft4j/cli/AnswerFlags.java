@@ -53,8 +53,11 @@ final class AnswerFlags {
     @Option(names = SEED, paramLabel = "N", description = "Seed of answers that are drawn. Default: ${DEFAULT-VALUE}.")
     long seed = 0;
 
+    /** Whether the rewards are those of the training, which the call does not name. */
+    private boolean followed;
+
     void check(Problems problems) {
-        reward.check(problems, true);
+        reward.check(problems, verb.commandLine().getParseResult(), true);
         problems.of(() -> draw.over(TokenDraw.LIKELIEST));
         if (maxCompletionLength != null && maxCompletionLength < 1) {
             problems.add("max_completion_length must be at least 1, got " + maxCompletionLength);
@@ -68,17 +71,20 @@ final class AnswerFlags {
      */
     boolean judge(FoundModel found, ColumnFlags columns) throws IOException {
         boolean language = found.task() == Task.CAUSAL_LM;
+        if (!language) {
+            TaskOptions.require(verb, found.task());
+        }
         boolean prompts = columns.format == RowFormat.AUTO || columns.format == RowFormat.REWARD;
         TrainedRewards trained = trained(found);
         if (language && prompts && !reward.areGiven() && trained != null) {
             reward.follow(trained, Objects.requireNonNullElse(found.adapter(), found.directory()));
+            followed = true;
         }
         if (language && reward.areGiven()) {
             if (!prompts) {
-                throw new ConfigException(
-                        "--reward judges answers to rows of prompts (--format reward), and --format is "
-                                + columns.format.word() + ": leave one of them out");
+                throw new ConfigException(RewardFlags.otherRows(columns.format));
             }
+            reward.requirePrograms();
             columns.format = RowFormat.REWARD;
             return true;
         }
@@ -87,14 +93,12 @@ final class AnswerFlags {
                     "--format reward has prompts alone, whose answers a reward judges, and the model was trained by none: name one"
                             + " (--reward exact, regex:PATTERN or command:PROGRAM)");
         }
-        if (!reward.areGiven()) {
-            requireNone();
-        }
+        requireNone(language);
         return false;
     }
 
     /** Refuses what is of rewards where there are none. */
-    private void requireNone() {
+    private void requireNone(boolean language) {
         List<String> idle = Stream.of(List.of(RewardFlags.NAMES), List.of(DrawFlags.NAMES), List.of(LENGTH, SEED))
                 .flatMap(List::stream)
                 // a file of settings serves other models too
@@ -104,7 +108,7 @@ final class AnswerFlags {
             throw new ConfigException(String.join(", ", idle)
                     + (idle.size() == 1 ? " is" : " are")
                     + " of answers that rewards judge, and there is no reward: leave "
-                    + (idle.size() == 1 ? "it" : "them") + " out, or name one (--reward)");
+                    + (idle.size() == 1 ? "it" : "them") + " out" + (language ? ", or name one (--reward)" : ""));
         }
     }
 
@@ -128,26 +132,26 @@ final class AnswerFlags {
         data.labels.requireNone();
         try (Tokenizer tokenizer = loaded.openTokenizer();
                 RewardFlags.Judging judging = reward.judging()) {
+            int maxLength = loaded.maxLength(data.maxLength, err);
+            int most = most(loaded);
+            int promptLength = RewardFlags.promptLength(maxLength, most);
+            TokenDraw drawn = draw.over(TokenDraw.LIKELIEST);
+            // before rows are read: whoever has others learns here why they do not fit
+            err.println("loft: judged by " + reward.described() + ", "
+                    + (drawn.temperature() == 0 ? "always with the likeliest token" : "drawn with seed " + seed) + ", "
+                    + most + " tokens at most"
+                    + (followed
+                            ? ", as in its training; rows of another kind are judged as ever where --format names it (--format text)"
+                            : ""));
+            err.flush();
             FaultyRows faulty = faults.rows(err);
             DataRows read = faulty.read(data.data, data.columns(false), "evaluation");
             reward.require(read.rows());
-            int maxLength = loaded.maxLength(data.maxLength, err);
-            int most = most(loaded);
-            if (most >= maxLength) {
-                throw new ConfigException("max_completion_length is " + most
-                        + ", which leaves no place for a prompt within max_length, " + maxLength
-                        + ": lower it, or raise that");
-            }
             ChatFormat format = chat.format(loaded, read.rows());
             FaultyRows.Kept kept = faulty.encode(
-                    read.rows(), rows -> PromptDataset.of(rows, tokenizer, maxLength - most, format), "evaluation");
+                    read.rows(), rows -> PromptDataset.of(rows, tokenizer, promptLength, format), "evaluation");
             PromptDataset prompts = (PromptDataset) kept.examples();
             Evaluator.requireFits(loaded.model(), prompts, "evaluation");
-            TokenDraw drawn = draw.over(TokenDraw.LIKELIEST);
-            err.println("loft: judged by " + reward.described() + ", "
-                    + (drawn.temperature() == 0 ? "always with the likeliest token" : "drawn with seed " + seed) + ", "
-                    + most + " tokens at most");
-            err.flush();
             judging.start();
             Evaluation evaluation =
                     new AnswerJudge(loaded.model(), judging.rewards(), most).evaluate(prompts, batchSize, drawn, seed);

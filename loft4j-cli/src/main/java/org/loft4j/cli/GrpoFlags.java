@@ -2,7 +2,6 @@ package org.loft4j.cli;
 
 import java.util.List;
 import java.util.stream.Stream;
-import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.data.Row;
 import org.loft4j.data.RowFormat;
@@ -12,6 +11,7 @@ import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.Spec.Target;
 
@@ -90,8 +90,7 @@ final class GrpoFlags {
     void check(Problems problems, DataFlags data, StreamFlags stream, Packing packing) {
         RowFormat format = data.columns.format;
         if (reward.areGiven() && format != RowFormat.AUTO && format != RowFormat.REWARD) {
-            problems.add("--reward judges answers to rows of prompts (--format reward), and --format is "
-                    + format.word() + ": leave one of them out");
+            problems.add(RewardFlags.otherRows(format));
         }
         if (!reward.areGiven() && format == RowFormat.REWARD) {
             problems.add(
@@ -107,21 +106,28 @@ final class GrpoFlags {
                     "--reward and --packing exclude each other: answers of a step go through the model as they were made,"
                             + " each in a row of its own");
         }
-        reward.check(problems, false);
-        if (logCompletions && !reward.areGiven()) {
+        ParseResult call = verb.commandLine().getParseResult();
+        reward.check(problems, call, false);
+        // a file of settings serves trainings without rewards, and generate, too
+        if (logCompletions && !reward.areGiven() && call.hasMatchedOption("--log-completions")) {
             problems.add(
                     "log_completions writes down answers that rewards judge, and there is none: leave it out, or name"
                             + " one (--reward)");
         }
-        // a file of settings serves generate too
-        List<String> idle = Stream.of(DrawFlags.NAMES)
-                .filter(verb.commandLine().getParseResult()::hasMatchedOption)
-                .toList();
+        List<String> idle =
+                Stream.of(DrawFlags.NAMES).filter(call::hasMatchedOption).toList();
         if (!reward.areGiven() && !idle.isEmpty()) {
             problems.add(String.join(", ", idle)
                     + (idle.size() == 1 ? " says" : " say")
                     + " how answers are drawn that rewards judge, and there is none: leave "
                     + (idle.size() == 1 ? "it" : "them") + " out, or name one (--reward)");
+        }
+        if (reward.areGiven()
+                && Double.valueOf(0).equals(draw.temperature)
+                && !call.hasMatchedOption("--temperature")) {
+            problems.add(
+                    "temperature 0 is that of the file of settings (--config), which may be meant for generate: --temperature 1"
+                            + " in the call takes its place");
         }
         if (reward.areGiven()) {
             data.columns.format = RowFormat.REWARD;
@@ -129,6 +135,10 @@ final class GrpoFlags {
     }
 
     void apply(TrainConfig.Builder config) {
+        // a file of settings serves trainings without rewards too; what the call itself says is refused there
+        if (!reward.areGiven() && Stream.of(NAMES).noneMatch(verb.commandLine().getParseResult()::hasMatchedOption)) {
+            return;
+        }
         config.loss(settings -> settings.withRewards(new GrpoLoss(
                 loss,
                 beta,
@@ -140,15 +150,7 @@ final class GrpoFlags {
 
     /** Tokens that a row may have before its answer. */
     int promptLength(int maxLength) {
-        if (!reward.areGiven()) {
-            return maxLength;
-        }
-        if (maxCompletionLength >= maxLength) {
-            throw new ConfigException("max_completion_length is " + maxCompletionLength
-                    + ", which leaves no place for a prompt within max_length, " + maxLength
-                    + ": lower it, or raise that");
-        }
-        return maxLength - maxCompletionLength;
+        return reward.areGiven() ? RewardFlags.promptLength(maxLength, maxCompletionLength) : maxLength;
     }
 
     /** Refuses rows that lack what a reward judges by. */

@@ -22,11 +22,14 @@ import org.loft4j.Shown;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.RewardedPrompt;
 import org.loft4j.data.Row;
+import org.loft4j.data.RowFormat;
 import org.loft4j.infer.Generator;
+import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedRewards;
 import org.loft4j.train.Reward;
 import org.loft4j.train.Rewards;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 
 /** Rewards that judge the answers of a language model. */
 final class RewardFlags {
@@ -69,9 +72,16 @@ final class RewardFlags {
         return !rewards.isEmpty();
     }
 
-    /** @param mayFollow whether rewards of a training may come in place of those that are not given */
-    void check(Problems problems, boolean mayFollow) {
-        if (!weights.isEmpty() && weights.size() != rewards.size()) {
+    /**
+     * @param call what was parsed of it
+     * @param mayFollow whether rewards of a training may come in place of those that are not given, and those of a file be passed over
+     */
+    void check(Problems problems, ParseResult call, boolean mayFollow) {
+        if (!weights.isEmpty() && rewards.isEmpty()) {
+            problems.add(
+                    "reward_weights are of the rewards that a call names, in their order, and it names none: give --reward"
+                            + " too, or leave them out");
+        } else if (!weights.isEmpty() && weights.size() != rewards.size()) {
             problems.add("reward_weights must be as many as there are rewards, " + rewards.size() + ", got "
                     + weights.size());
         }
@@ -80,6 +90,8 @@ final class RewardFlags {
         }
         if (timeout != TIMEOUT
                 && !mayFollow
+                // a file of settings serves calls with other rewards too
+                && call.hasMatchedOption("--reward-timeout")
                 && rewards.stream().map(RewardFlags::word).noneMatch(Set.of(REGEX, COMMAND)::contains)) {
             problems.add(
                     "reward_timeout is of programs and patterns that judge answers, and there is none: leave it out, or"
@@ -88,6 +100,48 @@ final class RewardFlags {
         for (String reward : rewards) {
             problems.of(() -> requireKnown(reward));
         }
+        if (!mayFollow || call.hasMatchedOption("--reward")) {
+            requirePrograms(problems);
+        }
+    }
+
+    private void requirePrograms(Problems problems) {
+        for (String reward : rewards) {
+            String command = argument(reward);
+            if (word(reward).equals(COMMAND) && command != null) {
+                problems.of(() -> CommandReward.executable(command));
+            }
+        }
+    }
+
+    /** @throws ConfigException if a program that judges is not there */
+    void requirePrograms() {
+        Problems problems = new Problems();
+        requirePrograms(problems);
+        if (!problems.messages().isEmpty()) {
+            throw new ConfigException(String.join("\n", problems.messages()));
+        }
+    }
+
+    /** Why rows of a format are not judged by rewards. */
+    static String otherRows(RowFormat format) {
+        return "--reward judges answers to rows of prompts (--format reward), and --format is " + format.word()
+                + ": leave one of them out";
+    }
+
+    /**
+     * Tokens that a prompt may have.
+     *
+     * @param most that an answer may have
+     * @throws ConfigException if there is no place for a prompt
+     */
+    static int promptLength(int maxLength, int most) {
+        if (most >= maxLength) {
+            throw new ConfigException("max_completion_length is " + most
+                    + ", which leaves no place for a prompt within max_length, " + maxLength
+                    + ": lower it, or raise that");
+        }
+        return maxLength - most;
     }
 
     /**
@@ -109,12 +163,19 @@ final class RewardFlags {
         }
         rewards = trained.rewards();
         weights = trained.weights();
-        rewards.forEach(RewardFlags::requireKnown);
+        try {
+            rewards.forEach(RewardFlags::requireKnown);
+        } catch (ConfigException e) {
+            throw new ConfigException(
+                    from.resolve(TaskFile.NAME) + ", by whose rewards the model is judged: " + e.getMessage()
+                            + "; or give another --reward",
+                    e);
+        }
     }
 
     private static String asGiven(TrainedRewards trained) {
         return trained.rewards().stream()
-                        .map(reward -> " --reward " + Pasted.quoted(Shown.text(reward)))
+                        .map(reward -> " --reward " + Pasted.quoted(Shown.text(reward, Integer.MAX_VALUE)))
                         .collect(Collectors.joining())
                 + (trained.weights().stream().allMatch(weight -> weight == 1)
                         ? ""
@@ -139,7 +200,7 @@ final class RewardFlags {
     /** For people: {@code exact × 5.0, regex:[a-z] × 1.0}. */
     String described() {
         return IntStream.range(0, rewards.size())
-                .mapToObj(i -> rewards.get(i) + " × " + weight(i))
+                .mapToObj(i -> Shown.text(rewards.get(i)) + " × " + weight(i))
                 .collect(Collectors.joining(", "));
     }
 
@@ -168,7 +229,8 @@ final class RewardFlags {
                         return Pattern.compile(argument).pattern();
                     } catch (PatternSyntaxException e) {
                         throw new ConfigException(
-                                "--reward " + reward + ": " + e.getDescription() + " at character "
+                                "--reward " + Shown.text(reward) + ": " + Shown.text(e.getDescription())
+                                        + " at character "
                                         + (e.getIndex() + 1),
                                 e);
                     }
@@ -176,13 +238,13 @@ final class RewardFlags {
             }
             case COMMAND -> {
                 if (argument != null) {
-                    return CommandReward.executable(argument);
+                    return reward;
                 }
             }
             default -> {}
         }
-        throw new ConfigException(
-                "reward must be exact, exact:COLUMN, regex:PATTERN or command:PROGRAM ARGUMENTS, got " + reward);
+        throw new ConfigException("reward must be exact, exact:COLUMN, regex:PATTERN or command:PROGRAM ARGUMENTS, got "
+                + Shown.text(reward));
     }
 
     /**
@@ -206,13 +268,13 @@ final class RewardFlags {
         if (right instanceof List || right instanceof Map) {
             throw row.origin()
                     .fault(
-                            "has " + (right instanceof List ? "a list" : "an object") + " in \"" + column
-                                    + "\", which no answer is: --reward " + reward
+                            "has " + (right instanceof List ? "a list" : "an object") + " in \"" + Shown.text(column)
+                                    + "\", which no answer is: --reward " + Shown.text(reward)
                                     + " compares answers with a text, a number, or true or false; a program may read it (command:PROGRAM)");
         }
         if (right == null) {
             throw row.origin()
-                    .fault("has no \"" + column + "\" for --reward " + reward
+                    .fault("has no \"" + Shown.text(column) + "\" for --reward " + Shown.text(reward)
                             + " to compare answers with: exact:COLUMN names another column");
         }
     }

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -208,6 +209,9 @@ class RewardEndToEndTest {
                 "--output",
                 folder.resolve("plain").toString());
         assertEquals(0, plain.status(), plain.err());
+        Captured cold = train(run, "--config", file, "--reward", "exact");
+        assertRefused("temperature must be above 0 where a model learns by its own answers", cold);
+        assertRefused("temperature 0 is that of the file of settings (--config)", cold);
     }
 
     @Test
@@ -307,7 +311,8 @@ class RewardEndToEndTest {
     void aProgramIsStartedWhereTheCallNamesItAlone() throws IOException {
         Path run = folder.resolve("run");
         Path started = folder.resolve("started");
-        String judge = "command:sh -c \"echo now >> '" + started + "'; while read line; do echo 1; done\"";
+        String judge = "command:sh -c \"echo now >> '" + started + "'; : " + "long".repeat(60)
+                + "; while read line; do echo 1; done\"";
         Captured trained = train(run, "--reward", judge, "--reward", "exact", "--reward-weights", "1,2");
         assertEquals(0, trained.status(), trained.err());
         Files.delete(started);
@@ -315,6 +320,7 @@ class RewardEndToEndTest {
         assertRefused(
                 "were judged by a program, which is started where the call itself names it: give --reward", refused);
         assertTrue(refused.err().contains("--reward exact --reward-weights 1.0,2.0"), refused.err());
+        assertTrue(refused.err().contains("long; while read line; do echo 1; done"), refused.err());
         assertFalse(Files.exists(started));
         JsonNode told = json(eval("--adapter", run, "--reward", judge, "--json"));
         assertEquals(1, told.get("reward").asDouble());
@@ -329,6 +335,128 @@ class RewardEndToEndTest {
                         .replaceFirst("\"command:.*?[^\\\\]\"", "\"brief\""));
         assertRefused(
                 "were judged by brief, which is not one that a call names: give a --reward", eval("--adapter", run));
+    }
+
+    /** It comes with weights from anywhere, and a terminal takes orders. */
+    @Test
+    void whatALeftFileSaysIsShownWithoutOrdersToATerminal() throws IOException {
+        Path run = folder.resolve("run");
+        assertEquals(0, train(run, "--reward", "regex:[aeiou]").status());
+        Path file = run.resolve("loft_task.json");
+        String whole = Files.readString(file);
+        Files.writeString(file, whole.replace("[aeiou]", "[ae\\u001b]"));
+        Captured judged = eval("--adapter", run);
+        assertEquals(0, judged.status(), judged.err());
+        assertTrue(judged.err().contains("judged by regex:[ae?] × 1.0, "), judged.err());
+        assertFalse(judged.err().contains("\u001b"), judged.err());
+        Captured other = evalOf("--adapter", run, "--max-length", "64");
+        assertNotEquals(0, other.status());
+        assertTrue(
+                other.err()
+                        .contains(
+                                "as in its training; rows of another kind are judged as ever where --format names it"),
+                other.err());
+        Files.writeString(file, whole.replace("[aeiou]", "(\\u001b"));
+        Captured broken = eval("--adapter", run);
+        assertRefused(file + ", by whose rewards the model is judged: --reward regex:(?: Unclosed group", broken);
+        assertFalse(broken.err().contains("\u001b"), broken.err());
+    }
+
+    /** What a call says takes the place of what its file says; what the file says of rewards alone stops nothing else. */
+    @Test
+    void aFileOfRewardsServesCallsWithOthersAndWithout() throws IOException {
+        Path file = Files.writeString(
+                folder.resolve("settings.yaml"),
+                "reward: [exact, 'command:no-such-program-here']\nreward_weights: [1, 2]\nreward_timeout: 30\n"
+                        + "log_completions: true\nnum_generations: 4\nmax_completion_length: 8\n");
+        Captured judged = eval("--config", file, "--reward", "exact", "--max-completion-length", "4");
+        assertEquals(0, judged.status(), judged.err());
+        assertTrue(judged.err().contains("judged by exact × 1.0, "), judged.err());
+        assertRefused("there is no program no-such-program-here on the PATH", eval("--config", file));
+        assertTrue(json(evalOf("--config", file, "--json", "--format", "text", "--text-column", "answer"))
+                .has("perplexity"));
+        assertRefused("there is no program no-such-program-here on the PATH", train(folder, "--config", file));
+        Captured exact = train(folder.resolve("exact"), "--config", file, "--reward", "exact", "--max-steps", "1");
+        assertEquals(0, exact.status(), exact.err());
+        Captured texts = Captured.loft(
+                "train",
+                "--config",
+                file.toString(),
+                "--model",
+                model.toString(),
+                "--data",
+                rows.toString(),
+                "--format",
+                "text",
+                "--text-column",
+                "question",
+                "--max-steps",
+                "1",
+                "--output",
+                folder.resolve("texts").toString());
+        assertEquals(0, texts.status(), texts.err());
+
+        Path classes = Files.writeString(folder.resolve("classes.csv"), "text,label\none,0\ntwo,1\n");
+        Path classifier = folder.resolve("classifier");
+        Captured learnt = Captured.loft(
+                "train",
+                "--model",
+                TinyModels.encoder(folder.resolve("bert")).toString(),
+                "--data",
+                classes.toString(),
+                "--max-steps",
+                "1",
+                "--output",
+                classifier.toString());
+        assertEquals(0, learnt.status(), learnt.err());
+        Captured ofClasses = Captured.loft(
+                "eval", "--config", file.toString(), "--adapter", classifier.toString(), "--data", classes.toString());
+        assertEquals(0, ofClasses.status(), ofClasses.err());
+    }
+
+    /** A signal ends Java at once, and this program reads nothing by which it would know. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void aProgramEndsWithAnEvaluationThatASignalEnds() throws Exception {
+        Path started = folder.resolve("started");
+        Path own = Files.writeString(
+                folder.resolve("judge.sh"),
+                "echo $$ > '" + started + ".new'\nmv '" + started + ".new' '" + started + "'\nexec sleep 300\n");
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx512m",
+                        "-XX:TieredStopAtLevel=1",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Loft.class.getName(),
+                        "eval",
+                        "--model",
+                        model.toString(),
+                        "--data",
+                        rows.toString(),
+                        "--prompt-column",
+                        "question",
+                        "--max-completion-length",
+                        "4",
+                        "--reward",
+                        "command:sh '" + own + "'")
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("said").toFile())
+                .start();
+        while (!Files.exists(started)) {
+            assertTrue(process.isAlive(), () -> "it ended by itself");
+            Thread.sleep(10);
+        }
+        ProcessHandle program = ProcessHandle.of(
+                        Long.parseLong(Files.readString(started).strip()))
+                .orElseThrow();
+        process.destroy();
+        try {
+            program.onExit().get(30, TimeUnit.SECONDS);
+        } finally {
+            program.destroyForcibly();
+        }
+        assertTrue(process.waitFor(30, TimeUnit.SECONDS));
     }
 
     @Test
@@ -354,7 +482,14 @@ class RewardEndToEndTest {
                 "max_completion_length is 8, which leaves no place for a prompt within max_length, 8",
                 eval("--reward", "exact", "--max-completion-length", "8", "--max-length", "8"));
         assertRefused("--preference-beta is of preferences", eval("--reward", "exact", "--preference-beta", "0.1"));
-        assertRefused("reward_weights must be as many", eval("--reward-weights", "1,2"));
+        assertRefused(
+                "reward_weights are of the rewards that a call names, in their order, and it names none: give --reward too",
+                eval("--reward-weights", "1,2"));
+        Path classifier = TinyModels.encoder(folder.resolve("bert"));
+        Captured ofClasses = Captured.loft(
+                "eval", "--model", classifier.toString(), "--data", rows.toString(), "--temperature", "0.5");
+        assertRefused("--temperature is for causal-lm", ofClasses);
+        assertFalse(ofClasses.err().contains("--reward"), ofClasses.err());
         assertRefused("max_completion_length must be at least 1", eval("--max-completion-length", "0"));
         Captured lacks = eval("--reward", "exact:truth", "--max-completion-length", "8");
         assertEquals(1, lacks.status(), lacks.err());
