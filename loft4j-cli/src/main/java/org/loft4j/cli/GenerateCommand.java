@@ -192,11 +192,26 @@ final class GenerateCommand implements Verb {
         }
     }
 
+    /** An encoder-decoder reads a text as a whole. */
+    private void requireNoTurns(List<Row> rows) throws DataException {
+        String none = "an encoder-decoder (" + Task.SEQ2SEQ_LM.word() + ") has no turns";
+        if (Boolean.TRUE.equals(chat) || prompt.template != null) {
+            throw new ConfigException((prompt.template == null ? "--chat" : "--chat-template")
+                    + " makes turns of texts, and " + none + ": leave it out");
+        }
+        for (Row row : rows) {
+            if (row instanceof Conversation) {
+                throw row.origin()
+                        .fault("holds messages, and " + none
+                                + ": name the column of the text it is to read (--prompt-column)");
+            }
+        }
+    }
+
     /** How turns are written; null where there are none. */
     private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
-        if (loaded.model().task() == Task.SEQ2SEQ_LM && Boolean.TRUE.equals(chat)) {
-            throw new ConfigException("--chat makes each text a turn, and an encoder-decoder (" + Task.SEQ2SEQ_LM.word()
-                    + ") has no turns: leave it out");
+        if (loaded.model().task() == Task.SEQ2SEQ_LM) {
+            requireNoTurns(rows);
         }
         TrainedChat trained = loaded.trainedChat();
         boolean turns = chat != null ? chat : trained != null && trained.wrapPrompts();

@@ -161,11 +161,21 @@ class WritingEndToEndTest {
     }
 
     @Test
-    void otherVerbsSayWhatToCall() {
+    void otherVerbsSayWhatToCall() throws IOException {
         Captured chat = Captured.loft("chat", "--model", T5.toString());
         assertTrue(chat.err().contains("has no turns: 'loft generate' has it write texts of others"), chat.err());
         Captured turns = Captured.loft("generate", "--model", T5.toString(), "--text", "a", "--chat");
         assertTrue(turns.err().contains("an encoder-decoder (seq2seq-lm) has no turns"), turns.err());
+        Path messages = folder.resolve("messages.jsonl");
+        Files.writeString(messages, "{\"messages\": [{\"role\": \"user\", \"content\": \"red\"}]}\n");
+        Captured conversation = Captured.loft("generate", "--model", T5.toString(), "--data", messages.toString());
+        assertTrue(
+                conversation.err().contains("holds messages, and an encoder-decoder (seq2seq-lm) has no turns"),
+                conversation.err());
+        Path jinja = Files.writeString(folder.resolve("t.jinja"), "{{ messages[0].content }}");
+        Captured template =
+                Captured.loft("generate", "--model", T5.toString(), "--text", "a", "--chat-template", jinja.toString());
+        assertTrue(template.err().contains("--chat-template makes turns of texts"), template.err());
         Captured predict = Captured.loft("predict", "--model", T5.toString(), "--text", "a");
         assertTrue(predict.err().contains("'loft generate' asks it"), predict.err());
         Captured embed = Captured.loft("embed", "--model", T5.toString(), "--text", "a");

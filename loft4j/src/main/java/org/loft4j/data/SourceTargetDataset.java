@@ -37,7 +37,13 @@ public final class SourceTargetDataset implements Tokenized {
         }
         List<String> prompts = new ArrayList<>();
         for (PromptCompletion row : prompted) {
-            prompts.add(row.alone());
+            if (!row.before().isEmpty()) {
+                throw row.origin()
+                        .fault(
+                                "has turns before its prompt (\"system\" or \"history\"), for which an encoder-decoder has no"
+                                        + " place: write them into the prompt, or leave them out by a query that names the other columns");
+            }
+            prompts.add(row.prompt());
         }
         List<TokenizedText> read = tokenizer.tokenize(prompts);
         List<TokenizedText> written = tokenizer.tokenize(

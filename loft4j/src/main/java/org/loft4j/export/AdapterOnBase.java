@@ -54,6 +54,24 @@ final class AdapterOnBase {
             AdapterOnBase comparison = new AdapterOnBase(model, notes);
             comparison.factors(pairs, isKnown(baseConfig, config));
             comparison.savedModules(config.node("modules_to_save"), names);
+            comparison.sharedVectors(baseConfig, config.node("modules_to_save"));
+        }
+    }
+
+    /** Both stacks of Transformers' T5 have the vectors of tokens as modules of their own; PEFT 0.20's copy of this one nobody asks. */
+    private void sharedVectors(JsonObject baseConfig, @Nullable JsonNode listed) throws CheckpointException {
+        if (listed == null || !Set.of("t5", "mt5").contains(baseConfig.stringOr("model_type", ""))) {
+            return;
+        }
+        for (JsonNode each : listed) {
+            if (each.asText().equals("shared")) {
+                notes.add(
+                        Severity.CHANGE,
+                        Consumer.PEFT,
+                        "modules_to_save \"shared\": Transformers' class computes with encoder.embed_tokens and"
+                                + " decoder.embed_tokens, and what PEFT loads for shared has no effect",
+                        "merge the adapter (loft merge), or train without it");
+            }
         }
     }
 

@@ -49,6 +49,8 @@ public final class GenerationDefaults {
             "token_healing",
             "watermarking_config");
 
+    private static final String START = "decoder_start_token_id";
+
     private GenerationDefaults() {}
 
     /**
@@ -61,7 +63,9 @@ public final class GenerationDefaults {
             return withSeed(SamplingConfig.GREEDY, seed);
         }
         try {
-            return sampling(Json.read(file), seed);
+            JsonObject json = Json.read(file);
+            warnOfStart(json, modelDirectory.resolve("config.json"));
+            return sampling(json, seed);
         } catch (ConfigException e) {
             throw new CheckpointException(file, String.valueOf(e.getMessage()), e);
         }
@@ -94,6 +98,19 @@ public final class GenerationDefaults {
                     "{0} asks for what is not honoured here, so that texts are not those of Transformers: {1}",
                     json.file(),
                     String.join(", ", ignored));
+        }
+    }
+
+    /** An encoder-decoder begins with the token of config.json. */
+    private static void warnOfStart(JsonObject json, Path config) throws CheckpointException {
+        JsonNode asked = json.node(START);
+        JsonNode taken =
+                asked != null && Files.isRegularFile(config) ? Json.read(config).node(START) : null;
+        if (taken != null && !taken.equals(asked)) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    json.file() + ": " + START + " is " + asked + ", and writing begins with " + taken
+                            + ", as config.json says; Transformers takes the former");
         }
     }
 

@@ -185,6 +185,10 @@ public final class TextGenerator implements AutoCloseable {
             Request request,
             TextListener listener,
             @Nullable Reading reading) {
+        if (!generator.goesOn()) {
+            throw new ConfigException(
+                    "an encoder-decoder has no turns: give it the text that it is to read (generate)");
+        }
         if (template == null) {
             throw new ConfigException(
                     "the model has no chat template: continue a text, or put a chat_template.jinja beside its tokenizer");

@@ -83,7 +83,8 @@ public final class AutogradFunction {
             if (inputs.get(i).requires_grad()) {
                 Tensor origin = torch.alias(inputs.get(i));
                 origin.register_hook(function.kept(function.new InputHook(i)));
-                path = path.add(origin.narrow(0, 0, 0).sum());
+                // an input of another type must not make y's path one of that
+                path = path.add(origin.narrow(0, 0, 0).sum().to(y.scalar_type()));
             }
         }
         function.addPath(y, path);

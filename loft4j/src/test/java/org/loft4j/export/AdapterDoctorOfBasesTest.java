@@ -17,6 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.export.Diagnosis.Verdict;
 import org.loft4j.export.Finding.Consumer;
+import org.loft4j.model.Fixture;
 
 /** What of an adapter the model under it decides. */
 class AdapterDoctorOfBasesTest {
@@ -144,5 +145,18 @@ class AdapterDoctorOfBasesTest {
         assertEquals(1, told.size(), diagnosis.toString());
         assertTrue(told.get(0).remedy().contains(remedy), told.toString());
         assertEquals(verdict, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+    }
+
+    @Test
+    void theVectorsOfTokensOfAnEncoderDecoderAreSavedUnderANameThatPeftDoesNotAsk() throws IOException {
+        Path base = Fixture.directory("t5");
+        Diagnosis diagnosis = AdapterDoctorTest.examine(
+                directory,
+                Map.of("task_type", "SEQ_2_SEQ_LM", "modules_to_save", List.of("shared")),
+                Map.of("base_model.model.shared.weight", AdapterDoctorTest.filled(64, 1)),
+                base);
+        assertTrue(
+                AdapterDoctorTest.says(diagnosis, Consumer.PEFT, "modules_to_save \"shared\": Transformers' class"),
+                diagnosis.toString());
     }
 }

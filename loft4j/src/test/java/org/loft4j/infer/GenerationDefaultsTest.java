@@ -1,6 +1,7 @@
 package org.loft4j.infer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,6 +64,22 @@ class GenerationDefaultsTest {
                             + " num_beams = 4, no_repeat_ngram_size = 3, typical_p = 0.9, min_new_tokens = 5,"
                             + " bad_words_ids, penalty_alpha = 0.6, forced_bos_token_id = 0"),
                     log.texts());
+        }
+    }
+
+    @Test
+    void anotherFirstTokenOfWritingIsTold() throws Exception {
+        Files.writeString(folder.resolve("config.json"), "{\"decoder_start_token_id\": 0}");
+        try (Logged log = new Logged(GenerationDefaults.class)) {
+            Files.writeString(folder.resolve("generation_config.json"), "{\"decoder_start_token_id\": 0}");
+            GenerationDefaults.read(folder, 7);
+            assertEquals(List.of(), log.messages());
+            Files.writeString(folder.resolve("generation_config.json"), "{\"decoder_start_token_id\": 5}");
+            GenerationDefaults.read(folder, 7);
+            assertEquals(1, log.messages().size());
+            assertTrue(
+                    log.messages().get(0).contains("decoder_start_token_id is 5, and writing begins with 0"),
+                    log.messages().toString());
         }
     }
 }

@@ -30,6 +30,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -212,5 +213,37 @@ class T5Test {
                 assertEquals(model.weights().elements(), outline.weights().elements(), name);
             }
         }
+    }
+
+    /** The bias of distances is float32 beside a model of a half type, and where it is learnt each block that is computed again leads to it. */
+    @ParameterizedTest
+    @CsvSource({"t5, BF16", "t5, F16", "t5_gated, BF16", "mt5, BF16"})
+    void distancesAreLearntWhereBlocksOfAHalfTypeAreComputedAgain(String fixture, Dtype dtype) throws IOException {
+        Map<Boolean, double[]> gradients = new LinkedHashMap<>();
+        for (boolean twice : new boolean[] {false, true}) {
+            try (NativeScope scope = new NativeScope();
+                    Fixture read = Fixture.open(fixture);
+                    Model model = Models.open(Fixture.directory(fixture), OPTIONS.withDtype(dtype))) {
+                model.weights().trainable().values().forEach(weight -> weight.set_requires_grad(true));
+                model.setGradientCheckpointing(twice);
+                model.logits(read.modelInput())
+                        .to(Dtype.F32.scalarType())
+                        .mean()
+                        .backward();
+                String table = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
+                gradients.put(
+                        twice, Tensors.toDoubles(model.weights().get(table).grad()));
+            }
+        }
+        double[] plain = gradients.get(false);
+        double[] again = gradients.get(true);
+        double off = 0;
+        double norm = 0;
+        for (int i = 0; i < plain.length; i++) {
+            off += (again[i] - plain[i]) * (again[i] - plain[i]);
+            norm += plain[i] * plain[i];
+        }
+        // what blocks that write find of the text is added up in another order, rounded to eight binary digits
+        assertTrue(norm > 0 && off < norm * Math.pow(2, -10), "off by " + Math.sqrt(off / norm));
     }
 }

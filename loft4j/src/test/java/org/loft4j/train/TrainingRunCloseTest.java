@@ -151,7 +151,8 @@ class TrainingRunCloseTest {
                 }
                 editions.add(model.weights().edition());
             }
-            assertEquals(4, Set.copyOf(editions).size());
+            // with the run its adapter goes; what is learnt in full stays as the last step left it
+            assertEquals(method == Method.FULL ? 3 : 4, Set.copyOf(editions).size());
             try (Model model = TinyRun.model()) {
                 Object before = model.weights().edition();
                 try (TrainingRun run = TinyRun.open(model, config, place, OnExisting.RESUME)) {
