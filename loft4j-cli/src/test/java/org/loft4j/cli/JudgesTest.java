@@ -67,7 +67,7 @@ class JudgesTest {
     void aStopIsNotKeptWaitingByAProgramThatHangs() {
         long before = programs();
         assertTimeoutPreemptively(SOON, () -> {
-            try (CommandReward judge = started(RewardEndToEndTest.program("hangs"))) {
+            try (CommandReward judge = started(RewardCalls.program("hangs"))) {
                 leaveAfter(3000);
                 assertTrue(String.valueOf(fault(judge).getMessage()).contains("the run is asked to stop"));
                 judge.kill();
@@ -91,7 +91,7 @@ class JudgesTest {
     @DisabledOnOs(OS.WINDOWS)
     void aProgramThatStaysIsAskedToEnd() throws IOException {
         Path asked = folder.resolve("asked");
-        try (CommandReward judge = started(RewardEndToEndTest.program("stays", asked.toString()))) {
+        try (CommandReward judge = started(RewardCalls.program("stays", asked.toString()))) {
             assertEquals(1, judge.of(answer("e")));
         }
         assertEquals("asked to end", Files.readString(asked));

@@ -2,7 +2,6 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,9 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -31,52 +27,26 @@ class RewardEndToEndTest {
     @TempDir
     Path folder;
 
-    private Path model;
-    private Path rows;
+    private RewardCalls calls;
 
     @BeforeEach
     void write() throws IOException {
-        model = Fixtures.copy("stories260K", folder.resolve("model"));
-        rows = Files.writeString(
-                folder.resolve("rows.csv"),
-                "question,answer\n"
-                        + IntStream.range(0, 8)
-                                .mapToObj(i -> "Lily had " + i + " balls.," + i + "\n")
-                                .collect(Collectors.joining()));
-    }
-
-    private Captured train(Path output, Object... more) {
-        List<Object> call = new ArrayList<>(List.of("train", "--model", model, "--data", rows));
-        call.addAll(List.of("--prompt-column", "question", "--output", output, "--method", "lora", "--rank", "1"));
-        call.addAll(List.of("--num-generations", "4", "--max-completion-length", "8", "--batch-size", "2"));
-        call.addAll(List.of(more));
-        return Captured.loft(call.stream().map(Object::toString).toArray(String[]::new));
-    }
-
-    static String program(String how) {
-        return program(how, "out to lunch");
-    }
-
-    static String program(String how, String more) {
-        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        Path classes = Path.of("target", "test-classes").toAbsolutePath();
-        return "command:'" + java + "' -Xmx64m -cp '" + classes + "' " + RewardProgram.class.getName() + " " + how
-                + " '" + more + "'";
+        calls = RewardCalls.in(folder);
     }
 
     @Test
     void severalRewardsAreToldAndARunGoesOnByItsOwnSettings() throws IOException {
         Path run = folder.resolve("run");
-        Captured trained = train(
+        Captured trained = calls.train(
                 run,
                 "--eval-data",
-                rows,
+                calls.rows(),
                 "--reward",
                 "exact",
                 "--reward",
                 "regex:[aeiou]",
                 "--reward",
-                program("well"),
+                RewardCalls.program("well"),
                 "--reward-weights",
                 "5,1,0.5",
                 "--kl-beta",
@@ -124,7 +94,7 @@ class RewardEndToEndTest {
         assertTrue(lines.get(0).has("frac_reward_zero_std"));
         String card = Files.readString(run.resolve("README.md"));
         assertTrue(
-                card.contains("`exact × 5.0, regex:[aeiou] × 1.0, " + program("well")
+                card.contains("`exact × 5.0, regex:[aeiou] × 1.0, " + RewardCalls.program("well")
                         + " × 0.5` (GRPO (dapo), 4 answers a prompt, β = 0.01)"),
                 card);
 
@@ -146,7 +116,8 @@ class RewardEndToEndTest {
             })
     void aProgramThatFailsEndsTheRunWithTheStepsBefore(String how, String told) throws IOException {
         Path run = folder.resolve("run");
-        Captured failed = train(run, "--reward", program(how), "--reward-timeout", how.equals("hangs") ? "1" : "30");
+        Captured failed = calls.train(
+                run, "--reward", RewardCalls.program(how), "--reward-timeout", how.equals("hangs") ? "1" : "30");
         assertEquals(1, failed.status(), failed.err());
         assertTrue(failed.err().contains("rows.csv, line "), failed.err());
         assertTrue(failed.err().contains(told), failed.err());
@@ -170,27 +141,27 @@ class RewardEndToEndTest {
         Path run = folder.resolve("run");
         Path started = folder.resolve("started");
         String judge = "command:sh -c \"echo now >> '" + started + "'; while read line; do echo 1; done\"";
-        Captured trained = train(run, "--reward", judge);
+        Captured trained = calls.train(run, "--reward", judge);
         assertEquals(0, trained.status(), trained.err());
         assertEquals(List.of("now"), Files.readAllLines(started));
-        Captured again = train(run, "--reward", judge, "--resume");
+        Captured again = calls.train(run, "--reward", judge, "--resume");
         assertEquals(0, again.status(), again.err());
         assertEquals(List.of("now"), Files.readAllLines(started));
-        Captured other = train(run, "--reward", judge.replace("echo 1", "echo 2"), "--resume");
-        assertRefused("rewards was " + judge + " × 1.0 and is now command:sh", other);
+        Captured other = calls.train(run, "--reward", judge.replace("echo 1", "echo 2"), "--resume");
+        RewardCalls.assertRefused("rewards was " + judge + " × 1.0 and is now command:sh", other);
     }
 
     /** A file of settings serves generate too, whose temperature is none of a training without rewards; one with rewards has its own. */
     @Test
     void answersAreDrawnAsTheCallSays() throws IOException {
         Path run = folder.resolve("run");
-        Captured drawn = train(run, "--reward", "regex:[aeiou]", "--temperature", "0.7", "--top-p", "0.9");
+        Captured drawn = calls.train(run, "--reward", "regex:[aeiou]", "--temperature", "0.7", "--top-p", "0.9");
         assertEquals(0, drawn.status(), drawn.err());
         String card = Files.readString(run.resolve("README.md"));
         assertTrue(card.contains("β = 0.0, temperature 0.7, top_p 0.9)"), card);
-        assertRefused(
+        RewardCalls.assertRefused(
                 "temperature was 0.7 and is now 1.0; top_p was 0.9 and is now 1.0",
-                train(run, "--reward", "regex:[aeiou]", "--resume"));
+                calls.train(run, "--reward", "regex:[aeiou]", "--resume"));
         Captured again =
                 Captured.loft("train", "--config", run.resolve("config.yaml").toString(), "--resume");
         assertEquals(0, again.status(), again.err());
@@ -201,7 +172,7 @@ class RewardEndToEndTest {
                 "--config",
                 file.toString(),
                 "--model",
-                model.toString(),
+                calls.model().toString(),
                 "--data",
                 texts.toString(),
                 "--method",
@@ -209,15 +180,15 @@ class RewardEndToEndTest {
                 "--output",
                 folder.resolve("plain").toString());
         assertEquals(0, plain.status(), plain.err());
-        Captured cold = train(run, "--config", file, "--reward", "exact");
-        assertRefused("temperature must be above 0 where a model learns by its own answers", cold);
-        assertRefused("temperature 0 is that of the file of settings (--config)", cold);
+        Captured cold = calls.train(run, "--config", file, "--reward", "exact");
+        RewardCalls.assertRefused("temperature must be above 0 where a model learns by its own answers", cold);
+        RewardCalls.assertRefused("temperature 0 is that of the file of settings (--config)", cold);
     }
 
     @Test
     void aDryRunAnswersAndWritesNothing() throws IOException {
         Path run = folder.resolve("run");
-        Captured tried = train(run, "--eval-share", "0.3", "--reward", "regex:[aeiou]", "--dry-run", "--json");
+        Captured tried = calls.train(run, "--eval-share", "0.3", "--reward", "regex:[aeiou]", "--dry-run", "--json");
         assertEquals(0, tried.status(), tried.err());
         JsonNode tree = JSON.readTree(tried.out());
         assertTrue(tree.get("seconds").asDouble() > 0);
@@ -226,313 +197,51 @@ class RewardEndToEndTest {
         assertFalse(Files.exists(run));
     }
 
-    private Captured eval(Object... more) {
-        List<Object> call = new ArrayList<>(List.of("--prompt-column", "question"));
-        call.addAll(List.of(more));
-        return evalOf(call.toArray());
-    }
-
-    private Captured evalOf(Object... more) {
-        List<Object> call = new ArrayList<>(List.of("eval", "--model", model, "--data", rows));
-        call.addAll(List.of(more));
-        return Captured.loft(call.stream().map(Object::toString).toArray(String[]::new));
-    }
-
-    private static JsonNode json(Captured call) throws IOException {
-        assertEquals(0, call.status(), call.err());
-        return JSON.readTree(call.out());
-    }
-
-    /** By the rewards of the training, with the likeliest tokens, a model is as good as the evaluation of the run has found it. */
-    @Test
-    void anAdapterIsJudgedByTheRewardsOfItsTraining() throws IOException {
-        Path run = folder.resolve("run");
-        Object[] rewards = {"--reward", "exact", "--reward", "regex:[aeiou]", "--reward-weights", "5,0.5"};
-        List<Object> call = new ArrayList<>(List.of(rewards));
-        call.addAll(List.of("--eval-data", rows, "--json"));
-        JsonNode best = json(train(run, call.toArray())).get("best_evaluation");
-
-        Captured judged = eval("--adapter", run, "--json");
-        JsonNode told = json(judged);
-        assertTrue(
-                judged.err()
-                        .contains(
-                                "judged by exact × 5.0, regex:[aeiou] × 0.5, always with the likeliest token, 8 tokens at"
-                                        + " most"),
-                judged.err());
-        for (String score : List.of(
-                "loss", "reward", "reward_std", "reward_exact", "reward_regex", "completion_length", "clipped_ratio")) {
-            assertEquals(best.get(score).asDouble(), told.get(score).asDouble(), 1e-12, score);
-        }
-        assertEquals(
-                told.get("reward_std").asDouble() / Math.sqrt(8),
-                told.get("reward_stderr").asDouble(),
-                1e-12);
-        // of zeros and ones
-        double share = told.get("reward_regex").asDouble();
-        assertEquals(
-                Math.sqrt(share * (1 - share) / 7),
-                told.get("reward_regex_stderr").asDouble(),
-                1e-12);
-        assertEquals(8, told.get("rows").asInt());
-        assertEquals(8, told.get("max_completion_length").asInt());
-        assertEquals("regex:[aeiou]", told.get("rewards").get(1).get("reward").asText());
-        assertEquals(0.5, told.get("rewards").get(1).get("weight").asDouble());
-        assertTrue(eval("--adapter", run).out().contains("reward_exact_stderr"));
-
-        JsonNode other = json(eval(
-                "--adapter", run, "--json", "--reward", "regex:[b-z]", "--max-completion-length", "3", "--top-k", "1"));
-        assertFalse(other.has("reward_regex"), other::toString);
-        assertEquals(3, other.get("completion_length").asDouble());
-        assertEquals(1, other.get("temperature").asDouble());
-        // rows of another kind are judged as ever
-        assertTrue(json(evalOf("--adapter", run, "--json", "--format", "text", "--text-column", "answer"))
-                .has("perplexity"));
-    }
-
-    @Test
-    @DisabledOnOs(OS.WINDOWS)
-    void answersAreDrawnForAnEvaluationByItsSeed() throws IOException {
-        // how many letters there are says which were drawn
-        Path counts = Files.writeString(folder.resolve("counts.sh"), "while read -r line; do echo ${#line}; done\n");
-        Object[] call = {
-            "--reward", "command:sh '" + counts + "'", "--max-completion-length", 12, "--temperature", 1.5, "--json"
-        };
-        List<Object> seeded = new ArrayList<>(List.of(call));
-        seeded.addAll(List.of("--seed", 1));
-        double first = json(eval(call)).get("reward").asDouble();
-        assertEquals(first, json(eval(call)).get("reward").asDouble());
-        assertNotEquals(first, json(eval(seeded.toArray())).get("reward").asDouble());
-    }
-
-    /** A file beside weights may come from anywhere: it starts no program. */
-    @Test
-    @DisabledOnOs(OS.WINDOWS)
-    void aProgramIsStartedWhereTheCallNamesItAlone() throws IOException {
-        Path run = folder.resolve("run");
-        Path started = folder.resolve("started");
-        String judge = "command:sh -c \"echo now >> '" + started + "'; : " + "long".repeat(60)
-                + "; while read line; do echo 1; done\"";
-        Captured trained = train(run, "--reward", judge, "--reward", "exact", "--reward-weights", "1,2");
-        assertEquals(0, trained.status(), trained.err());
-        Files.delete(started);
-        Captured refused = eval("--adapter", run);
-        assertRefused(
-                "were judged by a program, which is started where the call itself names it: give --reward", refused);
-        assertTrue(refused.err().contains("--reward exact --reward-weights 1.0,2.0"), refused.err());
-        assertTrue(refused.err().contains("long; while read line; do echo 1; done"), refused.err());
-        assertFalse(Files.exists(started));
-        JsonNode told = json(eval("--adapter", run, "--reward", judge, "--json"));
-        assertEquals(1, told.get("reward").asDouble());
-        assertEquals(0, told.get("reward_stderr").asDouble());
-        assertEquals(List.of("now"), Files.readAllLines(started));
-
-        Path file = run.resolve("loft_task.json");
-        Files.writeString(
-                file,
-                Files.readString(file)
-                        .replace("\"exact\"", "\"letter\"")
-                        .replaceFirst("\"command:.*?[^\\\\]\"", "\"brief\""));
-        assertRefused(
-                "were judged by brief, which is not one that a call names: give a --reward", eval("--adapter", run));
-    }
-
-    /** It comes with weights from anywhere, and a terminal takes orders. */
-    @Test
-    void whatALeftFileSaysIsShownWithoutOrdersToATerminal() throws IOException {
-        Path run = folder.resolve("run");
-        assertEquals(0, train(run, "--reward", "regex:[aeiou]").status());
-        Path file = run.resolve("loft_task.json");
-        String whole = Files.readString(file);
-        Files.writeString(file, whole.replace("[aeiou]", "[ae\\u001b]"));
-        Captured judged = eval("--adapter", run);
-        assertEquals(0, judged.status(), judged.err());
-        assertTrue(judged.err().contains("judged by regex:[ae?] × 1.0, "), judged.err());
-        assertFalse(judged.err().contains("\u001b"), judged.err());
-        Captured other = evalOf("--adapter", run, "--max-length", "64");
-        assertNotEquals(0, other.status());
-        assertTrue(
-                other.err()
-                        .contains(
-                                "as in its training; rows of another kind are judged as ever where --format names it"),
-                other.err());
-        Files.writeString(file, whole.replace("[aeiou]", "(\\u001b"));
-        Captured broken = eval("--adapter", run);
-        assertRefused(file + ", by whose rewards the model is judged: --reward regex:(?: Unclosed group", broken);
-        assertFalse(broken.err().contains("\u001b"), broken.err());
-    }
-
-    /** What a call says takes the place of what its file says; what the file says of rewards alone stops nothing else. */
-    @Test
-    void aFileOfRewardsServesCallsWithOthersAndWithout() throws IOException {
-        Path file = Files.writeString(
-                folder.resolve("settings.yaml"),
-                "reward: [exact, 'command:no-such-program-here']\nreward_weights: [1, 2]\nreward_timeout: 30\n"
-                        + "log_completions: true\nnum_generations: 4\nmax_completion_length: 8\n");
-        Captured judged = eval("--config", file, "--reward", "exact", "--max-completion-length", "4");
-        assertEquals(0, judged.status(), judged.err());
-        assertTrue(judged.err().contains("judged by exact × 1.0, "), judged.err());
-        assertRefused("there is no program no-such-program-here on the PATH", eval("--config", file));
-        assertTrue(json(evalOf("--config", file, "--json", "--format", "text", "--text-column", "answer"))
-                .has("perplexity"));
-        assertRefused("there is no program no-such-program-here on the PATH", train(folder, "--config", file));
-        Captured exact = train(folder.resolve("exact"), "--config", file, "--reward", "exact", "--max-steps", "1");
-        assertEquals(0, exact.status(), exact.err());
-        Captured texts = Captured.loft(
-                "train",
-                "--config",
-                file.toString(),
-                "--model",
-                model.toString(),
-                "--data",
-                rows.toString(),
-                "--format",
-                "text",
-                "--text-column",
-                "question",
-                "--max-steps",
-                "1",
-                "--output",
-                folder.resolve("texts").toString());
-        assertEquals(0, texts.status(), texts.err());
-
-        Path classes = Files.writeString(folder.resolve("classes.csv"), "text,label\none,0\ntwo,1\n");
-        Path classifier = folder.resolve("classifier");
-        Captured learnt = Captured.loft(
-                "train",
-                "--model",
-                TinyModels.encoder(folder.resolve("bert")).toString(),
-                "--data",
-                classes.toString(),
-                "--max-steps",
-                "1",
-                "--output",
-                classifier.toString());
-        assertEquals(0, learnt.status(), learnt.err());
-        Captured ofClasses = Captured.loft(
-                "eval", "--config", file.toString(), "--adapter", classifier.toString(), "--data", classes.toString());
-        assertEquals(0, ofClasses.status(), ofClasses.err());
-    }
-
-    /** A signal ends Java at once, and this program reads nothing by which it would know. */
-    @Test
-    @DisabledOnOs(OS.WINDOWS)
-    void aProgramEndsWithAnEvaluationThatASignalEnds() throws Exception {
-        Path started = folder.resolve("started");
-        Path own = Files.writeString(
-                folder.resolve("judge.sh"),
-                "echo $$ > '" + started + ".new'\nmv '" + started + ".new' '" + started + "'\nexec sleep 300\n");
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx512m",
-                        "-XX:TieredStopAtLevel=1",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Loft.class.getName(),
-                        "eval",
-                        "--model",
-                        model.toString(),
-                        "--data",
-                        rows.toString(),
-                        "--prompt-column",
-                        "question",
-                        "--max-completion-length",
-                        "4",
-                        "--reward",
-                        "command:sh '" + own + "'")
-                .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("said").toFile())
-                .start();
-        while (!Files.exists(started)) {
-            assertTrue(process.isAlive(), () -> "it ended by itself");
-            Thread.sleep(10);
-        }
-        ProcessHandle program = ProcessHandle.of(
-                        Long.parseLong(Files.readString(started).strip()))
-                .orElseThrow();
-        process.destroy();
-        try {
-            program.onExit().get(30, TimeUnit.SECONDS);
-        } finally {
-            program.destroyForcibly();
-        }
-        assertTrue(process.waitFor(30, TimeUnit.SECONDS));
-    }
-
-    @Test
-    void whatAnEvaluationHasNoUseForIsRefused() throws IOException {
-        assertRefused("--format reward has prompts alone, whose answers a reward judges", eval("--format", "reward"));
-        assertRefused(
-                "--reward judges answers to rows of prompts (--format reward), and --format is text",
-                evalOf("--reward", "exact", "--format", "text"));
-        assertRefused(
-                "--temperature, --max-completion-length, --seed are of answers that rewards judge, and there is no reward",
-                evalOf(
-                        "--text-column",
-                        "answer",
-                        "--format",
-                        "text",
-                        "--temperature",
-                        "1",
-                        "--max-completion-length",
-                        "4",
-                        "--seed",
-                        "1"));
-        assertRefused(
-                "max_completion_length is 8, which leaves no place for a prompt within max_length, 8",
-                eval("--reward", "exact", "--max-completion-length", "8", "--max-length", "8"));
-        assertRefused("--preference-beta is of preferences", eval("--reward", "exact", "--preference-beta", "0.1"));
-        assertRefused(
-                "reward_weights are of the rewards that a call names, in their order, and it names none: give --reward too",
-                eval("--reward-weights", "1,2"));
-        Path classifier = TinyModels.encoder(folder.resolve("bert"));
-        Captured ofClasses = Captured.loft(
-                "eval", "--model", classifier.toString(), "--data", rows.toString(), "--temperature", "0.5");
-        assertRefused("--temperature is for causal-lm", ofClasses);
-        assertFalse(ofClasses.err().contains("--reward"), ofClasses.err());
-        assertRefused("max_completion_length must be at least 1", eval("--max-completion-length", "0"));
-        Captured lacks = eval("--reward", "exact:truth", "--max-completion-length", "8");
-        assertEquals(1, lacks.status(), lacks.err());
-        assertTrue(lacks.err().contains("rows.csv, line 2: has no \"truth\" for --reward exact:truth"), lacks.err());
-    }
-
     @Test
     void whatRewardsHaveNoUseForIsRefused() throws IOException {
         Path run = folder.resolve("run");
-        assertRefused("--reward and --streaming exclude each other", train(run, "--reward", "exact", "--streaming"));
-        assertRefused("--reward and --packing exclude each other", train(run, "--reward", "exact", "--packing"));
-        assertRefused("--format is preference", train(run, "--reward", "exact", "--format", "preference"));
-        assertRefused("--format reward has prompts alone", train(run, "--format", "reward"));
-        assertRefused("exact:COLUMN, regex:PATTERN or command:PROGRAM", train(run, "--reward", "good"));
-        assertRefused("--reward regex:(: Unclosed group", train(run, "--reward", "regex:("));
-        assertRefused(
+        RewardCalls.assertRefused(
+                "--reward and --streaming exclude each other", calls.train(run, "--reward", "exact", "--streaming"));
+        RewardCalls.assertRefused(
+                "--reward and --packing exclude each other", calls.train(run, "--reward", "exact", "--packing"));
+        RewardCalls.assertRefused(
+                "--format is preference", calls.train(run, "--reward", "exact", "--format", "preference"));
+        RewardCalls.assertRefused("--format reward has prompts alone", calls.train(run, "--format", "reward"));
+        RewardCalls.assertRefused(
+                "exact:COLUMN, regex:PATTERN or command:PROGRAM", calls.train(run, "--reward", "good"));
+        RewardCalls.assertRefused("--reward regex:(: Unclosed group", calls.train(run, "--reward", "regex:("));
+        RewardCalls.assertRefused(
                 "reward_weights must be as many as there are rewards, 1, got 2",
-                train(run, "--reward", "exact", "--reward-weights", "1,2"));
-        assertRefused("reward_timeout must be at least 1", train(run, "--reward", "exact", "--reward-timeout", "0"));
-        assertRefused(
+                calls.train(run, "--reward", "exact", "--reward-weights", "1,2"));
+        RewardCalls.assertRefused(
+                "reward_timeout must be at least 1", calls.train(run, "--reward", "exact", "--reward-timeout", "0"));
+        RewardCalls.assertRefused(
                 "leaves no place for a prompt within max_length, 8",
-                train(run, "--reward", "exact", "--max-length", "8"));
-        assertRefused(
+                calls.train(run, "--reward", "exact", "--max-length", "8"));
+        RewardCalls.assertRefused(
                 "command:no-such-program-here: cannot be started: there is no program no-such-program-here on the PATH",
-                train(run, "--reward", "command:no-such-program-here"));
-        assertRefused(
+                calls.train(run, "--reward", "command:no-such-program-here"));
+        RewardCalls.assertRefused(
                 "command:judge --path='a b: the quote ' is not closed",
-                train(run, "--reward", "command:judge --path='a b"));
-        assertRefused(
-                "reward_timeout is of programs and patterns", train(run, "--reward", "exact", "--reward-timeout", "5"));
-        assertRefused("log_completions writes down answers that rewards judge", train(run, "--log-completions"));
-        assertRefused(
+                calls.train(run, "--reward", "command:judge --path='a b"));
+        RewardCalls.assertRefused(
+                "reward_timeout is of programs and patterns",
+                calls.train(run, "--reward", "exact", "--reward-timeout", "5"));
+        RewardCalls.assertRefused(
+                "log_completions writes down answers that rewards judge", calls.train(run, "--log-completions"));
+        RewardCalls.assertRefused(
                 "temperature must be above 0 where a model learns by its own answers",
-                train(run, "--reward", "exact", "--temperature", "0"));
-        assertRefused("top_p must be above 0 and at most 1, got 2.0", train(run, "--reward", "exact", "--top-p", "2"));
-        assertRefused(
+                calls.train(run, "--reward", "exact", "--temperature", "0"));
+        RewardCalls.assertRefused(
+                "top_p must be above 0 and at most 1, got 2.0", calls.train(run, "--reward", "exact", "--top-p", "2"));
+        RewardCalls.assertRefused(
                 "--temperature, --min-p say how answers are drawn that rewards judge, and there is none",
-                train(run, "--temperature", "0.7", "--min-p", "0.1"));
-        assertRefused("--grpo-loss", train(run, "--reward", "exact", "--grpo-loss", "ppo"));
-        assertRefused(
+                calls.train(run, "--temperature", "0.7", "--min-p", "0.1"));
+        RewardCalls.assertRefused("--grpo-loss", calls.train(run, "--reward", "exact", "--grpo-loss", "ppo"));
+        RewardCalls.assertRefused(
                 "--reward is for causal-lm, and the model is for sequence-classification",
-                train(run, "--reward", "exact", "--task", "sequence-classification"));
-        Captured lacks = train(run, "--reward", "exact:truth");
+                calls.train(run, "--reward", "exact", "--task", "sequence-classification"));
+        Captured lacks = calls.train(run, "--reward", "exact:truth");
         assertEquals(1, lacks.status(), lacks.err());
         assertTrue(lacks.err().contains("rows.csv, line 2: has no \"truth\" for --reward exact:truth"), lacks.err());
         Path listed = Files.writeString(
@@ -540,7 +249,7 @@ class RewardEndToEndTest {
         Captured list = Captured.loft(
                 "train",
                 "--model",
-                model.toString(),
+                calls.model().toString(),
                 "--data",
                 listed.toString(),
                 "--output",
@@ -551,18 +260,18 @@ class RewardEndToEndTest {
                 "8");
         assertEquals(1, list.status(), list.err());
         assertTrue(list.err().contains("listed.jsonl, line 1: has a list in \"answer\""), list.err());
-        assertRefused(
+        RewardCalls.assertRefused(
                 "--format reward has prompts alone, and compare has no rewards",
                 Captured.loft(
                         "compare",
                         "--model",
-                        model.toString(),
+                        calls.model().toString(),
                         "--data",
-                        rows.toString(),
+                        calls.rows().toString(),
                         "--eval-data",
-                        rows.toString(),
+                        calls.rows().toString(),
                         "--test-data",
-                        rows.toString(),
+                        calls.rows().toString(),
                         "--methods",
                         "lora",
                         "--output",
@@ -570,10 +279,5 @@ class RewardEndToEndTest {
                         "--format",
                         "reward"));
         assertFalse(Files.exists(run));
-    }
-
-    private static void assertRefused(String message, Captured call) {
-        assertEquals(2, call.status(), call.err());
-        assertTrue(call.err().contains(message), call.err());
     }
 }

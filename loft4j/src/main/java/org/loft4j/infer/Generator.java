@@ -113,9 +113,9 @@ public final class Generator implements PromptSampler {
         List<Row> rows = rows(prompts, firstRow, maxNewTokens, sampling);
         try (KeyValueCache cache = new KeyValueCache()) {
             if (model instanceof EncoderDecoder reader) {
-                read(reader, Columns.of(prompts), cache);
+                read(reader, TokenColumns.of(prompts), cache);
             }
-            goOn(rows, Columns.of(begun(prompts)), cache, stopIds, listener);
+            goOn(rows, TokenColumns.of(begun(prompts)), cache, stopIds, listener);
         }
         return rows.stream().map(Row::continuation).toList();
     }
@@ -143,7 +143,7 @@ public final class Generator implements PromptSampler {
         }
         List<long[]> prompts = List.of(prompt.clone());
         List<Row> rows = rows(prompts, row, maxNewTokens, sampling);
-        Columns columns = Columns.of(prompts);
+        TokenColumns columns = TokenColumns.of(prompts);
         Object edition = model.weights().edition();
         KeyValueCache cache = reading.take(model, prompts.get(0));
         try {
@@ -174,9 +174,9 @@ public final class Generator implements PromptSampler {
     }
 
     /** @param cache of some of the first columns, with the angles of all of them; the only row is left there as far as it was read */
-    private void goOn(List<Row> rows, Columns prompts, KeyValueCache cache, Set<Long> stopIds, Listener listener) {
+    private void goOn(List<Row> rows, TokenColumns prompts, KeyValueCache cache, Set<Long> stopIds, Listener listener) {
         long positions = model.description().maxPositions();
-        Columns columns = prompts;
+        TokenColumns columns = prompts;
         long turned = columns.count();
         List<Row> reading = rows;
         while (true) {
@@ -237,7 +237,7 @@ public final class Generator implements PromptSampler {
     }
 
     /** Reads texts of which the model is to write. */
-    private static void read(EncoderDecoder model, Columns texts, KeyValueCache cache) {
+    private static void read(EncoderDecoder model, TokenColumns texts, KeyValueCache cache) {
         try (NativeScope scope = new NativeScope();
                 Inference inference = Inference.open()) {
             DeviceSpec device = model.description().device();
@@ -267,7 +267,7 @@ public final class Generator implements PromptSampler {
     }
 
     /** Reads the columns that the cache does not hold yet; the logits of the last one on the host, which the caller closes. */
-    private Tensor read(Columns columns, KeyValueCache cache) {
+    private Tensor read(TokenColumns columns, KeyValueCache cache) {
         try (NativeScope scope = new NativeScope();
                 Inference inference = Inference.open()) {
             DeviceSpec device = model.description().device();
@@ -287,92 +287,6 @@ public final class Generator implements PromptSampler {
 
     private static Tensor onDevice(Tensor tensor, DeviceSpec device) {
         return tensor.to(device.torch(), Dtype.I64.scalarType());
-    }
-
-    /** The columns of a batch: the prompts, aligned on the right, and what has come since. */
-    private static final class Columns {
-        private final long[][] ids;
-        private final int[] padding;
-        private int count;
-
-        private Columns(long[][] ids, int[] padding, int count) {
-            this.ids = ids;
-            this.padding = padding;
-            this.count = count;
-        }
-
-        static Columns of(List<long[]> prompts) {
-            int longest =
-                    prompts.stream().mapToInt(prompt -> prompt.length).max().orElse(0);
-            long[][] ids = new long[prompts.size()][2 * longest];
-            int[] padding = new int[ids.length];
-            for (int i = 0; i < ids.length; i++) {
-                long[] prompt = prompts.get(i);
-                padding[i] = longest - prompt.length;
-                System.arraycopy(prompt, 0, ids[i], padding[i], prompt.length);
-            }
-            return new Columns(ids, padding, longest);
-        }
-
-        /** The same with no more padding than the rows need. */
-        Columns unpadded() {
-            List<long[]> some = new ArrayList<>();
-            for (int i = 0; i < ids.length; i++) {
-                some.add(Arrays.copyOfRange(ids[i], padding[i], count));
-            }
-            return of(some);
-        }
-
-        /** Some of the rows, in the same columns. */
-        Columns only(int[] rows) {
-            return new Columns(
-                    Arrays.stream(rows).mapToObj(i -> ids[i]).toArray(long[][]::new),
-                    Arrays.stream(rows).map(i -> padding[i]).toArray(),
-                    count);
-        }
-
-        int rows() {
-            return ids.length;
-        }
-
-        int count() {
-            return count;
-        }
-
-        void add(long[] column) {
-            for (int i = 0; i < ids.length; i++) {
-                ids[i] = count == ids[i].length ? Arrays.copyOf(ids[i], 2 * count) : ids[i];
-                ids[i][count] = column[i];
-            }
-            count++;
-        }
-
-        /** The first ids of the first row. */
-        long[] first(int some) {
-            return Arrays.copyOf(ids[0], some);
-        }
-
-        /** The ids of all columns from one on, row by row. */
-        long[] from(int first) {
-            long[] some = new long[ids.length * (count - first)];
-            for (int i = 0; i < ids.length; i++) {
-                System.arraycopy(ids[i], first, some, i * (count - first), count - first);
-            }
-            return some;
-        }
-
-        /** 0 where a row is padded, else 1; null where none is. */
-        long @Nullable [] mask() {
-            if (Arrays.stream(padding).allMatch(columns -> columns == 0)) {
-                return null;
-            }
-            long[] mask = new long[padding.length * count];
-            Arrays.fill(mask, 1);
-            for (int i = 0; i < padding.length; i++) {
-                Arrays.fill(mask, i * count, i * count + padding[i], 0);
-            }
-            return mask;
-        }
     }
 
     /** One continuation as it grows. */
