@@ -24,7 +24,6 @@ import org.loft4j.model.granite.Granite4Config;
 import org.loft4j.model.granite.Granite4Model;
 import org.loft4j.model.granite.GraniteConfig;
 import org.loft4j.model.granite.GraniteModel;
-import org.loft4j.model.granite.GraniteMoeModel;
 import org.loft4j.model.lfm2.Lfm2Config;
 import org.loft4j.model.lfm2.Lfm2Model;
 import org.loft4j.model.llama.LlamaConfig;
@@ -113,18 +112,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     GptOssModel::open,
                     GptOssModel::random,
                     GptOssModel::maxPositions),
-            new Family(
-                    GraniteModel.FAMILY,
-                    GraniteModel.TASKS,
-                    GraniteModel::open,
-                    GraniteModel::random,
-                    GraniteConfig::maxPositions),
-            new Family(
-                    GraniteMoeModel.FAMILY,
-                    GraniteMoeModel.TASKS,
-                    GraniteMoeModel::open,
-                    GraniteMoeModel::random,
-                    GraniteConfig::maxPositions),
+            granite(GraniteModel.FAMILY),
+            granite(GraniteModel.MIXTURE),
             new Family(
                     Granite4Model.FAMILY,
                     Granite4Model.TASKS,
@@ -218,6 +207,11 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
 
     private static Family gemma4(String name) {
         return new Family(name, Gemma4Model.TASKS, Gemma4Model::open, Gemma4Model::random, Gemma4Config::maxPositions);
+    }
+
+    private static Family granite(String name) {
+        return new Family(
+                name, GraniteModel.TASKS, GraniteModel::open, GraniteModel::random, GraniteConfig::maxPositions);
     }
 
     private static Family mistral(String name) {

@@ -2,6 +2,7 @@ package org.loft4j.model.granite;
 
 import java.util.HashSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
@@ -10,12 +11,13 @@ import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.Rope;
 
 /**
- * The shape of a Granite model, as its config.json states it.
+ * The shape of a Granite model, dense or with mixtures of experts, as its config.json states it.
  *
  * @param sizes what all decoders state
  * @param rope rotary positions
  * @param attentionBias whether q, k, v and o have biases
  * @param mlpBias whether gate, up and down have biases
+ * @param experts of each block in place of these; null for none
  * @param multipliers of embeddings, scores, parts of blocks and logits
  * @param classifierDropout before a classifier of tokens, while training
  */
@@ -24,6 +26,7 @@ public record GraniteConfig(
         Rope rope,
         boolean attentionBias,
         boolean mlpBias,
+        @Nullable GraniteExperts experts,
         Multipliers multipliers,
         double classifierDropout) {
     static final DecoderConfig.Defaults ABSENT =
@@ -37,14 +40,21 @@ public record GraniteConfig(
      */
     public static GraniteConfig from(JsonObject json) throws CheckpointException {
         Set<String> keys = new HashSet<>(Multipliers.KEYS);
-        keys.addAll(Set.of("attention_bias", "mlp_bias"));
+        keys.add("attention_bias");
+        boolean mixtures = json.stringOr("model_type", GraniteModel.FAMILY).equals(GraniteModel.MIXTURE);
+        keys.addAll(mixtures ? GraniteExperts.KEYS : Set.of("mlp_bias"));
         ConfigKeys.checkDecoder(json, keys);
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
+        GraniteExperts experts = mixtures ? GraniteExperts.from(json) : null;
+        if (mixtures && experts == null) {
+            throw new ConfigException(GraniteExperts.COUNT + " must be at least 1, got 0 in " + json.file());
+        }
         return new GraniteConfig(
                 sizes,
                 Rope.from(json, sizes, 10000),
                 json.booleanOr("attention_bias", false),
-                json.booleanOr("mlp_bias", false),
+                !mixtures && json.booleanOr("mlp_bias", false),
+                experts,
                 Multipliers.from(json),
                 DecoderConfig.tokenClassifierDropout(json));
     }

@@ -13,11 +13,14 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
 /**
- * Granite 3, dense: Llama with {@link Multipliers}.
+ * Granite 3: Llama with {@link Multipliers}; dense, or with mixtures of experts (1B-A400M and 3B-A800M).
  */
 public final class GraniteModel {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "granite";
+
+    /** That of one with mixtures of experts. */
+    public static final String MIXTURE = "granitemoe";
 
     public static final List<Task> TASKS =
             List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
@@ -43,10 +46,11 @@ public final class GraniteModel {
     private static DecoderAssembly assembly(GraniteConfig config) {
         DecoderLayout layout =
                 DecoderLayout.LLAMA.withBiases(config.attentionBias(), config.attentionBias(), config.mlpBias());
+        GraniteExperts experts = config.experts();
         return config.multipliers()
                 .assembly(
-                        FAMILY,
-                        layout,
+                        experts == null ? FAMILY : MIXTURE,
+                        experts == null ? layout : layout.withExperts(experts),
                         config.sizes(),
                         config.classifierDropout(),
                         Collections.nCopies(config.sizes().layers(), new Placement(config.rope(), 0)));
