@@ -95,7 +95,7 @@ class CompareEndToEndTest {
     }
 
     @Test
-    void theTableTheFilesAndTheSecondCall() throws IOException {
+    void theTableTheFilesTheSecondCallAndOneAfterAKill() throws Exception {
         Path output = directory.resolve("compared");
         Captured called = Captured.loft(call(output, "--json"));
         assertEquals(0, called.status(), called.err());
@@ -141,6 +141,7 @@ class CompareEndToEndTest {
         assertEquals(2, other.status(), "another method at other settings would stand in the same table");
         assertEquals(settings, Files.readString(output.resolve("config.yaml")));
         assertTrue(other.err().contains("per_device_train_batch_size was 8 and is now 4"), other.err());
+        killedInTheMiddleItRepeatsNothingAndEndsInTheSameTable(summary);
     }
 
     /** Which leaves what the directory says of itself. */
@@ -175,11 +176,7 @@ class CompareEndToEndTest {
                 "meant for the runs");
     }
 
-    @Test
-    void killedInTheMiddleItRepeatsNothingAndEndsInTheSameTable() throws Exception {
-        Path whole = directory.resolve("whole");
-        JsonNode expected = summary(call(whole));
-
+    private void killedInTheMiddleItRepeatsNothingAndEndsInTheSameTable(JsonNode expected) throws Exception {
         Path killed = directory.resolve("killed");
         Process process = start(call(killed));
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);

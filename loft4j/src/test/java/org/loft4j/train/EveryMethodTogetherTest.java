@@ -44,7 +44,7 @@ import org.loft4j.tensor.Threads;
 class EveryMethodTogetherTest {
     private static final Dataset DATA = TinyRun.counting(64, 3);
     private static final PackedDataset PACKED = new PackedDataset(TinyRun.counting(64, 4), 24);
-    private static final int STEPS = 6;
+    private static final int STEPS = 4;
 
     @TempDir
     Path directory;
@@ -196,11 +196,11 @@ class EveryMethodTogetherTest {
             Map<String, double[]> whole;
             try (Model model = base.open();
                     Trainable trainable = Trainable.create(model, lora, config)) {
-                train(model, trainable, config, 0, 3);
+                train(model, trainable, config, 0, 2);
                 trainable.save(directory);
                 trainable.saveOptimizer(directory);
                 Map<String, double[]> half = snapshot(trainable);
-                train(model, trainable, config, 3, STEPS);
+                train(model, trainable, config, 2, STEPS);
                 whole = snapshot(trainable);
                 half.forEach((name, values) -> {
                     boolean moves = name.endsWith(".B") || name.startsWith("lm_head") || name.startsWith("model.norm");
@@ -211,7 +211,7 @@ class EveryMethodTogetherTest {
                     Trainable trainable = Trainable.create(model, lora, config)) {
                 trainable.restore(directory);
                 trainable.restoreOptimizer(directory);
-                train(model, trainable, config, 3, STEPS);
+                train(model, trainable, config, 2, STEPS);
                 assertSame(whole, snapshot(trainable));
             }
             TrainConfig again = way.config(true);

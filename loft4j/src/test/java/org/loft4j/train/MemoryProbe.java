@@ -26,7 +26,7 @@ import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** A process that takes three steps on the bench model and prints the largest resident size that it had, in bytes. */
+/** A process that takes two steps on the bench model and prints the largest resident size that it had, in bytes. */
 final class MemoryProbe {
     static final int ROWS = 4;
     static final int COLUMNS = 256;
@@ -181,7 +181,7 @@ final class MemoryProbe {
             Arrays.fill(mask, 1);
             Batch texts = new Batch(ROWS, COLUMNS, ids, mask, ids.clone(), ids.length, ids.length - ROWS);
             MiniBatch batch = model.task() == Task.SEQ2SEQ_LM ? new SourceTargetBatch(texts, written(ids)) : texts;
-            for (int step = 0; step < 3; step++) {
+            for (int step = 0; step < 2; step++) {
                 trainer.step(List.of(batch), step);
                 // as a run does
                 NativeHeap.trimNowAndThen(step + 1L);

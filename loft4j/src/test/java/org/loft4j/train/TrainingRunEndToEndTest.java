@@ -156,16 +156,22 @@ class TrainingRunEndToEndTest {
     void aRunThatIsStoppedEndsWhereItWouldHaveEnded(Method method) throws IOException {
         // with lanes
         try (Threads two = Threads.of(2)) {
-            stopsAndGoesOn(method);
+            stopsAndGoesOn(method, 5);
         }
     }
 
-    private void stopsAndGoesOn(Method method) throws IOException {
+    @ParameterizedTest
+    @EnumSource(names = {"LOFT", "DORA", "FULL"})
+    void itMayBeStoppedTimeAndAgain(Method method) throws IOException {
+        stopsAndGoesOn(method, 1, 5, 17);
+    }
+
+    private void stopsAndGoesOn(Method method, long... stops) throws IOException {
         TrainConfig config = TinyRun.config(method).build();
         Path whole = directory.resolve("whole");
         Path stopped = directory.resolve("stopped");
         TinyRun.train(config, whole, OnExisting.REFUSE);
-        for (long stopAt : new long[] {1, 5, 17}) {
+        for (long stopAt : stops) {
             try (Model model = TinyRun.model();
                     TrainingRun run = TinyRun.open(model, config, stopped, OnExisting.RESUME)) {
                 run.addListener(new TrainListener() {
