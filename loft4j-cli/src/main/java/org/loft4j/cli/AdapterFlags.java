@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
@@ -18,9 +19,19 @@ final class AdapterFlags {
             names = "--target-modules",
             paramLabel = "NAMES",
             description =
-                    "Layers that get an adapter: all-linear, names with commas between them, or a regular expression."
+                    "Layers that get an adapter: all-linear, none, names with commas between them, or a regular expression."
                             + " Default: ${DEFAULT-VALUE}.")
     String targetModules = TargetModules.ALL_LINEAR;
+
+    @Option(
+            names = "--target-parameters",
+            paramLabel = "NAME",
+            split = ",",
+            description =
+                    "Parameters whose experts get an adapter each, of models that have a layer's experts in one tensor, such as"
+                            + " mlp.experts.down_proj. Default: none.")
+    @Nullable
+    List<String> targetParameters;
 
     @Option(
             names = "--exclude-modules",
@@ -41,7 +52,22 @@ final class AdapterFlags {
 
     LoraConfig lora(int rank, double alpha, boolean rslora) {
         return new LoraConfig(
-                rank, alpha, dropout, TargetModules.parse(targetModules), excludeModules, rslora, inFull());
+                rank,
+                alpha,
+                dropout,
+                TargetModules.parse(targetModules),
+                excluded(),
+                rslora,
+                false,
+                inFull(),
+                Map.of(),
+                Map.of(),
+                parameters());
+    }
+
+    /** The parameters of experts that get an adapter. */
+    List<String> parameters() {
+        return targetParameters == null ? List.of() : targetParameters;
     }
 
     /** Null where no layer is left out. */

@@ -24,10 +24,11 @@ import picocli.CommandLine.Model.OptionSpec;
  */
 record AdapterShape(CommandSpec verb, MethodFlags method, AdapterFlags place) {
     private static final String TARGETS = "--target-modules";
+    private static final String PARAMETERS = "--target-parameters";
     private static final String EXCLUDED = "--exclude-modules";
     private static final String IN_FULL = "--modules-to-save";
     private static final List<String> SWITCHES =
-            List.of("--rank", "--alpha", "--rslora", "--dropout", TARGETS, EXCLUDED, IN_FULL);
+            List.of("--rank", "--alpha", "--rslora", "--dropout", TARGETS, PARAMETERS, EXCLUDED, IN_FULL);
 
     /** The keys of those that neither the call nor its file gives, and which the adapter says. */
     Set<String> left() {
@@ -82,13 +83,19 @@ record AdapterShape(CommandSpec verb, MethodFlags method, AdapterFlags place) {
         TargetModules targets = isGiven(TARGETS) ? TargetModules.parse(place.targetModules) : lora.targetModules();
         TargetModules excluded = isGiven(EXCLUDED) ? place.excluded() : lora.excludeModules();
         List<String> faults = new ArrayList<>();
-        Set<String> asked = lora.withTargets(targets, excluded).layers(model).keySet();
+        List<String> parameters = isGiven(PARAMETERS) ? place.parameters() : lora.targetParameters();
+        Set<String> asked = lora.withTargets(targets, excluded)
+                .withTargetParameters(parameters)
+                .layers(model)
+                .keySet();
         Set<String> adapted = lora.layers(model).keySet();
         if (!asked.equals(adapted)) {
-            faults.add((isGiven(TARGETS) ? TARGETS : EXCLUDED) + " means " + Quantities.of(asked.size(), "layer")
+            String given = isGiven(TARGETS) ? TARGETS : isGiven(EXCLUDED) ? EXCLUDED : PARAMETERS;
+            faults.add(given + " means " + Quantities.of(asked.size(), "layer")
                     + ", and the adapter is on other ones, " + adapted.size() + ": target_modules "
                     + words(lora.targetModules())
-                    + (lora.excludeModules() == null ? "" : ", exclude_modules " + words(lora.excludeModules())));
+                    + (lora.excludeModules() == null ? "" : ", exclude_modules " + words(lora.excludeModules()))
+                    + (lora.targetParameters().isEmpty() ? "" : ", target_parameters " + lora.targetParameters()));
         }
         for (String name : place.inFull()) {
             LoraConfig alone = lora.withModulesToSave(List.of(name));
@@ -128,6 +135,9 @@ record AdapterShape(CommandSpec verb, MethodFlags method, AdapterFlags place) {
         shape.put("use_rslora", lora.useRslora());
         shape.put("lora_dropout", lora.dropout());
         shape.put("target_modules", words(lora.targetModules()));
+        if (!lora.targetParameters().isEmpty()) {
+            shape.put("target_parameters", lora.targetParameters());
+        }
         if (lora.excludeModules() != null) {
             shape.put("exclude_modules", words(lora.excludeModules()));
         }
@@ -138,6 +148,9 @@ record AdapterShape(CommandSpec verb, MethodFlags method, AdapterFlags place) {
     private static Object words(@Nullable TargetModules modules) {
         if (modules instanceof TargetModules.Names names) {
             return names.names();
+        }
+        if (modules instanceof TargetModules.None) {
+            return TargetModules.NONE;
         }
         return modules instanceof TargetModules.Regex regex ? regex.pattern() : TargetModules.ALL_LINEAR;
     }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.cli.report.Table;
@@ -65,7 +66,10 @@ final class AdaptersListCommand implements Verb {
                     String.valueOf(adapter.get("r")),
                     String.valueOf(adapter.get("lora_alpha")),
                     String.valueOf(adapter.get("kind")),
-                    String.valueOf(adapter.get("target_modules")),
+                    Stream.of(adapter.get("target_modules"), adapter.get("target_parameters"))
+                            .map(String::valueOf)
+                            .filter(names -> !names.isEmpty())
+                            .collect(Collectors.joining(", ")),
                     Quantities.bytes(adapter.get("bytes") instanceof Long size ? size : 0),
                     String.valueOf(adapter.get("base_model_name_or_path")));
         }
@@ -103,6 +107,7 @@ final class AdaptersListCommand implements Verb {
         boolean dora = config.booleanOr("use_dora", false);
         adapter.put("kind", dora ? "DoRA" : config.booleanOr("use_rslora", false) ? "rsLoRA" : "LoRA");
         adapter.put("target_modules", text(config.node("target_modules")));
+        adapter.put("target_parameters", text(config.node("target_parameters")));
         long bytes = 0;
         long elements = 0;
         Path weights = directory.resolve(PeftFiles.WEIGHTS);

@@ -78,6 +78,7 @@ record Inspection(
             "use_rslora",
             "use_dora",
             "target_modules",
+            "target_parameters",
             "exclude_modules",
             "modules_to_save");
     private static final List<String> RUN_KEYS =

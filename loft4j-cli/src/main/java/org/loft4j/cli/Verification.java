@@ -150,13 +150,15 @@ final class Verification {
     private void gradients(
             List<Difference> differences, String prefix, List<String> keys, @Nullable LoraAdapter adapter)
             throws IOException {
-        Map<String, Tensor> factors = adapter == null ? Map.of() : PeftFiles.tensors(adapter, model);
+        Map<String, Tensor> factors = adapter == null ? Map.of() : PeftFiles.gradients(adapter, model);
         Difference.Bound bound = new Difference.Bound(true, tolerances.gradients);
         for (String key : keys) {
             String name = key.substring(key.indexOf("grad.", prefix.length()) + "grad.".length());
             Tensor factor = factors.get(PeftFiles.nameInFile(name));
-            Tensor parameter = factor != null ? factor : model.weights().find(name);
-            if (parameter == null) {
+            Tensor parameter = model.weights().find(name);
+            if (factor != null) {
+                against(differences, key, factor, null, bound);
+            } else if (parameter == null) {
                 differences.add(Difference.missing(key, bound, "there is no such parameter in the model"));
             } else if (!parameter.grad().defined()) {
                 differences.add(Difference.missing(key, bound, "the loss does not depend on the parameter"));
@@ -168,7 +170,16 @@ final class Verification {
             forget(weight);
             weight.set_requires_grad(false);
         });
-        factors.values().forEach(Verification::forget);
+        if (adapter != null) {
+            adapter.layers().values().forEach(layer -> {
+                forget(layer.loraA());
+                forget(layer.loraB());
+                Tensor magnitude = layer.magnitude();
+                if (magnitude != null) {
+                    forget(magnitude);
+                }
+            });
+        }
     }
 
     private static void forget(Tensor leaf) {

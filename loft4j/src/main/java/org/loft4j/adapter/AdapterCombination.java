@@ -116,6 +116,11 @@ public final class AdapterCombination {
             throw new ConfigException(part.directory() + ": " + (config.lora().useDora() ? "DoRA" : "modules_to_save")
                     + " cannot be combined: merge that adapter into the model, and combine the others");
         }
+        if (!config.lora().targetParameters().isEmpty()) {
+            throw new ConfigException(
+                    part.directory() + ": target_parameters cannot be combined: merge that adapter into"
+                            + " the model, and combine the others");
+        }
         TensorSource file = PeftFiles.open(part.directory());
         Set<String> paths = new TreeSet<>();
         for (String name : file.names()) {

@@ -69,6 +69,9 @@ record InnerTensors(TensorSource file, Map<String, String> stored) implements Te
                         && (exclude == null || !exclude.matches(path(path, !inside))))
                 .toList();
         boolean all = targets instanceof TargetModules.AllLinear || paths.isEmpty();
+        List<String> parameters = config.targetParameters().stream()
+                .map(name -> path(name, inside))
+                .toList();
         return new LoraConfig(
                 config.rank(),
                 config.alpha(),
@@ -79,7 +82,8 @@ record InnerTensors(TensorSource file, Map<String, String> stored) implements Te
                 config.useDora(),
                 config.modulesToSave().stream().map(path -> path(path, inside)).toList(),
                 fitted(config.rankPattern(), inside),
-                fitted(config.alphaPattern(), inside));
+                fitted(config.alphaPattern(), inside),
+                parameters);
     }
 
     private static <V> Map<String, V> fitted(Map<String, V> byPath, boolean inside) {

@@ -375,7 +375,7 @@ public final class LoraAdapter implements AutoCloseable {
     /** Detaches the adapter that is attached, and returns it; null if none is. */
     private static @Nullable LoraAdapter detachAny(Model model) {
         LoraAdapter detached = null;
-        for (Linear layer : model.linears().values()) {
+        for (Linear layer : ModuleSelection.adaptable(model)) {
             if (layer.override() instanceof LoraLinear other) {
                 if (other.adapter().isMerged()) {
                     throw new IllegalStateException("another adapter is merged into the model: unmerge it first");

@@ -10,6 +10,7 @@ import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.StackedLinears;
 
 /**
  * What low-rank adapters are put where (Hu et al. 2021, arXiv:2106.09685, section 4.1): {@code W = W0 + scale·B·A} with
@@ -26,6 +27,9 @@ import org.loft4j.nn.Model;
  * @param modulesToSave modules that are trained in full and saved with the adapter, such as {@code classifier}
  * @param rankPattern ranks of layers whose path ends in a match of the key (a regular expression); the first that fits
  * @param alphaPattern alphas, likewise
+ * @param targetParameters parameters that hold the matrices of a layer's experts, by the ends of their names, such as {@code
+ *     mlp.experts.down_proj}: each of these matrices gets factors of its own, beside the modules. Without dropout and DoRA, which
+ *     PEFT refuses for them
  */
 public record LoraConfig(
         int rank,
@@ -37,7 +41,8 @@ public record LoraConfig(
         boolean useDora,
         List<String> modulesToSave,
         Map<String, Integer> rankPattern,
-        Map<String, Double> alphaPattern) {
+        Map<String, Double> alphaPattern,
+        List<String> targetParameters) {
     private static final double RSLORA_ALPHA = 8;
 
     public LoraConfig {
@@ -47,12 +52,14 @@ public record LoraConfig(
         modulesToSave = List.copyOf(modulesToSave);
         rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
         alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
+        targetParameters = List.copyOf(targetParameters);
         if (excludeModules instanceof TargetModules.AllLinear) {
             throw new ConfigException("exclude_modules must be names or a regular expression, got all-linear");
         }
         if (modulesToSave.stream().anyMatch(String::isBlank)) {
             throw new ConfigException("modules_to_save must not name an empty module, got " + modulesToSave);
         }
+        TargetParameters.check(targetParameters, dropout, useDora);
         rankPattern.forEach((key, value) -> {
             endsWith("rank_pattern", key);
             Checks.atLeast("rank_pattern." + key, value, 1);
@@ -61,6 +68,32 @@ public record LoraConfig(
             endsWith("alpha_pattern", key);
             Checks.positive("alpha_pattern." + key, value);
         });
+    }
+
+    /** Of modules alone. */
+    public LoraConfig(
+            int rank,
+            double alpha,
+            double dropout,
+            TargetModules targetModules,
+            @Nullable TargetModules excludeModules,
+            boolean useRslora,
+            boolean useDora,
+            List<String> modulesToSave,
+            Map<String, Integer> rankPattern,
+            Map<String, Double> alphaPattern) {
+        this(
+                rank,
+                alpha,
+                dropout,
+                targetModules,
+                excludeModules,
+                useRslora,
+                useDora,
+                modulesToSave,
+                rankPattern,
+                alphaPattern,
+                List.of());
     }
 
     /** The same rank and alpha everywhere, no DoRA; {@code excludeModules} is a regular expression or null. */
@@ -98,14 +131,14 @@ public record LoraConfig(
         return useRslora ? RSLORA_ALPHA : 2.0 * rank;
     }
 
-    /** The rank of the layer at this path. */
+    /** The rank of the layer at this path, which patterns see as PEFT does: that of an expert's matrix is its parameter's name. */
     public int rankOf(String path) {
-        return valueOf("rank_pattern", rankPattern, path, rank);
+        return valueOf("rank_pattern", rankPattern, StackedLinears.parameterOf(path), rank);
     }
 
-    /** The alpha of the layer at this path. */
+    /** The alpha of the layer at this path, likewise. */
     public double alphaOf(String path) {
-        return valueOf("alpha_pattern", alphaPattern, path, alpha);
+        return valueOf("alpha_pattern", alphaPattern, StackedLinears.parameterOf(path), alpha);
     }
 
     /** What multiplies {@code B·A} of the layer at this path. */
@@ -139,13 +172,40 @@ public record LoraConfig(
                 useDora,
                 modulesToSave,
                 rankPattern,
-                alphaPattern);
+                alphaPattern,
+                targetParameters);
     }
 
     /** The same configuration with other layers that get an adapter. */
     public LoraConfig withTargets(TargetModules targets, @Nullable TargetModules exclude) {
         return new LoraConfig(
-                rank, alpha, dropout, targets, exclude, useRslora, useDora, modulesToSave, rankPattern, alphaPattern);
+                rank,
+                alpha,
+                dropout,
+                targets,
+                exclude,
+                useRslora,
+                useDora,
+                modulesToSave,
+                rankPattern,
+                alphaPattern,
+                targetParameters);
+    }
+
+    /** The same configuration with other parameters that hold the matrices of experts. */
+    public LoraConfig withTargetParameters(List<String> parameters) {
+        return new LoraConfig(
+                rank,
+                alpha,
+                dropout,
+                targetModules,
+                excludeModules,
+                useRslora,
+                useDora,
+                modulesToSave,
+                rankPattern,
+                alphaPattern,
+                parameters);
     }
 
     /** The same configuration without names that fit no layer of a model, as PEFT lets them pass in an adapter's file. */
@@ -174,7 +234,8 @@ public record LoraConfig(
                 useDora,
                 modules,
                 rankPattern,
-                alphaPattern);
+                alphaPattern,
+                targetParameters);
     }
 
     /** The same configuration with every rank multiplied, and every alpha with it so that no layer's scale changes. */
@@ -194,7 +255,8 @@ public record LoraConfig(
                 useDora,
                 modulesToSave,
                 ranks,
-                scaled);
+                scaled,
+                targetParameters);
     }
 
     /** The same configuration with DoRA or without it. */
@@ -209,7 +271,8 @@ public record LoraConfig(
                 dora,
                 modulesToSave,
                 rankPattern,
-                alphaPattern);
+                alphaPattern,
+                targetParameters);
     }
 
     /** The same configuration with the scale {@code alpha / √rank} or {@code alpha / rank}. */
@@ -224,7 +287,8 @@ public record LoraConfig(
                 useDora,
                 modulesToSave,
                 rankPattern,
-                alphaPattern);
+                alphaPattern,
+                targetParameters);
     }
 
     /** This list with the module added, unless it is saved already. */

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Mxfp4Weight;
+import org.loft4j.nn.StackedLinears;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -118,8 +120,11 @@ final class Merging implements AutoCloseable {
     void refuseQuantized() {
         for (LoraLinear layer : layers) {
             if (!layer.base().matrix().isWritable()) {
-                throw new ConfigException(layer.path() + " cannot be merged: its weight is quantised;"
-                        + " open the base model without load_in, and merge the adapter into that");
+                boolean inFiles = layer.base().matrix() instanceof Mxfp4Weight;
+                throw new ConfigException(layer.path() + " cannot be merged: its weight is "
+                        + (inFiles
+                                ? "in MXFP4 in the checkpoint; merge the adapter into one in bfloat16"
+                                : "quantised; open the base model without load_in, and merge the adapter into that"));
             }
         }
     }
@@ -129,6 +134,9 @@ final class Merging implements AutoCloseable {
         try (NativeScope scope = new NativeScope()) {
             Map<Long, Set<String>> byAddress = byAddress(model);
             for (LoraLinear layer : layers) {
+                if (StackedLinears.isOne(layer.path())) {
+                    continue;
+                }
                 Set<String> sharing = new TreeSet<>(Objects.requireNonNull(
                         byAddress.get(layer.base().weight().data_ptr().address())));
                 sharing.remove(layer.path());

@@ -31,6 +31,29 @@ final class ModuleSelection {
      * @param everyName whether each listed name must exist; PEFT lets a name pass that fits nothing
      */
     static Map<String, Linear> select(Model model, LoraConfig config, boolean everyName) {
+        Map<String, Linear> selected = modules(model, config, everyName);
+        TargetParameters.select(model, config, everyName)
+                .forEach(stack -> stack.all().forEach(layer -> selected.put(layer.path(), layer)));
+        if (selected.isEmpty() && config.targetModules() instanceof TargetModules.None) {
+            throw new ConfigException(
+                    "target_modules is none and there are no target_parameters, so nothing would be trained");
+        }
+        if (selected.isEmpty()) {
+            throw new ConfigException("target_modules: every layer that fits is taken out again by exclude_modules, "
+                    + "modules_to_save or layers_to_transform, so nothing would be trained");
+        }
+        return selected;
+    }
+
+    /** All that an adapter may take over. */
+    static List<Linear> adaptable(Model model) {
+        List<Linear> all = new ArrayList<>(model.linears().values());
+        model.stackedLinears().forEach(stack -> all.addAll(stack.all()));
+        return all;
+    }
+
+    /** Those among them that are modules. */
+    static Map<String, Linear> modules(Model model, LoraConfig config, boolean everyName) {
         Set<String> paths = model.linears().keySet();
         TargetModules targets = config.targetModules();
         if (targets instanceof TargetModules.Names list) {
@@ -56,10 +79,6 @@ final class ModuleSelection {
                 selected.put(path, layer);
             }
         });
-        if (selected.isEmpty()) {
-            throw new ConfigException("target_modules: every layer that fits is taken out again by exclude_modules, "
-                    + "modules_to_save or layers_to_transform, so nothing would be trained");
-        }
         return selected;
     }
 
@@ -74,8 +93,12 @@ final class ModuleSelection {
                 if (targets.matchesAny(parts)) {
                     throw new ConfigException("target_modules: " + name
                             + " is no linear layer: experts of this model are parameters, and so is a router that is not among"
-                            + " the layers below. PEFT names them in target_parameters, and an adapter of those is not"
-                            + " supported; take all-linear, or some of "
+                            + " the layers below. "
+                            + (TargetParameters.isNamedAlike(stacked)
+                                    ? "Name experts in target_parameters ("
+                                            + String.join(", ", TargetParameters.names(model)) + ")"
+                                    : "PEFT names experts in target_parameters, and an adapter of these is not supported")
+                            + "; take all-linear, or some of "
                             + String.join(", ", suffixes(model.linears().keySet())));
                 }
             }
@@ -116,7 +139,7 @@ final class ModuleSelection {
         if (!(config.targetModules() instanceof TargetModules.AllLinear)) {
             return config.targetModules();
         }
-        Set<String> paths = select(model, config, true).keySet();
+        Set<String> paths = modules(model, config, true).keySet();
         TargetModules names = TargetModules.names(List.copyOf(suffixes(paths)));
         TargetModules exclude = config.excludeModules();
         boolean same = model.linears().keySet().stream()

@@ -28,6 +28,7 @@ final class PeftConfigReader {
             "lora_alpha",
             "lora_dropout",
             "target_modules",
+            "target_parameters",
             "exclude_modules",
             "use_rslora",
             "use_dora",
@@ -100,7 +101,8 @@ final class PeftConfigReader {
                 json.booleanOr("use_dora", false),
                 json.strings("modules_to_save"),
                 ranks(),
-                alphas());
+                alphas(),
+                json.strings("target_parameters"));
         PeftMetadata metadata =
                 new PeftMetadata(json.stringOr("base_model_name_or_path", ""), json.findString("revision"));
         return new PeftConfig(lora, task(), metadata, json.booleanOr("ensure_weight_tying", false));
@@ -130,6 +132,10 @@ final class PeftConfigReader {
         List<Integer> layers = layers();
         List<String> patterns = stringOrStrings("layers_pattern");
         JsonNode value = json.node("target_modules");
+        boolean parameters = !json.strings("target_parameters").isEmpty();
+        if (parameters && (value == null || isOff(value))) {
+            return TargetModules.none();
+        }
         if (value == null || !value.isTextual()) {
             return new TargetModules.Names(json.strings("target_modules"), layers, patterns);
         }

@@ -45,6 +45,9 @@ final class PeftConfigWriter {
         if (exclude != null) {
             settings.put("exclude_modules", modules(exclude));
         }
+        if (!config.targetParameters().isEmpty()) {
+            settings.put("target_parameters", config.targetParameters());
+        }
         settings.put("layers_to_transform", null);
         settings.put("layers_pattern", null);
         if (targets instanceof TargetModules.Names names && !names.layers().isEmpty()) {
@@ -56,13 +59,16 @@ final class PeftConfigWriter {
 
     /** Whether the adapted matrices are stored as {@code (in, out)}, as GPT-2's are. */
     private static boolean fanInFanOut(Model model, LoraConfig config) {
-        return ModuleSelection.select(model, config, false).values().stream()
+        return ModuleSelection.modules(model, config, false).values().stream()
                 .anyMatch(layer -> layer.matrix().isStoredTransposed());
     }
 
     private static @Nullable Object modules(TargetModules modules) {
         if (modules instanceof TargetModules.Names names) {
             return names.names();
+        }
+        if (modules instanceof TargetModules.None) {
+            return List.of();
         }
         return modules instanceof TargetModules.Regex regex ? regex.pattern() : null;
     }

@@ -12,7 +12,6 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -25,8 +24,6 @@ import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
-import org.loft4j.nn.WeightMatrix;
-import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -47,11 +44,7 @@ public final class PeftFiles {
 
     private static final String MAGNITUDE = ".lora_magnitude_vector";
 
-    /** Twice what bfloat16 rounds off at most, relative; and what float16 takes for zero, in round figures. */
-    private static final double ROUNDING = 1.0 / 128;
-
-    private static final double SMALLEST = 1e-7;
-    private static final String BASE_LAYER = ".base_layer.weight";
+    static final String BASE_LAYER = ".base_layer.weight";
 
     private PeftFiles() {}
 
@@ -115,31 +108,28 @@ public final class PeftFiles {
         }
         try (NativeScope scope = new NativeScope()) {
             Map<String, Tensor> tensors = tensors(adapter, model);
-            differences.forEach((path, difference) -> {
-                tensors.put(nameA(path), difference.stackedA());
-                tensors.put(nameB(path), difference.stackedB());
-            });
+            Map<String, Factors> factors = new LinkedHashMap<>();
+            differences.forEach((path, difference) ->
+                    factors.put(path, new Factors(difference.stackedA(), difference.stackedB(), null)));
+            tensors.putAll(named(factors, model));
             SafetensorsWriter.write(directory.resolve(WEIGHTS), tensors, Map.of());
         }
         Json.write(directory.resolve(CONFIG), PeftConfigWriter.settings(config, model, metadata));
     }
 
     /**
-     * The tensors of an adapter under the names of the file; they belong to the adapter and the model. A matrix that is input and
-     * output embedding has the names of both, for PEFT looks for both.
+     * The tensors of an adapter under the names of the file; they belong to the adapter and the model, but those of experts whose
+     * matrices lie in one parameter, which are put together and belong to the open scope. A matrix that is input and output embedding
+     * has the names of both, for PEFT looks for both.
      *
      * @param model the model that the adapter is on
      */
     public static Map<String, Tensor> tensors(LoraAdapter adapter, Model model) {
-        Map<String, Tensor> tensors = new LinkedHashMap<>();
-        adapter.layers().forEach((path, layer) -> {
-            tensors.put(nameA(path), layer.loraA());
-            tensors.put(nameB(path), layer.loraB());
-            Tensor magnitude = layer.magnitude();
-            if (magnitude != null) {
-                tensors.put(nameMagnitude(path), magnitude);
-            }
-        });
+        Map<String, Factors> factors = new LinkedHashMap<>();
+        adapter.layers()
+                .forEach((path, layer) ->
+                        factors.put(path, new Factors(layer.loraA(), layer.loraB(), layer.magnitude())));
+        Map<String, Tensor> tensors = named(factors, model);
         String tied = ModuleSelection.savedTied(model, adapter.config());
         adapter.savedModules().forEach((name, tensor) -> {
             tensors.put(PREFIX + name, tensor);
@@ -148,6 +138,44 @@ public final class PeftFiles {
             }
         });
         return tensors;
+    }
+
+    /** The factors of layers, by their paths, under the names of the file. */
+    private static Map<String, Tensor> named(Map<String, Factors> factors, Model model) {
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        StackedFactors.together(factors, model).forEach((path, pair) -> {
+            tensors.put(nameA(path), pair.loraA());
+            tensors.put(nameB(path), pair.loraB());
+            if (pair.magnitude() != null) {
+                tensors.put(nameMagnitude(path), pair.magnitude());
+            }
+        });
+        return tensors;
+    }
+
+    /**
+     * The gradients of {@link #tensors}, by the same names, zeros where the loss does not depend on them; they belong to
+     * the open scope.
+     */
+    public static Map<String, Tensor> gradients(LoraAdapter adapter, Model model) {
+        Map<String, Factors> gradients = new LinkedHashMap<>();
+        adapter.layers().forEach((path, layer) -> {
+            Tensor magnitude = layer.magnitude();
+            gradients.put(
+                    path,
+                    new Factors(
+                            gradient(layer.loraA()),
+                            gradient(layer.loraB()),
+                            magnitude == null ? null : gradient(magnitude)));
+        });
+        Map<String, Tensor> named = named(gradients, model);
+        adapter.savedModules().forEach((name, tensor) -> named.put(PREFIX + name, gradient(tensor)));
+        return named;
+    }
+
+    private static Tensor gradient(Tensor leaf) {
+        Tensor gradient = leaf.grad();
+        return gradient.defined() ? gradient : torch.zeros_like(leaf);
     }
 
     /**
@@ -228,9 +256,11 @@ public final class PeftFiles {
             String hint = ofAnotherModel(config.metadata(), model);
             LoraConfig lora = SavedInFull.read(settings, model, file.names());
             ModuleSelection.requireWritable(model, lora);
-            Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
+            Map<String, Linear> selected = ModuleSelection.modules(model, lora, false);
+            StackedFactors stacked = StackedFactors.of(model, TargetParameters.select(model, lora, false));
             List<String> saved = ModuleSelection.savedNames(model, lora);
             Set<String> expected = expected(selected.keySet(), saved, lora.useDora());
+            expected.addAll(expected(stacked.modules(), List.of(), false));
             String tied = ModuleSelection.savedTied(model, lora);
             boolean both = tied != null && file.names().contains(nameOfHead(model));
             if (both) {
@@ -244,7 +274,7 @@ public final class PeftFiles {
             }
             Map<Linear, Factors> factors = new LinkedHashMap<>();
             for (Linear layer : selected.values()) {
-                requireSameBase(file, hint, layer);
+                FrozenMatrix.requireSame(file, hint, layer);
                 long rank = lora.rankOf(layer.path());
                 Tensor a = read(file, hint, nameA(layer.path()), rank, layer.inFeatures());
                 Tensor b = read(file, hint, nameB(layer.path()), layer.outFeatures(), rank);
@@ -252,6 +282,7 @@ public final class PeftFiles {
                         lora.useDora() ? read(file, hint, nameMagnitude(layer.path()), layer.outFeatures()) : null;
                 factors.put(layer, new Factors(a, b, magnitude));
             }
+            factors.putAll(stacked.read(file, hint, lora));
             Map<String, Tensor> values = new LinkedHashMap<>();
             for (String name : saved) {
                 long[] shape = Shapes.of(model.weights().get(name));
@@ -268,38 +299,6 @@ public final class PeftFiles {
         } catch (ConfigException e) {
             throw new CheckpointException(configFile, String.valueOf(e.getMessage()), e);
         }
-    }
-
-    /** Refuses a frozen matrix in the file that is another than the model's, up to rounding where the types differ. */
-    private static void requireSameBase(TensorSource file, String hint, Linear layer) throws CheckpointException {
-        String name = PREFIX + layer.path() + BASE_LAYER;
-        if (!file.names().contains(name)) {
-            return;
-        }
-        WeightMatrix matrix = layer.matrix();
-        boolean turned = matrix.isStoredTransposed();
-        try (NativeScope scope = new NativeScope()) {
-            Tensor stored = turned
-                    ? read(file, hint, name, layer.inFeatures(), layer.outFeatures())
-                            .t()
-                    : read(file, hint, name, layer.outFeatures(), layer.inFeatures());
-            // a matrix in fewer bits has lost what could be compared
-            if (matrix.isWritable() && !isSame(stored, matrix.dense().detach().cpu())) {
-                throw new CheckpointException(
-                        file.path(),
-                        "tensor " + name
-                                + " is the frozen matrix that the adapter was trained on, and the model has another"
-                                + " one: open the model that it belongs to" + hint);
-            }
-        }
-    }
-
-    private static boolean isSame(Tensor stored, Tensor ours) {
-        if (Dtype.of(stored) == Dtype.of(ours)) {
-            return stored.equal(ours);
-        }
-        ScalarType common = Dtype.F32.scalarType();
-        return torch.allclose(stored.to(common), ours.to(common), ROUNDING, SMALLEST, false);
     }
 
     private static String nameOfHead(Model model) {
@@ -344,7 +343,7 @@ public final class PeftFiles {
                         + (opened.isEmpty() ? "" : ", and the model that was opened is " + Shown.text(opened));
     }
 
-    private static Tensor read(TensorSource file, String hint, String name, long... shape) throws CheckpointException {
+    static Tensor read(TensorSource file, String hint, String name, long... shape) throws CheckpointException {
         var info = file.info(name);
         if (!info.dtype().isFloating()) {
             throw new CheckpointException(
@@ -359,11 +358,11 @@ public final class PeftFiles {
         return file.read(name);
     }
 
-    private static String nameA(String path) {
+    static String nameA(String path) {
         return PREFIX + path + ".lora_A.weight";
     }
 
-    private static String nameB(String path) {
+    static String nameB(String path) {
         return PREFIX + path + ".lora_B.weight";
     }
 

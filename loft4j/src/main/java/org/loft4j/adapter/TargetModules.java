@@ -10,6 +10,9 @@ public sealed interface TargetModules {
     /** The word for {@link AllLinear} in configuration files. */
     String ALL_LINEAR = "all-linear";
 
+    /** The word for {@link None}. */
+    String NONE = "none";
+
     /**
      * Whether the module at this path is meant. {@link AllLinear} says yes to every path: that the head and routers are left out is
      * the business of whoever knows the model.
@@ -26,6 +29,14 @@ public sealed interface TargetModules {
         @Override
         public boolean matches(String path) {
             return true;
+        }
+    }
+
+    /** No module: for an adapter of parameters alone, {@link LoraConfig#targetParameters}. */
+    record None() implements TargetModules {
+        @Override
+        public boolean matches(String path) {
+            return false;
         }
     }
 
@@ -96,6 +107,10 @@ public sealed interface TargetModules {
         }
     }
 
+    static TargetModules none() {
+        return new None();
+    }
+
     static TargetModules allLinear() {
         return new AllLinear();
     }
@@ -113,7 +128,7 @@ public sealed interface TargetModules {
     }
 
     /**
-     * Reads what a person writes on a command line: {@code all-linear}, names with commas between them, or, when there is
+     * Reads what a person writes on a command line: {@code all-linear}, {@code none}, names with commas between them, or, when there is
      * anything in it that a name cannot have, a regular expression.
      */
     static TargetModules parse(String text) {
@@ -124,6 +139,9 @@ public sealed interface TargetModules {
         }
         if (trimmed.toLowerCase(Locale.ROOT).equals(ALL_LINEAR)) {
             return allLinear();
+        }
+        if (trimmed.toLowerCase(Locale.ROOT).equals(NONE)) {
+            return none();
         }
         if (trimmed.matches("[\\w.-]+(\\s*,\\s*[\\w.-]+)*")) {
             return names(List.of(trimmed.split("\\s*,\\s*")));

@@ -53,6 +53,10 @@ final class AdaptedExperts {
 
     /** Each matrix of an expert, and the router, is a module of its own in Transformers 4 alone. */
     void check(Set<String> paths) throws CheckpointException {
+        JsonNode parameters = config.node("target_parameters");
+        if (parameters != null && !parameters.isEmpty()) {
+            parameters(parameters);
+        }
         String adapted = paths.stream()
                 .filter(path -> TensorNames.isOfExpert(path) || TensorNames.isRouter(path))
                 .findFirst()
@@ -87,6 +91,33 @@ final class AdaptedExperts {
                     what + ": a GGUF adapter has no place for the factors of one expert",
                     remedies.mergedGguf());
         });
+    }
+
+    /** Those of experts that lie in one tensor. */
+    private void parameters(JsonNode named) {
+        String what = "target_parameters " + named;
+        notes.add(
+                Severity.NOTE,
+                Consumer.PEFT,
+                what
+                        + ": PEFT before 0.17 does not know the key, and before 0.19 takes in and out of most such experts for one"
+                        + " another",
+                "use PEFT 0.19 or newer with Transformers 5");
+        JsonNode dropout = config.node("lora_dropout");
+        if (isSet("use_dora") || (dropout != null && dropout.asDouble() != 0)) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.PEFT,
+                    what + " with " + (isSet("use_dora") ? "use_dora" : "a lora_dropout"),
+                    isSet("use_dora") ? "" : "set lora_dropout to 0, which matters in training alone");
+        }
+        notes.add(
+                Severity.UNKNOWN, Consumer.VLLM, what + ": whether vLLM serves it is not known here", remedies.merge());
+        notes.add(
+                Severity.REFUSED,
+                Consumer.LLAMA_CPP,
+                what + ": a GGUF adapter has no place for the factors of one expert",
+                remedies.mergedGguf());
     }
 
     /** What PEFT's conversion for Transformers 5 does not get right of experts that are adapted; null for nothing. */

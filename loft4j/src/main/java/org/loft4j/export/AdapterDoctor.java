@@ -130,7 +130,7 @@ public final class AdapterDoctor {
         }
         JsonNode size = config.node("r");
         long rank = size == null ? 0 : size.asLong();
-        if (rank < 1 || config.node("lora_alpha") == null || !lists("target_modules")) {
+        if (rank < 1 || config.node("lora_alpha") == null || !(lists("target_modules") || lists("target_parameters"))) {
             notes.all(
                     Severity.REFUSED, "r, lora_alpha and target_modules must all be set", "write them into " + CONFIG);
         }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.export.Diagnosis.Notes;
@@ -52,7 +53,7 @@ final class AdapterOnBase {
             throws CheckpointException {
         try (ModelDirectory model = ModelDirectory.open(base)) {
             AdapterOnBase comparison = new AdapterOnBase(model, notes);
-            comparison.factors(pairs, isKnown(baseConfig, config));
+            comparison.factors(comparison.ofModules(pairs, config), isKnown(baseConfig, config));
             comparison.savedModules(config.node("modules_to_save"), names);
             comparison.sharedVectors(baseConfig, config.node("modules_to_save"));
         }
@@ -82,6 +83,22 @@ final class AdapterOnBase {
                         || ModelDoctor.ENCODERS.contains(family)
                         || OTHER_FAMILIES.contains(family))
                 && (task == null || !task.asText().equals("FEATURE_EXTRACTION"));
+    }
+
+    /** Those but of parameters of the base, whose factors have the name of the module that they belong to. */
+    private Map<String, Map<String, TensorInfo>> ofModules(
+            Map<String, Map<String, TensorInfo>> pairs, JsonObject config) {
+        JsonNode parameters = config.node("target_parameters");
+        if (parameters == null || parameters.isEmpty()) {
+            return pairs;
+        }
+        Map<String, Map<String, TensorInfo>> ofModules = new TreeMap<>(pairs);
+        ofModules.keySet().removeIf(path -> {
+            String module = canonical(path.replaceAll("(\\.base_layer)+$", "")) + ".";
+            return model.names().stream().anyMatch(name -> canonical(name).startsWith(module))
+                    && named(path + ".weight").isEmpty();
+        });
+        return ofModules;
     }
 
     private void factors(Map<String, Map<String, TensorInfo>> pairs, boolean known) throws CheckpointException {

@@ -69,6 +69,10 @@ public final class GgufAdapter {
         if (lora.useDora()) {
             throw new ConfigException(adapter + ": a GGUF adapter cannot hold DoRA's magnitudes" + remedy);
         }
+        if (!lora.targetParameters().isEmpty()) {
+            throw new ConfigException(adapter + ": a GGUF adapter has no place for the factors of one expert ("
+                    + String.join(", ", lora.targetParameters()) + ")" + remedy);
+        }
         if (!lora.modulesToSave().isEmpty()) {
             throw new ConfigException(adapter + ": a GGUF adapter cannot hold modules that are saved in full ("
                     + String.join(", ", lora.modulesToSave()) + ")" + remedy);

@@ -15,12 +15,14 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.MergeReport;
+import org.loft4j.io.ExpertStacks;
 import org.loft4j.io.InnerNames;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelShards;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.StackedLinears;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 
@@ -55,7 +57,7 @@ public final class MergedModel {
      */
     public static MergedModel of(Model model, LoraAdapter adapter, Path base, @Nullable Dtype dtype) {
         Set<String> changed = new LinkedHashSet<>(adapter.savedModules().keySet());
-        adapter.layers().keySet().forEach(path -> changed.add(path + ".weight"));
+        adapter.layers().keySet().forEach(path -> changed.add(StackedLinears.weightOf(path)));
         changed.addAll(model.weights().created());
         return new MergedModel(model, base, dtype, adapter.mergeAndClose(dtype), changed);
     }
@@ -84,14 +86,19 @@ public final class MergedModel {
                     infos,
                     name -> {
                         Part part = Objects.requireNonNull(parts.get(name));
-                        Tensor tensor = part.stored() == null || part.isChanged()
-                                ? model.weights().get(part.ours()).detach()
-                                : source.read(part.stored());
+                        Tensor tensor =
+                                part.stored() == null || part.isChanged() ? ours(part) : source.read(part.stored());
                         Dtype type = types.getOrDefault(name, Dtype.of(tensor));
                         return Dtype.of(tensor) == type ? tensor : tensor.to(type.scalarType());
                     },
                     maxShardBytes);
         }
+    }
+
+    /** The values of the model, of one expert where the base's files have each by itself. */
+    private Tensor ours(Part part) {
+        Tensor all = model.weights().get(part.ours()).detach();
+        return part.isOfStack() ? ExpertStacks.part(all, Objects.requireNonNull(part.stored())) : all;
     }
 
     /**
@@ -101,7 +108,12 @@ public final class MergedModel {
      * @param stored its name in the base's files; null if they lack it
      * @param isChanged whether the model's values differ from the stored ones
      */
-    private record Part(String ours, @Nullable String stored, boolean isChanged) {}
+    private record Part(String ours, @Nullable String stored, boolean isChanged) {
+        /** Whether the model has it in one tensor with others, and the base's files have not. */
+        boolean isOfStack() {
+            return stored != null && ExpertStacks.isPart(stored) && !ExpertStacks.isPart(ours);
+        }
+    }
 
     /** What is to be written, by the name that it gets: that of the base's files, or the model's if {@link #isMixed}. */
     private Map<String, Part> parts(TensorSource source) {
@@ -109,6 +121,10 @@ public final class MergedModel {
         Set<String> missing = new LinkedHashSet<>(changed);
         for (String stored : source.names()) {
             String ours = model.weights().nameOf(stored);
+            String stack = ExpertStacks.stackOf(ours);
+            if (stack != null && changed.contains(stack)) {
+                ours = stack;
+            }
             missing.remove(ours);
             if (!isLeftOut(ours)) {
                 parts.add(new Part(ours, stored, changed.contains(ours)));
@@ -156,8 +172,9 @@ public final class MergedModel {
 
     private TensorInfo info(TensorSource source, String name, Part part) throws CheckpointException {
         TensorInfo before = part.stored() == null ? null : source.info(part.stored());
-        long[] shape =
-                before == null || part.isChanged() ? Shapes.of(model.weights().get(part.ours())) : before.shape();
+        long[] shape = before == null || (part.isChanged() && !part.isOfStack())
+                ? Shapes.of(model.weights().get(part.ours()))
+                : before.shape();
         Dtype kept = before != null ? before.dtype() : Dtype.of(model.weights().get(part.ours()));
         Dtype type = dtype != null && kept.isFloating() ? dtype : kept;
         long elements = 1;

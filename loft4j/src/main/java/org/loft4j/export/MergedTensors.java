@@ -1,13 +1,17 @@
 package org.loft4j.export;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -19,6 +23,7 @@ import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorMap;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.StackedLinears;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
@@ -31,7 +36,9 @@ public final class MergedTensors implements TensorSource {
     private final TensorMap base;
     private final @Nullable ModelDirectory files;
     private final Set<String> packed = new HashSet<>();
-    private final Map<String, LoraLinear> adapted = new HashMap<>();
+    /** By the parameters that their weights lie in. */
+    private final Map<String, List<LoraLinear>> adapted = new HashMap<>();
+
     private final Set<String> saved;
     private final Path adapterFiles;
 
@@ -53,7 +60,10 @@ public final class MergedTensors implements TensorSource {
                     .forEach(packed::add);
         }
         this.base = new TensorMap(base, model.weights().asMap());
-        adapter.layers().forEach((path, layer) -> adapted.put(path + ".weight", layer));
+        adapter.layers()
+                .forEach((path, layer) -> adapted.computeIfAbsent(
+                                StackedLinears.weightOf(path), each -> new ArrayList<>())
+                        .add(layer));
         this.saved = adapter.savedModules().keySet();
         this.adapterFiles = adapterFiles;
     }
@@ -80,8 +90,11 @@ public final class MergedTensors implements TensorSource {
         if (saved.contains(name)) {
             return SavedInFull.tensor(adapterFiles, name).to(Dtype.F32.scalarType());
         }
-        LoraLinear layer = adapted.get(name);
-        return layer == null ? inFiles(name).read(name) : merged(layer);
+        List<LoraLinear> layers = adapted.get(name);
+        if (layers == null) {
+            return inFiles(name).read(name);
+        }
+        return StackedLinears.isOne(layers.get(0).path()) ? merged(layers) : merged(layers.get(0));
     }
 
     @Override
@@ -94,6 +107,14 @@ public final class MergedTensors implements TensorSource {
     /** Where a tensor is that the adapter leaves as it is. */
     private TensorSource inFiles(String name) {
         return files != null && packed.contains(name) ? files : base;
+    }
+
+    /** The matrices that lie in one parameter, in its layout. */
+    private static Tensor merged(List<LoraLinear> layers) {
+        try (NativeScope scope = new NativeScope()) {
+            List<Tensor> all = layers.stream().map(MergedTensors::merged).toList();
+            return scope.toEnclosing(torch.stack(new TensorVector(all.toArray(Tensor[]::new)), 0));
+        }
     }
 
     /** {@code W0 + ΔW} in the layout of the stored matrix. */

@@ -12,6 +12,7 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
@@ -36,7 +37,7 @@ public final class ExpertStacks implements TensorSource {
         for (String name : source.names()) {
             Matcher part = PART.matcher(name);
             if (part.matches()) {
-                String stack = part.group(1) + (part.group(3).equals(DOWN) ? ".down_proj" : ".gate_up_proj");
+                String stack = stack(part);
                 if (!source.names().contains(stack)) {
                     stacks.merge(stack, Integer.parseInt(part.group(2)) + 1, Math::max);
                 }
@@ -55,6 +56,35 @@ public final class ExpertStacks implements TensorSource {
     /** Whether a name is that of one expert's matrix. */
     public static boolean isPart(String name) {
         return PART.matcher(name).matches();
+    }
+
+    /** The tensor of all experts that a matrix of one belongs in; null for other names. */
+    public static @Nullable String stackOf(String name) {
+        Matcher part = PART.matcher(name);
+        return part.matches() ? stack(part) : null;
+    }
+
+    private static String stack(Matcher part) {
+        return part.group(1) + (part.group(3).equals(DOWN) ? ".down_proj" : ".gate_up_proj");
+    }
+
+    /**
+     * The matrix of one expert, a view.
+     *
+     * @param all {@code (experts, 2·width, hidden)} or {@code (experts, hidden, width)}
+     * @param name of the expert's matrix
+     */
+    public static Tensor part(Tensor all, String name) {
+        Matcher part = PART.matcher(name);
+        if (!part.matches()) {
+            throw new IllegalArgumentException(name + " is no matrix of one expert");
+        }
+        Tensor one = all.select(0, Long.parseLong(part.group(2)));
+        if (part.group(3).equals(DOWN)) {
+            return one;
+        }
+        long width = one.size(0) / 2;
+        return one.narrow(0, part.group(3).equals("gate_proj") ? 0 : width, width);
     }
 
     @Override

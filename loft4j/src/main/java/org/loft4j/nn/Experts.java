@@ -45,23 +45,19 @@ public sealed interface Experts {
     }
 
     /**
-     * Experts whose matrices lie in one tensor, as those of gpt-oss and Qwen 3.5: there are no layers in the model that an adapter
-     * could be attached to.
+     * Experts whose matrices lie in one tensor, as those of gpt-oss and Qwen 3.5: none of them is a layer of the model, but an adapter
+     * may take each over.
      *
      * @param path of their module
-     * @param parameters the names of the matrices of gate and up and of what leads back
-     * @param gateUp from hidden states to gate and up
+     * @param matrices of gate and up, from hidden states, and of what leads back
      * @param gateUpBias {@code (count, 2·width)} or null
-     * @param down from the width of an expert to hidden states
      * @param downBias {@code (count, hidden)} or null
      * @param form what an expert makes of its two layers
      */
     record Stacked(
             String path,
-            List<String> parameters,
-            MatrixStack gateUp,
+            List<StackedLinears> matrices,
             @Nullable Tensor gateUpBias,
-            MatrixStack down,
             @Nullable Tensor downBias,
             Form form)
             implements Experts {
@@ -70,16 +66,30 @@ public sealed interface Experts {
             FeedForward.Dense of(Linear gateUp, Linear down);
         }
 
-        private static final String GATE_UP = ".gate_up_proj";
-        private static final String DOWN = ".down_proj";
-
-        @Override
-        public int count() {
-            return gateUp.count();
+        public Stacked {
+            matrices = List.copyOf(matrices);
         }
 
-        public Stacked {
-            parameters = List.copyOf(parameters);
+        /**
+         * Of matrices by these names.
+         *
+         * @param gateUp from hidden states to gate and up
+         * @param down from the width of an expert to hidden states
+         */
+        public Stacked(
+                String path,
+                List<String> parameters,
+                MatrixStack gateUp,
+                @Nullable Tensor gateUpBias,
+                MatrixStack down,
+                @Nullable Tensor downBias,
+                Form form) {
+            this(
+                    path,
+                    List.of(StackedLinears.of(parameters.get(0), gateUp), StackedLinears.of(parameters.get(1), down)),
+                    gateUpBias,
+                    downBias,
+                    form);
         }
 
         /** Of matrices that are called as in Transformers' module. */
@@ -90,26 +100,24 @@ public sealed interface Experts {
                 MatrixStack down,
                 @Nullable Tensor downBias,
                 Form form) {
-            this(path, List.of(path + GATE_UP, path + DOWN), gateUp, gateUpBias, down, downBias, form);
+            this(path, List.of(path + ".gate_up_proj", path + ".down_proj"), gateUp, gateUpBias, down, downBias, form);
+        }
+
+        @Override
+        public int count() {
+            return matrices.get(0).stack().count();
+        }
+
+        /** The names of the matrices of gate and up and of what leads back. */
+        public List<String> parameters() {
+            return matrices.stream().map(StackedLinears::parameter).toList();
         }
 
         @Override
         public IntFunction<FeedForward> open() {
-            IntFunction<WeightMatrix> gateUps = gateUp.open();
-            IntFunction<WeightMatrix> downs = down.open();
-            IntFunction<@Nullable Tensor> gateUpBiases = biases(gateUpBias);
-            IntFunction<@Nullable Tensor> downBiases = biases(downBias);
-            return e -> form.of(
-                    new Linear(path + GATE_UP + "." + e, gateUps.apply(e), gateUpBiases.apply(e)),
-                    new Linear(path + DOWN + "." + e, downs.apply(e), downBiases.apply(e)));
-        }
-
-        private static IntFunction<@Nullable Tensor> biases(@Nullable Tensor stack) {
-            if (stack == null) {
-                return i -> null;
-            }
-            IntFunction<Tensor> slices = slices(stack);
-            return slices::apply;
+            IntFunction<Linear> gateUps = matrices.get(0).open(gateUpBias);
+            IntFunction<Linear> downs = matrices.get(1).open(downBias);
+            return e -> form.of(gateUps.apply(e), downs.apply(e));
         }
 
         @Override

@@ -11,6 +11,9 @@ public sealed interface MatrixStack {
     /** The matrices by number, for one pass. */
     IntFunction<WeightMatrix> open();
 
+    /** One of the matrices, which lives as long as they all do. */
+    WeightMatrix at(int number);
+
     /**
      * Matrices as they are.
      *
@@ -28,6 +31,11 @@ public sealed interface MatrixStack {
             IntFunction<Tensor> slices = Experts.slices(tensor);
             return transposed ? i -> new TransposedWeight(slices.apply(i)) : i -> new DenseWeight(slices.apply(i));
         }
+
+        @Override
+        public WeightMatrix at(int number) {
+            return new StackedWeight(tensor, number, transposed);
+        }
     }
 
     /**
@@ -41,6 +49,12 @@ public sealed interface MatrixStack {
         public IntFunction<WeightMatrix> open() {
             long each = rows.out() / count;
             return i -> rows.part(i * each, each);
+        }
+
+        @Override
+        public WeightMatrix at(int number) {
+            long each = rows.out() / count;
+            return rows.part(number * each, each);
         }
     }
 }

@@ -201,6 +201,18 @@ class AdapterDoctorTest {
     }
 
     @Test
+    void expertsOfOneTensorTakeNewVersionsToo() throws IOException {
+        for (String fixture : List.of("gpt_oss", "qwen3_5_moe_text")) {
+            Path base = Path.of("src/test/resources/fixtures", fixture);
+            Diagnosis diagnosis = AdapterDoctor.examine(base.resolve("adapter"), base);
+            assertTrue(says(diagnosis, Consumer.PEFT, "before 0.19"), diagnosis.toString());
+            assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+            assertEquals(Verdict.UNKNOWN, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+            assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        }
+    }
+
+    @Test
     void whatPeftDoesNotConvertOfExpertsIsTold() throws IOException {
         String expert = "base_model.model.model.layers.0.mlp.experts.0.";
         Map<String, float[]> pair = new HashMap<>();

@@ -17,9 +17,10 @@ import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.adapter.TargetModules;
@@ -38,6 +39,9 @@ import org.loft4j.tensor.Threads;
 
 /** Steps in which experts get no token: to every method as if their gradient were zero. */
 class MixtureTrainingTest {
+    @TempDir
+    Path directory;
+
     private static final Dataset DATA = Dataset.causalLmIds(List.of(
             new int[] {57, 161, 67},
             new int[] {9, 152, 246, 75, 46, 42, 14, 137, 131, 85, 14, 86, 204, 247},
@@ -45,8 +49,12 @@ class MixtureTrainingTest {
             new int[] {69, 9, 152, 246, 75, 46, 42, 14, 137, 131}));
 
     private static Model open(Dtype dtype) throws IOException {
+        return open("qwen3_moe", dtype);
+    }
+
+    private static Model open(String fixture, Dtype dtype) throws IOException {
         return Models.open(
-                Path.of("src/test/resources/fixtures/qwen3_moe"),
+                Path.of("src/test/resources/fixtures", fixture),
                 ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
     }
 
@@ -65,6 +73,13 @@ class MixtureTrainingTest {
 
     private static LoraConfig lora() {
         return LoraConfig.of(3, 6, TargetModules.allLinear());
+    }
+
+    /** Experts in a tensor, where a family has them so, beside layers. */
+    private static LoraConfig lora(String fixture) {
+        return fixture.equals("qwen3_moe")
+                ? lora()
+                : lora().withTargetParameters(List.of("mlp.experts.gate_up_proj", "mlp.experts.down_proj"));
     }
 
     /** What is trained, by name. */
@@ -172,8 +187,8 @@ class MixtureTrainingTest {
 
     /** Rows of the two lanes go through different experts. */
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void lanesAndAccumulationFindTheGradientOfOneBatch(boolean checkpointing) throws IOException {
+    @CsvSource({"qwen3_moe, false", "qwen3_moe, true", "gpt_oss, true", "qwen3_5_moe_text, false"})
+    void lanesAndAccumulationFindTheGradientOfOneBatch(String fixture, boolean checkpointing) throws IOException {
         List<Map<String, double[]>> found = new ArrayList<>();
         List<List<MiniBatch>> batches =
                 List.of(List.of(batch(0, 2)), List.of(batch(0), batch(2)), List.of(batch(0, 2)));
@@ -184,8 +199,8 @@ class MixtureTrainingTest {
                     .build();
             try (NativeScope scope = new NativeScope();
                     Threads some = Threads.of(threads[i]);
-                    Model model = open(Dtype.F64);
-                    Trainable trainable = Trainable.create(model, lora(), config)) {
+                    Model model = open(fixture, Dtype.F64);
+                    Trainable trainable = Trainable.create(model, lora(fixture), config)) {
                 trainable.setTraining(true);
                 new Trainer(model, trainable, config, 10).findGradients(batches.get(i), 0);
                 Map<String, double[]> gradients = new LinkedHashMap<>();
@@ -203,13 +218,13 @@ class MixtureTrainingTest {
     }
 
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void stepsLeaveNoNativeObjects(boolean checkpointing) throws IOException {
+    @CsvSource({"qwen3_moe, false", "qwen3_moe, true", "gpt_oss, true"})
+    void stepsLeaveNoNativeObjects(String fixture, boolean checkpointing) throws IOException {
         TrainConfig config = TrainConfig.builder(Method.LOFT)
                 .gradientCheckpointing(checkpointing)
                 .build();
-        try (Model model = open(null);
-                Trainable trainable = Trainable.create(model, lora(), config)) {
+        try (Model model = open(fixture, null);
+                Trainable trainable = Trainable.create(model, lora(fixture), config)) {
             trainable.setTraining(true);
             Trainer trainer = new Trainer(model, trainable, config, 20);
             long objects = -1;
@@ -220,6 +235,51 @@ class MixtureTrainingTest {
                 }
             }
             assertEquals(objects, LiveObjects.settled());
+        }
+    }
+
+    /** Each expert of a tensor is a pair as any other, in MXFP4 too. */
+    @ParameterizedTest
+    @CsvSource({"gpt_oss, LOFT", "gpt_oss_mxfp4, LOFT", "qwen3_5_moe, LORA_PLUS", "gemma4_moe, ALTLORA_PLUS"})
+    void expertsOfOneTensorGoOnBitForBit(String fixture, Method method) throws IOException {
+        LoraConfig lora = LoraConfig.of(3, 6, TargetModules.none())
+                .withTargetParameters(List.of("experts.down_proj", "0.mlp.experts.gate_up_proj"));
+        if (fixture.equals("gemma4_moe")) {
+            lora = lora.withTargetParameters(List.of("experts.down_proj", "experts.gate_up_proj"));
+        }
+        TrainConfig config = config(method, 0.01);
+        Map<String, double[]> whole;
+        Map<String, double[]> half;
+        try (NativeScope scope = new NativeScope();
+                Model model = open(fixture, null);
+                Trainable trainable = Trainable.create(model, lora, config)) {
+            steps(model, trainable, config, 0, 3);
+            trainable.save(directory);
+            trainable.saveOptimizer(directory);
+            half = values(leaves(model, trainable));
+            steps(model, trainable, config, 3, 5);
+            whole = values(leaves(model, trainable));
+        }
+        assertTrue(
+                half.entrySet().stream().anyMatch(leaf -> !Arrays.equals(leaf.getValue(), whole.get(leaf.getKey()))));
+        try (NativeScope scope = new NativeScope();
+                Model model = open(fixture, null);
+                Trainable trainable = Trainable.create(model, lora, config)) {
+            trainable.restore(directory);
+            trainable.restoreOptimizer(directory);
+            steps(model, trainable, config, 3, 5);
+            Map<String, double[]> again = values(leaves(model, trainable));
+            assertEquals(whole.keySet(), again.keySet());
+            whole.forEach((name, values) -> assertArrayEquals(values, again.get(name), name));
+        }
+    }
+
+    private static void steps(Model model, Trainable trainable, TrainConfig config, int from, int to)
+            throws IOException {
+        trainable.setTraining(true);
+        Trainer trainer = new Trainer(model, trainable, config, 10);
+        for (int step = from; step < to; step++) {
+            trainer.step(List.of(batch(step % 4)), step);
         }
     }
 

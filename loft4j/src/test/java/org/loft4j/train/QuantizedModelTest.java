@@ -36,6 +36,7 @@ import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
+import org.loft4j.nn.StackedLinears;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.WeightMatrix;
 import org.loft4j.tensor.Dtype;
@@ -75,8 +76,16 @@ class QuantizedModelTest {
                 ModelOptions.of(Task.CAUSAL_LM).withSeed(11).withDtype(dtype).withLoadIn(loadIn));
     }
 
+    /** Those that lie in one tensor, but Granite's, which have other names in Transformers. */
+    private static List<String> experts(Model model) {
+        return model.stackedLinears().stream()
+                .map(StackedLinears::parameter)
+                .filter(name -> name.contains(".experts."))
+                .toList();
+    }
+
     private static LoraAdapter adapter(Model model) {
-        LoraAdapter adapter = LoraAdapter.create(model, LORA, 3);
+        LoraAdapter adapter = LoraAdapter.create(model, LORA.withTargetParameters(experts(model)), 3);
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             // B starts at zero, and A would have no gradient

@@ -138,6 +138,7 @@ enum ContenderOption {
                 common.useDora(),
                 common.modulesToSave(),
                 common.rankPattern(),
-                common.alphaPattern());
+                common.alphaPattern(),
+                common.targetParameters());
     }
 }

@@ -77,6 +77,9 @@ final class TrialSettings {
             all.put("lora_dropout", adapter.dropout());
             all.put(RSLORA, adapter.useRslora());
             all.put("target_modules", adapter.targetModules().toString());
+            if (!adapter.targetParameters().isEmpty()) {
+                all.put("target_parameters", adapter.targetParameters().toString());
+            }
             all.put("exclude_modules", String.valueOf(adapter.excludeModules()));
             all.put("modules_to_save", adapter.modulesToSave().toString());
         }

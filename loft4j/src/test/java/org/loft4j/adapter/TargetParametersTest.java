@@ -1,0 +1,170 @@
+package org.loft4j.adapter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.Json;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.NativeScope;
+
+/** Adapters of experts whose matrices lie in one tensor; their numbers are those of PEFT in {@link LoraParityTest}. */
+class TargetParametersTest {
+    private static final List<String> BOTH = List.of("experts.gate_up_proj", "experts.down_proj");
+
+    @TempDir
+    Path directory;
+
+    private static Model open(String fixture) throws IOException {
+        return Models.open(Fixture.directory(fixture), ModelOptions.of(Task.CAUSAL_LM));
+    }
+
+    private static LoraConfig config(String... parameters) {
+        return LoraConfig.of(2, 4, TargetModules.none()).withTargetParameters(List.of(parameters));
+    }
+
+    /** The one that comes first in the module is wrapped by the other, if both are there. */
+    @ParameterizedTest
+    @CsvSource({
+        "gpt_oss, model.layers.1.mlp.experts, 12, 64, 32",
+        "qwen3_5_moe, model.layers.1.mlp.experts, 12, 32, 12",
+        "gemma4_moe, model.language_model.layers.1.experts, 12, 32, 12",
+    })
+    void aFileHasTheNamesAndShapesOfPeft(String fixture, String module, long ranks, long hidden, long width)
+            throws IOException {
+        try (Model model = open(fixture);
+                LoraAdapter adapter =
+                        LoraAdapter.create(model, config("experts.gate_up_proj", "experts.down_proj"), 1)) {
+            PeftFiles.save(directory, adapter, model, new PeftMetadata("base", null));
+        }
+        try (SafetensorsFile file = SafetensorsFile.open(directory.resolve(PeftFiles.WEIGHTS))) {
+            String outer = "base_model.model." + module + ".";
+            assertShape(file, outer + "base_layer.lora_A.weight", ranks, hidden);
+            assertShape(file, outer + "base_layer.lora_B.weight", 2 * width, ranks);
+            assertShape(file, outer + "lora_A.weight", ranks, width);
+            assertShape(file, outer + "lora_B.weight", hidden, ranks);
+        }
+        ObjectNode settings = Json.read(directory.resolve(PeftFiles.CONFIG)).toTree();
+        assertEquals(0, settings.get("target_modules").size());
+        assertTrue(settings.get("target_modules").isArray(), "PEFT takes null for what it chooses itself");
+        assertEquals(2, settings.get("target_parameters").size());
+        LoraConfig read = PeftFiles.readConfig(directory).lora();
+        assertEquals(BOTH, read.targetParameters());
+        assertEquals(TargetModules.none(), read.targetModules());
+    }
+
+    private static void assertShape(SafetensorsFile file, String name, long... shape) throws IOException {
+        assertEquals(
+                List.of(shape[0], shape[1]),
+                List.of(file.info(name).shape()[0], file.info(name).shape()[1]),
+                name);
+    }
+
+    @Test
+    void aSingleParameterHasTheNameOfItsModule() throws IOException {
+        try (Model model = open("gpt_oss");
+                LoraAdapter adapter = LoraAdapter.create(model, config("1.mlp.experts.gate_up_proj"), 1)) {
+            assertEquals(6, adapter.layers().size());
+            assertEquals(
+                    List.of(
+                            "base_model.model.model.layers.1.mlp.experts.lora_A.weight",
+                            "base_model.model.model.layers.1.mlp.experts.lora_B.weight"),
+                    List.copyOf(tensors(adapter, model).keySet()));
+            assertEquals(6 * 2 * (64 + 64), adapter.trainableElements());
+        }
+    }
+
+    private static Map<String, Tensor> tensors(LoraAdapter adapter, Model model) {
+        try (NativeScope scope = new NativeScope()) {
+            return new LinkedHashMap<>(PeftFiles.tensors(adapter, model));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "gpt_oss | experts.up_proj | there are mlp.experts.gate_up_proj, mlp.experts.down_proj",
+                "gpt_oss | experts.down_proj_bias | no parameter that holds experts is named experts.down_proj_bias",
+                "gpt_oss | experts.down_proj,self_attn.q_proj.weight | is named self_attn.q_proj.weight",
+                "qwen3_moe | mlp.experts.down_proj | modules of their own",
+                "granitemoe | output_linear.weight | other names in its files than in Transformers",
+                "llama_gqa | mlp.down_proj.weight | has no experts",
+            })
+    void whatIsNoParameterOfExpertsIsRefused(String fixture, String names, String said) throws IOException {
+        try (Model model = open(fixture)) {
+            LoraConfig config = config(names.split(","));
+            ConfigException refused = assertThrows(ConfigException.class, () -> LoraAdapter.create(model, config, 1));
+            assertTrue(refused.getMessage().contains(said), refused.getMessage());
+            assertTrue(refused.getMessage().startsWith("target_parameters: "), refused.getMessage());
+        }
+    }
+
+    @Test
+    void whatPeftRefusesIsRefused() throws IOException {
+        LoraConfig experts = config("experts.down_proj");
+        assertTrue(refusal(() -> experts.withDropout(0.1)).contains("lora.dropout must be 0"));
+        assertTrue(refusal(() -> experts.withDora(true)).contains("use_dora"));
+        assertTrue(refusal(() -> experts.withTargetParameters(List.of(" "))).contains("empty"));
+        try (Model model = open("gpt_oss")) {
+            LoraConfig none = experts.withTargetParameters(List.of());
+            assertTrue(refusal(() -> LoraAdapter.create(model, none, 1)).contains("nothing would be trained"));
+            LoraConfig both = experts.withModulesToSave(List.of("model.layers.0.mlp"));
+            assertTrue(refusal(() -> LoraAdapter.create(model, both, 1)).contains("modules_to_save"));
+        }
+        try (Model model = open("gpt_oss_mxfp4");
+                LoraAdapter adapter = LoraAdapter.create(model, experts, 1)) {
+            assertTrue(refusal(adapter::merge).contains("one in bfloat16"));
+        }
+    }
+
+    private static String refusal(Runnable action) {
+        return assertThrows(ConfigException.class, action::run).getMessage();
+    }
+
+    /** Their experts had out for in, and later versions of PEFT refuse the file. */
+    @Test
+    void factorsOfOlderVersionsAreRefused() throws IOException {
+        Path peft = Fixture.directory("qwen3_5_moe_text").resolve("adapter");
+        Files.copy(peft.resolve(PeftFiles.CONFIG), directory.resolve(PeftFiles.CONFIG));
+        try (NativeScope scope = new NativeScope();
+                SafetensorsFile file = SafetensorsFile.open(peft.resolve(PeftFiles.WEIGHTS))) {
+            Map<String, Tensor> turned = new LinkedHashMap<>();
+            for (String name : file.names()) {
+                String other =
+                        name.contains("lora_A") ? name.replace("lora_A", "lora_B") : name.replace("lora_B", "lora_A");
+                turned.put(name, file.read(other).t().contiguous());
+            }
+            SafetensorsWriter.write(directory.resolve(PeftFiles.WEIGHTS), turned, Map.of());
+        }
+        try (Model model = open("qwen3_5_moe_text")) {
+            CheckpointException refused =
+                    assertThrows(CheckpointException.class, () -> PeftFiles.load(directory, model));
+            assertTrue(refused.getMessage().contains("PEFT before 0.19"), refused.getMessage());
+            assertFalse(model.stackedLinears().stream()
+                    .flatMap(stack -> stack.all().stream())
+                    .anyMatch(layer -> layer.override() != null));
+        }
+    }
+}
