@@ -45,7 +45,7 @@ class MemoryEstimateTest {
     static MemoryEstimate estimate(Model model, String method, boolean checkpointing) {
         MemoryPlan plan = new MemoryPlan(
                 MemoryProbe.config(Method.parse(method), checkpointing),
-                MemoryProbe.lora(),
+                MemoryProbe.lora(model),
                 LoadIn.FULL,
                 MemoryProbe.load(model),
                 MemoryProbe.attention(model));
@@ -400,7 +400,7 @@ class MemoryEstimateTest {
     void rowsOnTheHeapCount() throws IOException {
         MemoryPlan without = new MemoryPlan(
                 TrainConfig.builder(Method.LORA).build(),
-                MemoryProbe.lora(),
+                LoraConfig.of(16, 16, TargetModules.allLinear()),
                 LoadIn.FULL,
                 new MemoryPlan.Load(1, 8, 0, 0),
                 new MemoryPlan.Attention(4, false, false));

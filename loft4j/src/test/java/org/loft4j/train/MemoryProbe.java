@@ -19,6 +19,7 @@ import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.StackedLinears;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -152,8 +153,12 @@ final class MemoryProbe {
         return new MemoryPlan.Attention(8, writes, writes, writes);
     }
 
-    static LoraConfig lora() {
-        return LoraConfig.of(16, 16, TargetModules.allLinear());
+    /** Of all layers, and of experts in one tensor. */
+    static LoraConfig lora(Model model) {
+        return LoraConfig.of(16, 16, TargetModules.allLinear())
+                .withTargetParameters(model.stackedLinears().stream()
+                        .map(StackedLinears::parameter)
+                        .toList());
     }
 
     static TrainConfig config(Method method, boolean checkpointing) {
@@ -171,7 +176,7 @@ final class MemoryProbe {
         Dtype dtype = Dtype.parse("dtype", args[1]);
         TrainConfig config = config(Method.parse(args[0]), Boolean.parseBoolean(args[2]));
         try (Model model = model(args[3], dtype);
-                Trainable trainable = Trainable.create(model, lora(), config)) {
+                Trainable trainable = Trainable.create(model, lora(model), config)) {
             trainable.setTraining(true);
             Trainer trainer = new Trainer(model, trainable, config, 100);
             long[] ids = new SplittableRandom(1)
