@@ -3,16 +3,14 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.image.Augmentation;
-import org.loft4j.data.image.ImageProcessor;
-import org.loft4j.data.image.ImageProcessorFile;
 import org.loft4j.data.image.LabeledImages;
+import org.loft4j.infer.ModelImages;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
 import org.loft4j.train.MemoryPlan;
@@ -83,20 +81,22 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
     /** Ready for a model; prepared as its directory says. */
     TrainData encode(Model model, Path directory, Augmentation augmentation) throws IOException {
         ImageDataset held = eval == null ? null : dataset(model, directory, eval, classes.labels(), Augmentation.NONE);
-        // an image has as many states whatever the run: its length is that of the model
-        int states = (int) model.description().maxPositions();
-        return new TrainData(dataset(model, directory, train, classes.labels(), augmentation), held, 0, states);
+        ImageDataset learnt = dataset(model, directory, train, classes.labels(), augmentation);
+        // an image has as many states whatever the run: its length is that of the images
+        int states = (int) model.imageStates(ModelImages.of(model, directory).shape());
+        return new TrainData(learnt, held, 0, states);
     }
 
     static ImageDataset dataset(
             Model model, Path directory, LabeledImages images, Labels labels, Augmentation augmentation)
             throws IOException {
-        ImageShape shape = Objects.requireNonNull(model.imageShape(), "a model of images");
-        int channels = (int) shape.channels();
-        int height = (int) shape.height();
-        int width = (int) shape.width();
-        ImageProcessor processor = ImageProcessorFile.readOr(directory, channels, height, width);
+        ModelImages prepared = ModelImages.of(model, directory);
+        ImageShape shape = prepared.shape();
         return new ImageDataset(
-                images, labels, new ImageDataset.Shape(channels, height, width), processor, augmentation);
+                images,
+                labels,
+                new ImageDataset.Shape((int) shape.channels(), (int) shape.height(), (int) shape.width()),
+                prepared.processor(),
+                augmentation);
     }
 }

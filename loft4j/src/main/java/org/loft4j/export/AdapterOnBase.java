@@ -23,8 +23,15 @@ import org.loft4j.tensor.Shapes;
  */
 final class AdapterOnBase {
     /** Families whose modules are all named in their files as PEFT names them. */
-    private static final Set<String> OTHER_FAMILIES =
-            Set.of("qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "vit");
+    private static final Set<String> OTHER_FAMILIES = Set.of(
+            "deit",
+            "dinov2",
+            "dinov2_with_registers",
+            "qwen3_5",
+            "qwen3_5_text",
+            "qwen3_5_moe",
+            "qwen3_5_moe_text",
+            "vit");
 
     private final ModelDirectory model;
     private final Notes notes;

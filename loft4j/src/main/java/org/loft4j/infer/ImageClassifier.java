@@ -11,7 +11,6 @@ import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.image.ImageFile;
 import org.loft4j.data.image.ImageProcessor;
-import org.loft4j.data.image.ImageProcessorFile;
 import org.loft4j.data.image.Pixels;
 import org.loft4j.infer.TextClassifier.Prediction;
 import org.loft4j.nn.ImageInput;
@@ -56,19 +55,13 @@ public final class ImageClassifier implements AutoCloseable {
     }
 
     private ImageClassifier(Model model, Path directory, int batchSize, @Nullable OpenModel opened) throws IOException {
-        ImageShape read = model.imageShape();
-        if (read == null) {
-            throw new ConfigException("images need a model that reads them, got model_type "
-                    + model.description().family());
-        }
         Checks.atLeast("batch_size", batchSize, 1);
         this.model = model;
-        this.shape = read;
+        ModelImages images = ModelImages.of(model, directory);
+        this.shape = images.shape();
+        this.processor = images.processor();
         this.batchSize = batchSize;
         this.opened = opened;
-        this.processor =
-                ImageProcessorFile.readOr(directory, (int) read.channels(), (int) read.height(), (int) read.width());
-        processor.requireFits((int) read.channels(), (int) read.height(), (int) read.width());
     }
 
     /**

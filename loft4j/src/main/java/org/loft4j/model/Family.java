@@ -9,6 +9,8 @@ import org.loft4j.io.TensorSource;
 import org.loft4j.model.bert.BertModel;
 import org.loft4j.model.deberta.DebertaConfig;
 import org.loft4j.model.deberta.DebertaModel;
+import org.loft4j.model.dinov2.Dinov2Config;
+import org.loft4j.model.dinov2.Dinov2Model;
 import org.loft4j.model.distilbert.DistilBertModel;
 import org.loft4j.model.electra.ElectraModel;
 import org.loft4j.model.gemma2.Gemma2Config;
@@ -101,6 +103,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Gemma2Model::open,
                     Gemma2Model::random,
                     Gemma2Config::maxPositions),
+            dinov2(Dinov2Model.FAMILY),
+            dinov2(Dinov2Model.WITH_REGISTERS),
             gemma3(Gemma3Model.FAMILY),
             gemma3(Gemma3Model.WITH_VISION),
             gemma4(Gemma4Model.FAMILY),
@@ -179,7 +183,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     SmolLm3Model::open,
                     SmolLm3Model::random,
                     SmolLm3Config::maxPositions),
-            new Family(VitModel.FAMILY, VitModel.TASKS, VitModel::open, VitModel::random, VitConfig::states),
+            vit(VitModel.FAMILY),
+            vit(VitModel.DISTILLED),
             roberta("roberta"),
             roberta("xlm-roberta"),
             roberta("camembert"),
@@ -199,6 +204,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
     /** Tells the longest sequence that a model was made for, in tokens. */
     interface Length {
         long maxPositions(JsonObject config) throws CheckpointException;
+    }
+
+    private static Family dinov2(String name) {
+        return new Family(name, Dinov2Model.TASKS, Dinov2Model::open, Dinov2Model::random, Dinov2Config::states);
     }
 
     private static Family gemma3(String name) {
@@ -242,6 +251,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
 
     private static Family t5(String name) {
         return new Family(name, T5Model.TASKS, T5Model::open, T5Model::random, T5Config::maxPositions);
+    }
+
+    private static Family vit(String name) {
+        return new Family(name, VitModel.TASKS, VitModel::open, VitModel::random, VitConfig::states);
     }
 
     private static Map<String, Family> byName(Family... families) {

@@ -22,9 +22,28 @@ public final class EncoderLayer {
      * @param attentionNorm the norm of attention; null for none
      * @param feedForward the feed-forward block
      * @param outputNorm the norm of the feed-forward block
+     * @param scales of what the two parts add; null for none
      */
     public record Modules(
-            Linear attentionOutput, @Nullable Norm attentionNorm, FeedForward.Dense feedForward, Norm outputNorm) {}
+            Linear attentionOutput,
+            @Nullable Norm attentionNorm,
+            FeedForward.Dense feedForward,
+            Norm outputNorm,
+            @Nullable Scales scales) {
+        /** Without scales. */
+        public Modules(
+                Linear attentionOutput, @Nullable Norm attentionNorm, FeedForward.Dense feedForward, Norm outputNorm) {
+            this(attentionOutput, attentionNorm, feedForward, outputNorm, null);
+        }
+    }
+
+    /**
+     * LayerScale; Touvron et al. 2021 (arXiv:2103.17239), section 2: a factor for each channel of what a part adds to the states.
+     *
+     * @param attention {@code (hidden)}
+     * @param output {@code (hidden)}, of the feed-forward block
+     */
+    public record Scales(Tensor attention, Tensor output) {}
 
     /**
      * How the parts are put together.
@@ -51,16 +70,17 @@ public final class EncoderLayer {
             Norm attentionNorm = modules.attentionNorm();
             Tensor seen = settings.normFirst() && attentionNorm != null ? attentionNorm.forward(hidden) : hidden;
             Tensor attended = modules.attentionOutput().forward(attention.apply(seen));
-            Tensor middle = Dropout.apply(attended, settings.attentionDropout(), training)
-                    .add(hidden);
+            Scales scales = modules.scales();
+            Tensor kept = Dropout.apply(attended, settings.attentionDropout(), training);
+            Tensor middle = (scales == null ? kept : kept.mul(scales.attention())).add(hidden);
             if (!settings.normFirst() && attentionNorm != null) {
                 middle = attentionNorm.forward(middle);
             }
             Tensor read = settings.normFirst() ? modules.outputNorm().forward(middle) : middle;
             FeedForward.Dense feedForward = modules.feedForward();
             Tensor widened = Dropout.apply(feedForward.widened(read), settings.innerDropout(), training);
-            Tensor sum = Dropout.apply(feedForward.down().forward(widened), settings.outputDropout(), training)
-                    .add(middle);
+            Tensor output = Dropout.apply(feedForward.down().forward(widened), settings.outputDropout(), training);
+            Tensor sum = (scales == null ? output : output.mul(scales.output())).add(middle);
             return scope.toEnclosing(
                     settings.normFirst() ? sum : modules.outputNorm().forward(sum));
         }

@@ -18,7 +18,7 @@ public record ImageInput(Tensor pixelValues) implements ModelInput {
         throw new ShapeException("the model reads images, but was given tokens");
     }
 
-    /** Refuses a batch of another number of channels or another size, or an empty one. */
+    /** Refuses a batch of another number of channels or another size, of which a negative one stands for any, or an empty one. */
     public void check(long channels, long height, long width) {
         Shapes.require("pixel_values", pixelValues, -1, channels, height, width);
         if (pixelValues.size(0) == 0) {

@@ -92,9 +92,14 @@ public interface Model extends AutoCloseable {
     /** The parameters by their Hugging Face names. The model owns them. */
     Weights weights();
 
-    /** The images that the model reads; null for a model of texts. */
+    /** The images that the model was made for; null for a model of texts. */
     default @Nullable ImageShape imageShape() {
         return null;
+    }
+
+    /** The number of states that the model makes of an image of such a shape; 0 if it does not read such. */
+    default long imageStates(ImageShape image) {
+        return 0;
     }
 
     /** Draws anew what the checkpoint lacked ({@link Weights#created}), as opening the model with this seed would have drawn it. */

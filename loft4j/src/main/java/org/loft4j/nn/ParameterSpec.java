@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -17,7 +18,7 @@ import org.loft4j.tensor.Tensors;
  *
  * @param name Hugging Face's name, such as {@code model.norm.weight}
  * @param initial what a new parameter holds
- * @param spread what the standard deviation of the model's normal numbers is multiplied by for this one
+ * @param spread what the standard deviation of the model's normal numbers is multiplied by for this one, or its ones
  * @param role what the model does with it
  * @param shape sizes, copied neither in nor out
  */
@@ -83,7 +84,7 @@ public record ParameterSpec(String name, Initial initial, double spread, Role ro
             return torch.empty(shape, options, null);
         }
         return switch (initial) {
-            case ONES -> torch.ones(shape, options);
+            case ONES -> torch.full(shape, new Scalar(spread), options);
             case ZEROS -> torch.zeros(shape, options);
             case LOG_RATES ->
                 Tensors.empty(Dtype.F32, DeviceSpec.CPU, shape)

@@ -52,6 +52,7 @@ class LoraParityTest {
         "qwen2, qwen2/adapter, qwen2/expected.safetensors, 2e-5",
         "qwen3, qwen3/adapter, qwen3/expected.safetensors, 2e-5",
         "vit_cls, vit_cls/adapter, vit_cls/expected.safetensors, 5e-6",
+        "dinov2, dinov2/adapter, dinov2/expected.safetensors, 5e-6",
         "t5, t5/adapter, t5/expected.safetensors, 2e-5",
         "t5_gated, t5_gated/adapter, t5_gated/expected.safetensors, 2e-5",
         "mt5, mt5/adapter, mt5/expected.safetensors, 2e-5",
@@ -105,7 +106,7 @@ class LoraParityTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"llama_gqa", "bert_cls", "gpt2", "qwen3", "vit_cls", "gpt_oss", "qwen3_5_moe_text"})
+    @CsvSource({"llama_gqa", "bert_cls", "gpt2", "qwen3", "vit_cls", "gpt_oss", "qwen3_5_moe_text", "dinov2"})
     void mergingGivesBackEveryBitOfTheBase(String base) throws IOException {
         for (Dtype dtype : List.of(Dtype.F32, Dtype.BF16)) {
             try (Model model = open(base, dtype);
@@ -131,7 +132,7 @@ class LoraParityTest {
 
     @Test
     void anAdapterWrittenAndReadBackGivesTheSameBits() throws IOException {
-        for (String base : List.of("llama_gqa", "bert_cls", "gpt2", "vit_cls", "gpt_oss", "qwen3_5_moe_text")) {
+        for (String base : List.of("llama_gqa", "bert_cls", "gpt2", "vit_cls", "gpt_oss", "qwen3_5_moe_text", "dinov2")) {
             float[] before;
             try (Model model = open(base, null);
                     LoraAdapter adapter = PeftFiles.load(root().resolve(base + "/adapter"), model)) {

@@ -318,6 +318,7 @@ class MergedModelTest {
         "mpnet_cls, mpnet., AUTO, classifier.dense.weight",
         "electra_cls, electra., AUTO, classifier.out_proj.weight",
         "vit_cls, vit., AUTO, classifier.weight",
+        "dinov2_registers, dinov2_with_registers., AUTO, classifier.weight",
         "gpt2_cls, transformer., AUTO, score.weight",
         "qwen2_cls, model., AUTO, score.weight",
     })

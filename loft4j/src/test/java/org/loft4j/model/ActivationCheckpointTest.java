@@ -115,7 +115,8 @@ class ActivationCheckpointTest {
                 "mpnet_cls",
                 "mpnet_tok",
                 "electra_cls",
-                "vit_cls"
+                "vit_cls",
+                "dinov2_swiglu"
             })
     void allWeightsGetTheSameGradients(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
@@ -186,7 +187,8 @@ class ActivationCheckpointTest {
                 "modernbert_cls",
                 "mpnet_cls",
                 "electra_cls",
-                "vit_cls"
+                "vit_cls",
+                "dinov2_swiglu"
             })
     void adaptersOfAFrozenModelToo(String name) throws Exception {
         adapters(name, LoadIn.FULL, false);

@@ -67,7 +67,10 @@ class DamagedModelConfigTest implements HostileFormat {
             "qwen3_5_text",
             "qwen3_5_moe",
             "qwen3_5_moe_text",
-            "vit_cls");
+            "vit_cls",
+            "deit",
+            "dinov2",
+            "dinov2_registers");
 
     @Override
     public List<Path> lay(Path folder) throws IOException {

@@ -77,6 +77,16 @@ class EncoderConfigTest {
                 "vit_cls | problem_type | \"multi_label_classification\"",
                 "vit_cls | patch_size | 7",
                 "vit_cls | image_size | [32]",
+                "deit | patch_size | 7",
+                "dinov2 | drop_path_rate | 0.1",
+                "dinov2 | image_size | [16, 16]",
+                "dinov2 | image_size | 4294967296",
+                "dinov2 | patch_size | 17",
+                "dinov2 | patch_size | 0",
+                "dinov2 | mlp_ratio | 1e12",
+                "dinov2 | mlp_ratio | -1",
+                "dinov2 | hidden_act | \"gelu_10\"",
+                "dinov2_registers | num_register_tokens | -1",
                 "vit_cls | quantization_config | {\"quant_method\": \"gptq\"}",
             })
     void aValueThatCannotBeHonouredIsRefusedByItsKey(String fixture, String key, String value) throws IOException {

@@ -45,7 +45,11 @@ class EncoderParityTest {
                 "electra_tok",
                 "vit_cls",
                 "vit_rect",
-                "vit_nobias"
+                "vit_nobias",
+                "deit",
+                "dinov2",
+                "dinov2_swiglu",
+                "dinov2_registers"
             })
     void logitsHiddenStatesLossAndGradients(String name) throws IOException {
         for (Dtype dtype : new Dtype[] {Dtype.F32, Dtype.F64}) {
@@ -123,7 +127,9 @@ class EncoderParityTest {
                 "modernbert_mean",
                 "mpnet_cls",
                 "electra_cls",
-                "vit_rect"
+                "vit_rect",
+                "dinov2",
+                "dinov2_registers"
             })
     void bfloat16IsAsNearAsTransformersIs(String name) throws IOException {
         try (NativeScope scope = new NativeScope();
@@ -171,7 +177,11 @@ class EncoderParityTest {
                 "modernbert_tok",
                 "mpnet_tok",
                 "electra_cls",
-                "vit_rect"
+                "vit_rect",
+                "deit",
+                "dinov2",
+                "dinov2_swiglu",
+                "dinov2_registers"
             })
     void newWeightsFollowTheSeedAndDropoutTheMode(String name) throws IOException {
         ModelOptions options = ModelOptions.of(Models.defaultTask(Fixture.directory(name)));

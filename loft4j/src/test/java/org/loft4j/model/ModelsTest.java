@@ -63,7 +63,16 @@ class ModelsTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"bert_cls", "llama_gqa", "gpt2", "vit_cls", "distilbert_cls", "modernbert_cls", "electra_cls"})
+            strings = {
+                "bert_cls",
+                "llama_gqa",
+                "gpt2",
+                "vit_cls",
+                "dinov2",
+                "distilbert_cls",
+                "modernbert_cls",
+                "electra_cls"
+            })
     void theHiddenSizeIsKnownWithoutWeights(String name) throws Exception {
         Path config = Files.copy(Fixture.directory(name).resolve("config.json"), folder.resolve("config.json"));
         try (Model model =
@@ -235,7 +244,10 @@ class ModelsTest {
                         "mpnet_cls",
                         "mpnet_tok",
                         "roberta_cls",
-                        "vit_cls"));
+                        "vit_cls",
+                        "deit",
+                        "dinov2",
+                        "dinov2_registers"));
     }
 
     @ParameterizedTest

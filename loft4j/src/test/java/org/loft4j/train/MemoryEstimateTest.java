@@ -118,7 +118,9 @@ class MemoryEstimateTest {
         "qwen3_5_cls, SEQUENCE_CLASSIFICATION",
         "qwen3_5_moe, CAUSAL_LM",
         "qwen3_5_moe_text, CAUSAL_LM",
-        "vit_cls, IMAGE_CLASSIFICATION"
+        "vit_cls, IMAGE_CLASSIFICATION",
+        "deit, IMAGE_CLASSIFICATION",
+        "dinov2_registers, IMAGE_CLASSIFICATION"
     })
     void anOutlineHasTheShapesOfTheModelAndNoNumbers(String fixture, Task task) throws IOException {
         ModelOptions options = ModelOptions.of(task);

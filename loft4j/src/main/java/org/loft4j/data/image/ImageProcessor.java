@@ -58,13 +58,18 @@ public record ImageProcessor(
         return new ImageProcessor(resize, null, 1 / 255.0, half, half);
     }
 
+    /** The size of all pictures that this makes; null where it depends on the picture. */
+    public @Nullable Size made() {
+        return crop != null ? crop : resize != null ? resize.size() : null;
+    }
+
     /** Refuses a model whose images this does not make. */
     public void requireFits(int channels, int height, int width) {
         if (!mean.isEmpty() && mean.size() != channels) {
             throw new ConfigException("image_mean must have a number for each of the model's " + channels
                     + " channels, got " + mean.size());
         }
-        Size made = crop != null ? crop : resize != null ? resize.size() : null;
+        Size made = made();
         if (made != null && (made.height() != height || made.width() != width)) {
             throw new ConfigException("preprocessor_config.json makes images of " + made.height() + "×" + made.width()
                     + ", but the model reads " + height + "×" + width + ": its size must be the model's image_size");

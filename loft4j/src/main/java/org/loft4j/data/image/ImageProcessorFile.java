@@ -16,20 +16,55 @@ import org.loft4j.DataException;
 import org.loft4j.data.image.ImageProcessor.Resize;
 import org.loft4j.data.image.ImageProcessor.Size;
 
-/** {@code preprocessor_config.json} of Hugging Face's processors for ViT. A setting that would not be honoured is refused. */
+/** {@code preprocessor_config.json} of Hugging Face's processors for ViT, DeiT and DINOv2 (BiT's). A setting that would not be honoured is refused. */
 public final class ImageProcessorFile {
     /** The file's name. */
     public static final String NAME = "preprocessor_config.json";
 
+    private static final List<Double> HALF = List.of(0.5, 0.5, 0.5);
+    private static final int CROP = 224;
+
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
-    private static final Set<String> PROCESSORS = Set.of(
-            "ViTImageProcessor",
-            "ViTImageProcessorFast",
-            "ViTFeatureExtractor",
-            "DeiTImageProcessor",
-            "DeiTImageProcessorFast",
-            "DeiTFeatureExtractor");
+    /** What a processor does where the file is silent. */
+    private enum Silent {
+        VIT(Resampling.BILINEAR, 224, true, false, HALF, HALF),
+        DEIT(Resampling.BICUBIC, 256, true, true, HALF, HALF),
+        BIT(
+                Resampling.BICUBIC,
+                224,
+                false,
+                true,
+                List.of(0.48145466, 0.4578275, 0.40821073),
+                List.of(0.26862954, 0.26130258, 0.27577711));
+
+        final Resampling resampling;
+        final int size;
+        // whether one number is both sides, and not the shorter one
+        final boolean square;
+        final boolean crops;
+        final List<Double> mean;
+        final List<Double> std;
+
+        Silent(Resampling resampling, int size, boolean square, boolean crops, List<Double> mean, List<Double> std) {
+            this.resampling = resampling;
+            this.size = size;
+            this.square = square;
+            this.crops = crops;
+            this.mean = mean;
+            this.std = std;
+        }
+    }
+
+    private static final Map<String, Silent> PROCESSORS = Map.of(
+            "ViTImageProcessor", Silent.VIT,
+            "ViTImageProcessorFast", Silent.VIT,
+            "ViTFeatureExtractor", Silent.VIT,
+            "DeiTImageProcessor", Silent.DEIT,
+            "DeiTImageProcessorFast", Silent.DEIT,
+            "DeiTFeatureExtractor", Silent.DEIT,
+            "BitImageProcessor", Silent.BIT,
+            "BitImageProcessorFast", Silent.BIT);
 
     private static final Set<String> HONOURED = Set.of(
             "do_resize",
@@ -104,56 +139,74 @@ public final class ImageProcessorFile {
                 throw fault(key, "is not supported, got " + setting.getValue());
             }
         }
-        for (String key : List.of("image_processor_type", "feature_extractor_type")) {
-            JsonNode type = tree.path(key);
-            if (type.isTextual() && !PROCESSORS.contains(type.textValue())) {
-                throw fault(
-                        key,
-                        "must be one of "
-                                + String.join(", ", PROCESSORS.stream().sorted().toList()) + ", got " + type);
-            }
-        }
+        Silent silent = silent();
         boolean normalised = flag("do_normalize", true);
         return new ImageProcessor(
-                flag("do_resize", true) ? resize() : null,
-                flag("do_center_crop", false) ? size("crop_size") : null,
+                flag("do_resize", true) ? resize(silent) : null,
+                flag("do_center_crop", silent.crops) ? size("crop_size", CROP) : null,
                 flag("do_rescale", true) ? number("rescale_factor", 1 / 255.0) : 1,
-                normalised ? numbers("image_mean") : List.of(),
-                normalised ? numbers("image_std") : List.of());
+                normalised ? numbers("image_mean", silent.mean) : List.of(),
+                normalised ? numbers("image_std", silent.std) : List.of());
     }
 
-    private Resize resize() throws DataException {
+    /** Of the processor that the file names, or of ViT's. */
+    private Silent silent() throws DataException {
+        Silent silent = Silent.VIT;
+        for (String key : List.of("feature_extractor_type", "image_processor_type")) {
+            JsonNode type = tree.path(key);
+            if (type.isTextual()) {
+                Silent named = PROCESSORS.get(type.textValue());
+                if (named == null) {
+                    throw fault(
+                            key,
+                            "must be one of "
+                                    + String.join(
+                                            ", ",
+                                            PROCESSORS.keySet().stream()
+                                                    .sorted()
+                                                    .toList()) + ", got "
+                                    + type);
+                }
+                silent = named;
+            }
+        }
+        return silent;
+    }
+
+    private Resize resize(Silent silent) throws DataException {
         JsonNode code = tree.path("resample");
         Resampling resampling = null;
         for (Resampling each : Resampling.values()) {
-            if (code.isMissingNode() || code.isNull()
-                    ? each == Resampling.BILINEAR
-                    : code.equals(intNode(each.code()))) {
+            if (code.isMissingNode() || code.isNull() ? each == silent.resampling : code.equals(intNode(each.code()))) {
                 resampling = each;
             }
         }
         if (resampling == null) {
             throw fault("resample", "must be one of Pillow's codes from 0 to 5, got " + code);
         }
-        JsonNode edge = tree.path("size").path("shortest_edge");
+        JsonNode size = tree.path("size");
+        JsonNode edge = size.path("shortest_edge");
+        if (!silent.square && !size.isObject()) {
+            edge = size.isMissingNode() || size.isNull() ? intNode(silent.size) : size;
+        }
         if (!edge.isMissingNode()) {
-            if (!edge.isInt() || edge.intValue() < 1 || tree.path("size").has("longest_edge")) {
+            if (!edge.isInt() || edge.intValue() < 1 || size.has("longest_edge")) {
                 throw fault("size", "must have a shortest_edge of at least 1, and no longest_edge");
             }
             return new Resize(resampling, null, edge.intValue());
         }
-        return new Resize(resampling, size("size"), 0);
+        return new Resize(resampling, size("size", silent.size), 0);
     }
 
     private static JsonNode intNode(int value) {
         return MAPPER.getNodeFactory().numberNode(value);
     }
 
-    /** One number for both sides, or height and width; 224 where the file does not say. */
-    private Size size(String key) throws DataException {
+    /** One number for both sides, or height and width. */
+    private Size size(String key, int absent) throws DataException {
         JsonNode value = tree.path(key);
         if (value.isMissingNode() || value.isNull()) {
-            return new Size(224, 224);
+            return new Size(absent, absent);
         }
         JsonNode height = value.isObject() ? value.path("height") : value;
         JsonNode width = value.isObject() ? value.path("width") : value;
@@ -185,11 +238,11 @@ public final class ImageProcessorFile {
         return value.doubleValue();
     }
 
-    /** One for each channel; a half for three where the file does not say. */
-    private List<Double> numbers(String key) throws DataException {
+    /** One for each channel. */
+    private List<Double> numbers(String key, List<Double> absent) throws DataException {
         JsonNode value = tree.path(key);
         if (value.isMissingNode() || value.isNull()) {
-            return List.of(0.5, 0.5, 0.5);
+            return absent;
         }
         List<Double> numbers = new ArrayList<>();
         for (JsonNode element : value) {

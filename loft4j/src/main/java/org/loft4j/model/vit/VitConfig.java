@@ -14,8 +14,9 @@ import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.ModelOptions;
 
 /**
- * A vision transformer that classifies, as its config.json states it.
+ * A vision transformer or a DeiT that classifies, as its config.json states it.
  *
+ * @param family {@code model_type}, with which the names of its parameters begin
  * @param hiddenSize {@code hidden_size}; a multiple of heads
  * @param layers {@code num_hidden_layers}
  * @param heads {@code num_attention_heads}
@@ -31,6 +32,7 @@ import org.loft4j.nn.ModelOptions;
  * @param head its classifier
  */
 public record VitConfig(
+        String family,
         long hiddenSize,
         int layers,
         int heads,
@@ -99,6 +101,7 @@ public record VitConfig(
     public static VitConfig from(JsonObject json, ModelOptions options) throws CheckpointException {
         EncoderConfig.check(json, KEYS);
         return new VitConfig(
+                json.requireString("model_type"),
                 json.requireLong("hidden_size"),
                 json.requireInt("num_hidden_layers", 1),
                 json.requireInt("num_attention_heads", 1),
@@ -114,15 +117,27 @@ public record VitConfig(
                 HeadConfig.from(json, options, 0));
     }
 
-    /** The number of states of an image: its patches, and one for the class. */
+    /** The number of states of an image: its patches, one for the class and, with distillation, one for the teacher. */
     public static long states(JsonObject json) throws CheckpointException {
-        ImageShape image = image(json);
-        Size patch = size(json, "patch_size", 16);
-        return image.height() / patch.height() * (image.width() / patch.width()) + 1;
+        return states(image(json), size(json, "patch_size", 16), json.requireString("model_type"));
     }
 
     long states() {
-        return image.height() / patch.height() * (image.width() / patch.width()) + 1;
+        return states(image, patch, family);
+    }
+
+    private static long states(ImageShape image, Size patch, String family) {
+        long patches = image.height() / patch.height() * (image.width() / patch.width());
+        return patches + (isDistilled(family) ? 2 : 1);
+    }
+
+    /** Whether there is a vector that learnt from a teacher. */
+    boolean distilled() {
+        return isDistilled(family);
+    }
+
+    private static boolean isDistilled(String family) {
+        return family.equals(VitModel.DISTILLED);
     }
 
     private static ImageShape image(JsonObject json) throws CheckpointException {

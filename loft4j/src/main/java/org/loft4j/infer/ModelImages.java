@@ -1,0 +1,43 @@
+package org.loft4j.infer;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.loft4j.ConfigException;
+import org.loft4j.data.image.ImageProcessor;
+import org.loft4j.data.image.ImageProcessorFile;
+import org.loft4j.nn.ImageShape;
+import org.loft4j.nn.Model;
+
+/**
+ * How pictures become what a model reads.
+ *
+ * @param processor what its directory says
+ * @param shape of the images that come of it: those that the model was made for, or others that it reads too
+ */
+public record ModelImages(ImageProcessor processor, ImageShape shape) {
+    /**
+     * By {@code preprocessor_config.json} of the model's directory; without the file pictures get the size that the model was made
+     * for, and values from −1 to 1.
+     *
+     * @throws ConfigException if the model does not read images, or not those that the file makes
+     * @throws org.loft4j.DataException if the file says what is not supported
+     */
+    public static ModelImages of(Model model, Path directory) throws IOException {
+        ImageShape made = model.imageShape();
+        if (made == null) {
+            throw new ConfigException("images need a model that reads them, got model_type "
+                    + model.description().family());
+        }
+        int channels = (int) made.channels();
+        ImageProcessor processor =
+                ImageProcessorFile.readOr(directory, channels, (int) made.height(), (int) made.width());
+        ImageProcessor.Size size = processor.made();
+        ImageShape shape = size == null ? made : new ImageShape(channels, size.height(), size.width());
+        if (model.imageStates(shape) == 0) {
+            // refused in the next line, with the reason
+            shape = made;
+        }
+        processor.requireFits(channels, (int) shape.height(), (int) shape.width());
+        return new ModelImages(processor, shape);
+    }
+}
