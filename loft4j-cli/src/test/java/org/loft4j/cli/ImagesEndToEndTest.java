@@ -195,6 +195,51 @@ class ImagesEndToEndTest {
         assertNotEquals(result.get("loss"), json(eval(base, shades)).get("loss"), "prepared otherwise");
     }
 
+    /** Positions are interpolated to the images that preprocessor_config.json makes. */
+    @Test
+    void dinov2ReadsImagesOfAnotherSizeThanItsOwn() throws IOException {
+        Path config = model.resolve("config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replace("\"vit\"", "\"dinov2_with_registers\"")
+                        .replace("ViTFor", "Dinov2WithRegistersFor")
+                        .replace("\"intermediate_size\"", "\"mlp_ratio\"")
+                        .replaceFirst("32", "2"));
+        Files.writeString(
+                model.resolve("preprocessor_config.json"),
+                "{\"image_processor_type\": \"BitImageProcessor\", \"size\": {\"shortest_edge\": 14}, \"crop_size\": 12,"
+                        + " \"image_mean\": [0.5], \"image_std\": [0.25]}");
+        Path shades = pictures("shades", "dark", "light");
+        Path base = directory.resolve("base");
+        json(fromScratch(shades, base, "--epochs", "10", "--batch-size", "8", "--learning-rate", "3e-3", "--json"));
+        JsonNode scores = json(eval(base, shades));
+        assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+        assertEquals(
+                "Dinov2WithRegistersForImageClassification",
+                Json.read(base.resolve("config.json")).strings("architectures").get(0));
+
+        Path sides = table(pictures("sides", "left", "right"));
+        Path run = directory.resolve("run");
+        List<String> call = new ArrayList<>(List.of("train", "--model", base.toString(), "--data", sides.toString()));
+        call.addAll(List.of("--epochs", "2", "--save-steps", "2", "--output", run.toString(), "--json"));
+        List<String> dry = new ArrayList<>(call);
+        dry.add("--dry-run");
+        JsonNode shown = json(Captured.loft(dry.toArray(String[]::new)));
+        assertTrue(shown.has("memory_bytes"), shown.toString());
+        json(Captured.loft(call.toArray(String[]::new)));
+        JsonNode adapted =
+                json(Captured.loft("eval", "--adapter", run.toString(), "--data", sides.toString(), "--json"));
+        Path merged = directory.resolve("merged");
+        Captured merge = Captured.loft(
+                "merge", "--model", base.toString(), "--adapter", run.toString(), "--output", merged.toString());
+        assertEquals(0, merge.status(), merge.err());
+        assertEquals(
+                adapted.get("loss").asDouble(),
+                json(eval(merged, sides)).get("loss").asDouble(),
+                1e-5);
+    }
+
     private static Captured eval(Path model, Path data) {
         return Captured.loft("eval", "--model", model.toString(), "--data", data.toString(), "--json");
     }

@@ -59,7 +59,8 @@ final class MissingClass {
     private static final Set<String> ENCODER_DECODERS = Set.of("t5", "mt5");
 
     /** Encoders whose classes in Transformers do. */
-    private static final Set<String> OPEN_TO_VLLM = Set.of("camembert", "distilbert", "electra");
+    private static final Set<String> OPEN_TO_VLLM =
+            Set.of("camembert", "deit", "dinov2", "dinov2_with_registers", "distilbert", "electra");
 
     /** Decoders whose class in vLLM has not been looked at. */
     private static final Set<String> UNTRIED_IN_VLLM = Set.of("gemma4", "gemma4_text");

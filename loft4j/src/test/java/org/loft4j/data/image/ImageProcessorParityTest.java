@@ -3,15 +3,18 @@ package org.loft4j.data.image;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.tensor.Dtype;
@@ -20,6 +23,8 @@ import org.loft4j.tensor.Tensors;
 
 /** Against Pillow's resized pictures and the values of Transformers' ViTImageProcessor. */
 class ImageProcessorParityTest {
+    private static final List<String> CROPPED = List.of("dinov2", "deit");
+
     @TempDir
     Path folder;
 
@@ -44,7 +49,18 @@ class ImageProcessorParityTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"rect", "imagenet", "no_normalize", "no_resize", "rescale_127", "nearest", "lanczos"})
+    @ValueSource(
+            strings = {
+                "rect",
+                "imagenet",
+                "no_normalize",
+                "no_resize",
+                "rescale_127",
+                "nearest",
+                "lanczos",
+                "dinov2",
+                "deit"
+            })
     void processedValuesEqualTheReference(String variant) throws IOException {
         Files.copy(path("variant_" + variant + ".preprocessor_config.json"), folder.resolve(ImageProcessorFile.NAME));
         ImageProcessor processor = ImageProcessorFile.read(folder);
@@ -53,10 +69,45 @@ class ImageProcessorParityTest {
         float[] values = new float[image.values().length];
         processor.normalise(image, values, 0);
         try (NativeScope scope = new NativeScope();
-                SafetensorsFile expected = open("w50h37.variants.safetensors")) {
+                SafetensorsFile expected = open(
+                        CROPPED.contains(variant) ? "w50h37.cropped.safetensors" : "w50h37.variants.safetensors")) {
             float[] theirs = Tensors.toFloats(expected.read(variant));
             assertArrayEquals(theirs, values, 1e-6f);
         }
+    }
+
+    /** What Transformers' classes do without any setting. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "ViTImageProcessor | {'size': {'height': 224, 'width': 224}, 'resample': 2, 'do_center_crop': false,"
+                        + "'image_mean': [0.5, 0.5, 0.5], 'image_std': [0.5, 0.5, 0.5]}",
+                "DeiTImageProcessorFast | {'size': 256, 'resample': 3, 'do_center_crop': true, 'crop_size': 224,"
+                        + "'image_mean': [0.5, 0.5, 0.5], 'image_std': [0.5, 0.5, 0.5]}",
+                "BitImageProcessor | {'size': {'shortest_edge': 224}, 'resample': 3, 'do_center_crop': true, 'crop_size': 224,"
+                        + "'image_mean': [0.48145466, 0.4578275, 0.40821073],"
+                        + "'image_std': [0.26862954, 0.26130258, 0.27577711]}"
+            })
+    void aSilentFileIsThatOfItsProcessor(String processor, String spelledOut) throws IOException {
+        Path file = folder.resolve(ImageProcessorFile.NAME);
+        Files.writeString(file, "{\"image_processor_type\": \"" + processor + "\"}");
+        ImageProcessor silent = ImageProcessorFile.read(folder);
+        Files.writeString(file, spelledOut.replace('\'', '"'));
+        assertEquals(ImageProcessorFile.read(folder), silent);
+    }
+
+    /** Of BiT's one number is the shorter side, of the others' both. */
+    @Test
+    void oneNumberMeansWhatTheProcessorMeans() throws IOException {
+        Path file = folder.resolve(ImageProcessorFile.NAME);
+        Files.writeString(
+                file, "{\"image_processor_type\": \"BitImageProcessor\", \"size\": 20, \"do_center_crop\": false}");
+        Pixels wide = new Pixels(10, 30, 1, new byte[300]);
+        assertEquals(60, ImageProcessorFile.read(folder).resized(wide, 1).width());
+        assertNull(ImageProcessorFile.read(folder).made());
+        Files.writeString(file, "{\"size\": 20}");
+        assertEquals(20, ImageProcessorFile.read(folder).resized(wide, 1).width());
     }
 
     @Test
