@@ -180,17 +180,20 @@ final class EvalCommand implements Verb {
             throw new ConfigException(
                     "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
         }
-        data.labels.requireNone();
         preference.judge(false, false, loaded);
-        LabeledImages chosen = images.read(DataFlags.images(data.data), data);
+        Labels labels = labels(loaded, List.of());
+        LabeledImages chosen =
+                images.read(DataFlags.images(data.data), data, loaded.model().isMultiLabel());
+        data.labels.requireAll(labels);
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
             err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut("", chosen));
             err.flush();
         }
-        ImageDataset dataset = TrainingImages.dataset(
-                loaded.model(), loaded.directory(), chosen, labels(loaded, List.of()), Augmentation.NONE);
-        print(loaded, new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size(), Map.of());
+        ImageDataset dataset =
+                TrainingImages.dataset(loaded.model(), loaded.directory(), chosen, labels, Augmentation.NONE);
+        Evaluator evaluator = new Evaluator(loaded.model(), 0, batchSize, threshold.value());
+        print(loaded, evaluator.evaluate(dataset), dataset.size(), Map.of());
         return ExitCode.OK;
     }
 

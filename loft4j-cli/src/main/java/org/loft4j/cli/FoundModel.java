@@ -155,7 +155,7 @@ final class FoundModel {
     private boolean multiLabel(Task task, List<String> labels) throws IOException {
         return trainedAs != null
                 ? trainedAs.multiLabel()
-                : task == Task.SEQUENCE_CLASSIFICATION && labels.size() != 1 && Models.isMultiLabel(directory);
+                : task.isOneLabelEach() && labels.size() != 1 && Models.isMultiLabel(directory);
     }
 
     /**
@@ -167,9 +167,8 @@ final class FoundModel {
      * @throws ConfigException if the call contradicts it
      */
     ProblemType problem(Task task, List<String> known, @Nullable ProblemType asked) throws IOException {
-        boolean open = trainedAs == null
-                && task == Task.SEQUENCE_CLASSIFICATION
-                && (adapter != null || !Models.statesProblem(directory));
+        boolean open =
+                trainedAs == null && task.isOneLabelEach() && (adapter != null || !Models.statesProblem(directory));
         ProblemType problem = ProblemType.SINGLE_LABEL_CLASSIFICATION;
         if (task == Task.SEQUENCE_CLASSIFICATION && known.size() == 1) {
             problem = asked == ProblemType.RANKING ? asked : ProblemType.REGRESSION;
@@ -183,7 +182,8 @@ final class FoundModel {
             if (problem == ProblemType.REGRESSION) {
                 learnt = "numbers";
             } else if (problem == ProblemType.MULTI_LABEL_CLASSIFICATION) {
-                learnt = "several labels a text, " + LearntClasses.some(known);
+                learnt = "several labels " + (task == Task.IMAGE_CLASSIFICATION ? "an image, " : "a text, ")
+                        + LearntClasses.some(known);
             }
             throw new ConfigException("--problem-type " + asked.word() + " is asked for, and the "
                     + (adapter == null ? "model " + directory : "adapter " + adapter) + " was trained for " + learnt

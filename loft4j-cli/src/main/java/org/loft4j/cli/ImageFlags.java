@@ -10,10 +10,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.LabeledText;
+import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.Origin;
 import org.loft4j.data.Row;
 import org.loft4j.data.image.LabeledImages;
@@ -21,6 +23,9 @@ import picocli.CommandLine.Option;
 
 /** Which images of a data set are read. */
 final class ImageFlags {
+    /** How the names of tables end. */
+    private static final List<String> TABLES = List.of(".csv", ".tsv", ".jsonl");
+
     @Option(
             names = "--classes",
             paramLabel = "NAME",
@@ -44,9 +49,13 @@ final class ImageFlags {
         }
     }
 
-    /** As many images of the chosen classes as are wanted. */
-    LabeledImages read(Path path, DataFlags data) throws IOException {
-        return limited(readAll(path, data));
+    /**
+     * As many images of the chosen classes as are wanted.
+     *
+     * @param several whether an image may have several labels
+     */
+    LabeledImages read(Path path, DataFlags data, boolean several) throws IOException {
+        return limited(readAll(path, data, several));
     }
 
     /** As many as are wanted. */
@@ -55,7 +64,11 @@ final class ImageFlags {
     }
 
     /** All images of the chosen classes. */
-    LabeledImages readAll(Path path, DataFlags data) throws IOException {
+    LabeledImages readAll(Path path, DataFlags data, boolean several) throws IOException {
+        if (several) {
+            return severalOfEach(path, data);
+        }
+        data.labels.requireNone();
         Set<String> wanted = new HashSet<>(classes == null ? List.of() : classes);
         LabeledImages all = isTable(path)
                 ? table(path, data)
@@ -75,7 +88,32 @@ final class ImageFlags {
 
     static boolean isTable(Path path) {
         String name = path.toString().toLowerCase(Locale.ROOT);
-        return Files.isRegularFile(path) && (name.endsWith(".csv") || name.endsWith(".tsv"));
+        return Files.isRegularFile(path) && TABLES.stream().anyMatch(name::endsWith);
+    }
+
+    /** The columns image and labels, or a column for each label. */
+    private LabeledImages severalOfEach(Path path, DataFlags data) throws IOException {
+        if (classes != null) {
+            throw new ConfigException(
+                    "--classes chooses images by the one class that each has, and here an image may have"
+                            + " several labels: leave it out");
+        }
+        if (!isTable(path)) {
+            throw new DataException(
+                    path,
+                    "says one class of each image: several labels an image need a table (" + String.join(", ", TABLES)
+                            + ") with the column image and a column of labels, or one for each (--label-columns)");
+        }
+        Columns columns = Columns.of(data.columns.text == null ? "image" : data.columns.text, data.labelColumn)
+                .withSeveral(data.labels.several());
+        List<Path> files = new ArrayList<>();
+        List<List<String>> labels = new ArrayList<>();
+        for (Row row : DataFiles.read(path, columns)) {
+            MultiLabelText labelled = (MultiLabelText) row;
+            files.add(inside(path, labelled.text(), row.origin()));
+            labels.add(labelled.labels());
+        }
+        return LabeledImages.ofSeveral(path, files, labels);
     }
 
     /** The columns image and label; paths are relative to the table. */

@@ -10,7 +10,7 @@ import org.loft4j.data.Labels;
 import org.loft4j.data.SeveralLabels;
 import picocli.CommandLine.Option;
 
-/** How rows say which labels a text has, where it may have several. */
+/** How rows say which labels a text or an image has, where it may have several. */
 final class LabelFlags {
     @Option(
             names = "--label-separator",
@@ -64,7 +64,7 @@ final class LabelFlags {
     void requireNone() {
         if (separator != null || !columns.isEmpty()) {
             throw new ConfigException((separator != null ? "--label-separator" : "--label-columns")
-                    + " is for texts that may have several labels: ask for --problem-type multi_label_classification, or leave"
+                    + " is for texts or images that may have several labels: ask for --problem-type multi_label_classification, or leave"
                     + " it out");
         }
     }

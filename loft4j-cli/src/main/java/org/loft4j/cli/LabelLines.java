@@ -13,11 +13,12 @@ import org.loft4j.data.Labels;
 import org.loft4j.infer.TextLabeler;
 
 /**
- * Prints the labels of texts that may have several.
+ * Prints the labels of texts or images that may have several.
  *
+ * @param kind what is judged: text or image
  * @param labels of the model
  */
-record LabelLines(PrintWriter out, List<String> labels) {
+record LabelLines(PrintWriter out, String kind, List<String> labels) {
     /** @param json null where lines are printed: the labels, their probabilities, the text and the second text of a pair */
     void print(List<Asked> asked, List<TextLabeler.LabelSet> sets, @Nullable JsonElements json) throws IOException {
         List<String> names = Labels.distinct(labels);
@@ -32,14 +33,14 @@ record LabelLines(PrintWriter out, List<String> labels) {
                         + told.stream()
                                 .map(k -> String.format(Locale.ROOT, "%.3f", probabilities.get(k)))
                                 .collect(Collectors.joining(","))
-                        + ClassLines.fields("text", asked.get(i)));
+                        + ClassLines.fields(kind, asked.get(i)));
                 continue;
             }
             Map<String, Double> all = new LinkedHashMap<>();
             for (int k = 0; k < names.size(); k++) {
                 all.put(names.get(k), probabilities.get(k));
             }
-            Map<String, Object> tree = ClassLines.tree("text", asked.get(i));
+            Map<String, Object> tree = ClassLines.tree(kind, asked.get(i));
             tree.put("labels", told.stream().map(names::get).toList());
             tree.put("probabilities", all);
             json.add(tree);

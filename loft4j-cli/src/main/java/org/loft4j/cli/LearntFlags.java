@@ -33,7 +33,7 @@ final class LearntFlags {
             converter = Words.OfProblemType.class,
             completionCandidates = WordLists.ProblemTypes.class,
             description =
-                    "What the labels of texts are: single_label_classification (classes, of which each text has one),"
+                    "What the labels of texts or images are: single_label_classification (classes, of which each has one),"
                             + " multi_label_classification (labels, of which it may have several, or none), regression (numbers, of"
                             + " which the model learns to tell one for each text or pair of texts), or ranking (no labels: rows of"
                             + " anchor, positive and negative, or of prompt, chosen and rejected, of which the model learns to give"
@@ -44,13 +44,19 @@ final class LearntFlags {
     ProblemType problem;
 
     void check(Problems problems) {
-        if (problem != null && isOfTexts() && asked != null && asked != Task.SEQUENCE_CLASSIFICATION) {
-            problems.add("--problem-type " + problem.word() + " is for --task sequence-classification, got --task "
+        boolean several = problem == ProblemType.MULTI_LABEL_CLASSIFICATION;
+        if (problem != null
+                && isOfTexts()
+                && asked != null
+                && asked != Task.SEQUENCE_CLASSIFICATION
+                && !(several && asked == Task.IMAGE_CLASSIFICATION)) {
+            problems.add("--problem-type " + problem.word() + " is for --task sequence-classification"
+                    + (several ? " or image-classification" : "") + ", got --task "
                     + asked.word());
         }
     }
 
-    /** Whether a problem is asked for that classifiers of texts alone have. */
+    /** Whether a problem is asked for that classifiers of texts alone have, and of several labels those of images. */
     private boolean isOfTexts() {
         return problem != null && problem != ProblemType.SINGLE_LABEL_CLASSIFICATION;
     }
@@ -83,9 +89,10 @@ final class LearntFlags {
         boolean described = Files.exists(directory.resolve("config.json"));
         Task ofModel = described ? Models.defaultTask(directory) : usual;
         boolean ranks = described && ofModel == Task.SEQUENCE_CLASSIFICATION && Models.isRegression(directory);
+        boolean ofImages = ofModel == Task.IMAGE_CLASSIFICATION && problem == ProblemType.MULTI_LABEL_CLASSIFICATION;
         Task task = asked != null
                 ? asked
-                : isOfTexts()
+                : isOfTexts() && !ofImages
                         ? Task.SEQUENCE_CLASSIFICATION
                         : !ranks && rows.get() == RowFormat.MATCH ? Task.SENTENCE_EMBEDDING : ofModel;
         LearntTask known = LearntTask.of(directory, task);

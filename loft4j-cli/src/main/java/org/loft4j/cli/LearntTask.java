@@ -48,13 +48,11 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
         return new LearntTask(
                 task,
                 task.isClassification() ? Models.labels(directory) : List.of(),
-                task != Task.SEQUENCE_CLASSIFICATION
-                        ? ProblemType.SINGLE_LABEL_CLASSIFICATION
-                        : Models.isRegression(directory)
-                                ? ProblemType.REGRESSION
-                                : Models.isMultiLabel(directory)
-                                        ? ProblemType.MULTI_LABEL_CLASSIFICATION
-                                        : ProblemType.SINGLE_LABEL_CLASSIFICATION);
+                task == Task.SEQUENCE_CLASSIFICATION && Models.isRegression(directory)
+                        ? ProblemType.REGRESSION
+                        : task.isOneLabelEach() && Models.isMultiLabel(directory)
+                                ? ProblemType.MULTI_LABEL_CLASSIFICATION
+                                : ProblemType.SINGLE_LABEL_CLASSIFICATION);
     }
 
     /** Whether the labels of texts are numbers that are learnt as such. */
@@ -78,7 +76,7 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
         return regression() || ranking();
     }
 
-    /** Whether a text may have several labels, or none. */
+    /** Whether a text or an image may have several labels, or none. */
     boolean multiLabel() {
         return problem == ProblemType.MULTI_LABEL_CLASSIFICATION;
     }

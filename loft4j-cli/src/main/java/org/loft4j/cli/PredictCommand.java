@@ -15,6 +15,7 @@ import org.loft4j.data.DataReference;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
+import org.loft4j.infer.ImageLabeler;
 import org.loft4j.infer.TextClassifier;
 import org.loft4j.infer.TextLabeler;
 import org.loft4j.infer.TextScorer;
@@ -167,15 +168,25 @@ final class PredictCommand implements Verb {
         }
         List<String> labels = loaded.model().description().labels();
         List<String> names = imageNames();
-        try (ImageClassifier classifier = new ImageClassifier(loaded.model(), loaded.directory(), batchSize);
-                AskedTexts asked = AskedTexts.of("images", names, null, name -> true)) {
-            classify(
-                    asked,
-                    names.size(),
-                    some -> classifier.classify(
-                            some.stream().map(one -> Path.of(one.text())).toList()),
-                    new ClassLines(spec.commandLine().getOut(), "image", labels)::print);
+        PrintWriter out = spec.commandLine().getOut();
+        try (AskedTexts asked = AskedTexts.of("images", names, null, name -> true)) {
+            if (loaded.model().isMultiLabel()) {
+                try (ImageLabeler labeler =
+                        new ImageLabeler(loaded.model(), loaded.directory(), batchSize, threshold.value())) {
+                    LabelLines lines = new LabelLines(out, "image", labels);
+                    classify(asked, names.size(), some -> labeler.label(files(some)), lines::print);
+                }
+                return;
+            }
+            try (ImageClassifier classifier = new ImageClassifier(loaded.model(), loaded.directory(), batchSize)) {
+                ClassLines lines = new ClassLines(out, "image", labels);
+                classify(asked, names.size(), some -> classifier.classify(files(some)), lines::print);
+            }
         }
+    }
+
+    private static List<Path> files(List<Asked> some) {
+        return some.stream().map(one -> Path.of(one.text())).toList();
     }
 
     private List<String> imageNames() throws IOException {
@@ -230,7 +241,7 @@ final class PredictCommand implements Verb {
                         labeler::hasTokens,
                         labeler::label,
                         labeler::labelPairs,
-                        new LabelLines(out, labels)::print);
+                        new LabelLines(out, "text", labels)::print);
                 tellOfCuts(labeler.textsCut(), length);
             } else {
                 TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);

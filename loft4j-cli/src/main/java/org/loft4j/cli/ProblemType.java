@@ -6,11 +6,11 @@ import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
 
-/** What a classifier of texts learns, in the words of Transformers' {@code problem_type}, which has none for ranking. */
+/** What a classifier of texts or images learns, in the words of Transformers' {@code problem_type}, which has none for ranking. */
 enum ProblemType {
-    /** Classes, of which each text has one. */
+    /** Classes, of which each text or image has one. */
     SINGLE_LABEL_CLASSIFICATION,
-    /** Labels, of which each text may have several, or none. */
+    /** Labels, of which each text or image may have several, or none. */
     MULTI_LABEL_CLASSIFICATION,
     /** Numbers. */
     REGRESSION,

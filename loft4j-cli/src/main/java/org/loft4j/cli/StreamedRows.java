@@ -77,7 +77,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                 + (classes == null
                         ? ""
                         : learnt.multiLabel()
-                                ? TrainingRows.several(classes.labels())
+                                ? TrainingRows.several(classes.labels(), "a text")
                                 : TrainingRows.alone(scan.labels()))
                 + (split && classes != null
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))

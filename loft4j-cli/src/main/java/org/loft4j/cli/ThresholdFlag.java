@@ -12,7 +12,7 @@ final class ThresholdFlag {
             names = "--threshold",
             paramLabel = "P",
             description =
-                    "Of a model of several labels a text: the probability above which a label is told. Default: 0.5.")
+                    "Of a model of several labels a text or an image: the probability above which a label is told. Default: 0.5.")
     @Nullable
     Double threshold;
 
@@ -27,7 +27,7 @@ final class ThresholdFlag {
     void requireFits(Model model) {
         if (threshold != null && !model.isMultiLabel()) {
             throw new ConfigException(
-                    "--threshold is for models of several labels a text, and this is none: leave it out");
+                    "--threshold is for models of several labels a text or an image, and this is none: leave it out");
         }
     }
 }

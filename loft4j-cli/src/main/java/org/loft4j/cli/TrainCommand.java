@@ -320,9 +320,7 @@ final class TrainCommand implements Verb {
             TrainingStart start, ModelOptions options, Load load, MemoryPlan.Rows rows, Consumer<Model> fits)
             throws IOException {
         try (NativeScope scope = new NativeScope();
-                Model shapes = Models.outline(
-                        start.directory(),
-                        fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options)) {
+                Model shapes = Models.outline(start.directory(), ofShapes(options))) {
             if (!method.method.usesAdapter()) {
                 Trainable.requireFull(shapes);
             }
@@ -339,6 +337,11 @@ final class TrainCommand implements Verb {
             budget.warn(estimate, err());
             return estimate;
         }
+    }
+
+    /** For a model without numbers: where there is no checkpoint nothing else says their type. */
+    private ModelOptions ofShapes(ModelOptions options) {
+        return fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options;
     }
 
     private int dryRun(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory)
@@ -359,15 +362,14 @@ final class TrainCommand implements Verb {
 
     private int runOnImages(TrainingStart start, TrainConfig config) throws IOException {
         TrainingImages.requireNoFlagsOfTexts(stream, faults);
-        data.labels.requireNone();
-        TrainingImages rows =
-                TrainingImages.read(data, images, eval, start.aim().modelLabels(), run.seed);
+        TrainingImages rows = TrainingImages.read(start.aim(), data, images, eval, run.seed);
         start.require(rows.classes(), err());
         err().println("loft: " + rows.shape());
         ModelOptions options = options(start)
                 .withLabels(rows.classes().labels().names())
+                .withMultiLabel(start.aim().multiLabel())
                 .withNewClasses(rows.classes().anew());
-        long states = Models.maxPositions(start.directory());
+        long states = TrainingImages.states(start.directory(), ofShapes(options));
         int held = rows.eval() == null
                 ? 0
                 : Math.min(config.evalBatchSize(), rows.eval().size());

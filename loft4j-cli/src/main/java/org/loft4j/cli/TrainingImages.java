@@ -11,8 +11,11 @@ import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.infer.ModelImages;
+import org.loft4j.model.Models;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.tensor.NativeScope;
 import org.loft4j.train.MemoryPlan;
 import org.loft4j.train.TrainData;
 
@@ -37,17 +40,17 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
         }
     }
 
-    /** @param modelLabels the classes that the model knows, which are kept if the images have no others */
-    static TrainingImages read(DataFlags data, ImageFlags images, EvalFlags held, List<String> modelLabels, long seed)
+    static TrainingImages read(LearntTask learnt, DataFlags data, ImageFlags images, EvalFlags held, long seed)
             throws IOException {
-        LabeledImages found = images.readAll(DataFlags.images(data.data), data);
+        LabeledImages found = images.readAll(DataFlags.images(data.data), data, learnt.multiLabel());
         LabeledImages all = images.limited(found);
         LabeledImages train = all;
         String shape = Quantities.of(all.size(), "image")
                 + (all.size() < found.size() ? " of " + Quantities.count(found.size()) : "") + " in "
                 + data.data.shown()
                 + leftOut("", found);
-        LabeledImages eval = held.file == null ? null : images.readAll(DataFlags.images(held.file), data);
+        LabeledImages eval =
+                held.file == null ? null : images.readAll(DataFlags.images(held.file), data, learnt.multiLabel());
         shape += eval == null ? "" : leftOut(" of --eval-data", eval);
         if (eval == null && held.share > 0) {
             eval = all.select(i -> TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
@@ -59,9 +62,12 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
             shape += TrainingRows.heldOutAlone("images", Labels.namesIn(train), Labels.namesIn(eval));
         }
         // of all, since the split may hold out a class whole, and --max-images leave one out
-        Labels own = Labels.of(found, LearntClasses.byName(modelLabels), DataFlags.images(data.data));
-        LearntClasses classes = LearntClasses.of(own, List.of(), modelLabels);
-        shape += TrainingRows.alone(Labels.namesIn(found));
+        Labels own = Labels.of(found, LearntClasses.byName(learnt.modelLabels()), DataFlags.images(data.data));
+        LearntClasses classes = LearntClasses.of(own, List.of(), learnt.modelLabels());
+        data.labels.requireAll(classes.labels());
+        shape += learnt.multiLabel()
+                ? TrainingRows.several(classes.labels(), "an image")
+                : TrainingRows.alone(Labels.namesIn(found));
         return new TrainingImages(
                 train, eval, classes, shape + (classes.told().isEmpty() ? "" : "; " + classes.told()));
     }
@@ -71,6 +77,18 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
         return images.leftOut().isEmpty()
                 ? ""
                 : "; left out" + where + ", since they cannot be read: " + images.leftOut();
+    }
+
+    /**
+     * The states that a model makes of one of the images, by the shapes of its directory alone.
+     *
+     * @param options how it will be opened
+     */
+    static long states(Path directory, ModelOptions options) throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Model outline = Models.outline(directory, options)) {
+            return outline.imageStates(ModelImages.of(outline, directory).shape());
+        }
     }
 
     /** What is known of the images on the Java heap. */

@@ -96,7 +96,7 @@ record TrainingRows(
             Labels own = learnt.labels(found, train.subList(0, 1), read.classes());
             classes = LearntClasses.of(own.inOrder(read.classes()), read.classes(), learnt.modelLabels());
             data.labels.requireAll(classes.labels());
-            shape += learnt.multiLabel() ? several(classes.labels()) : alone(found);
+            shape += learnt.multiLabel() ? several(classes.labels(), "a text") : alone(found);
         }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
@@ -141,9 +141,9 @@ record TrainingRows(
         return labels.size() > 1 ? "" : "; all of them have one label, \"" + String.join("", labels) + '"';
     }
 
-    /** Says which labels a text may have, for a wrong separator makes others of them. */
-    static String several(Labels labels) {
-        return "; " + labels.size() + " labels, of which a text may have several: " + some(labels.names());
+    /** Says which labels a text or an image may have, for a wrong separator makes others of them. */
+    static String several(Labels labels, String example) {
+        return "; " + labels.size() + " labels, of which " + example + " may have several: " + some(labels.names());
     }
 
     /** The first of some names, in quotes. */

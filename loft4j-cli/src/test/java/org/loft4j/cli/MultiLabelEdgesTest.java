@@ -83,7 +83,8 @@ class MultiLabelEdgesTest {
     @Test
     void flagsOfSeveralLabelsAreRefusedElsewhere() throws IOException {
         String rows = file("rows.csv", "text,label\nred ball,red\nblue,blue\n");
-        String words = " is for texts that may have several labels: ask for --problem-type multi_label_classification";
+        String words =
+                " is for texts or images that may have several labels: ask for --problem-type multi_label_classification";
         refused(
                 2,
                 "--label-separator" + words,

@@ -24,13 +24,14 @@ import org.loft4j.data.image.LabeledImages;
 import org.loft4j.data.image.Pixels;
 import org.loft4j.tensor.Seeds;
 
-/** Images with the index of their class. They are decoded, resized and normalised when a batch asks for them. */
+/** Images with the index of their class, or of the labels of which each may have several. They are decoded, resized and normalised when a batch asks for them. */
 public final class ImageDataset implements Examples {
     /** How many of many faults are told. */
     private static final int SHOWN = 20;
 
     private final LabeledImages images;
-    private final int[] classes;
+    private final int[][] labels;
+    private final int known;
     private final Shape shape;
     private final ImageProcessor processor;
     private final Augmentation augmentation;
@@ -48,10 +49,15 @@ public final class ImageDataset implements Examples {
             throws DataException {
         processor.requireFits(shape.channels(), shape.height(), shape.width());
         this.images = images;
-        this.classes = new int[images.size()];
-        for (int i = 0; i < classes.length; i++) {
+        this.labels = new int[images.size()][];
+        this.known = labels.size();
+        for (int i = 0; i < this.labels.length; i++) {
             try {
-                classes[i] = labels.index(images.label(i));
+                this.labels[i] = images.labels(i).stream()
+                        .mapToInt(labels::index)
+                        .sorted()
+                        .distinct()
+                        .toArray();
             } catch (ConfigException e) {
                 throw new DataException(Path.of(images.name(i)), String.valueOf(e.getMessage()));
             }
@@ -63,12 +69,22 @@ public final class ImageDataset implements Examples {
 
     @Override
     public int size() {
-        return classes.length;
+        return labels.length;
     }
 
-    /** The index of one image's class. */
+    /** The index of one image's class, where each has one. */
     public int label(int index) {
-        return classes[index];
+        return labels[index][0];
+    }
+
+    /** Whether an image may have several labels, or none: {@link ImageBatch#scores} of its batches say which. */
+    public boolean isMultiLabel() {
+        return images.isMultiLabel();
+    }
+
+    /** 1 for the labels that an image has and 0 for the others. */
+    public float[] scores(int index) {
+        return new LabelSets(labels, known).scores(new int[] {index});
     }
 
     public Shape shape() {
@@ -85,7 +101,7 @@ public final class ImageDataset implements Examples {
 
     @Override
     public long heapBytes() {
-        return images.heapBytes() + HeapSize.ofInts(classes.length);
+        return images.heapBytes() + HeapSize.of(labels);
     }
 
     /** Of an IDX file's images their bytes; of files where they lie and how long they are. */
@@ -94,7 +110,12 @@ public final class ImageDataset implements Examples {
         CRC32C crc = new CRC32C();
         for (int i = 0; i < size(); i++) {
             crc.update(images.identity(i));
-            crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(classes[i]).array());
+            ByteBuffer own = ByteBuffer.allocate(Integer.BYTES * (labels[i].length + (isMultiLabel() ? 1 : 0)));
+            if (isMultiLabel()) {
+                own.putInt(labels[i].length);
+            }
+            Arrays.stream(labels[i]).forEach(own::putInt);
+            crc.update(own.array());
         }
         crc.update((shape + " " + processor + " " + augmentation).getBytes(StandardCharsets.UTF_8));
         return size() + " images, crc32c " + Long.toHexString(crc.getValue());
@@ -168,17 +189,19 @@ public final class ImageDataset implements Examples {
         Checks.atLeast("number of images in a batch", indices.length, 1);
         int size = Math.multiplyExact(shape.channels() * shape.height(), shape.width());
         float[] pixels = new float[Math.multiplyExact(indices.length, size)];
-        long[] labels = new long[indices.length];
         try {
             // each row has its own part of the arrays
             IntStream.range(0, indices.length).parallel().forEach(row -> {
                 prepare(prepared, indices[row], pixels, row * size);
-                labels[row] = classes[indices[row]];
             });
         } catch (UncheckedIOException e) {
             throw e.getCause();
         }
-        return new ImageBatch(indices.length, shape.channels(), shape.height(), shape.width(), pixels, labels);
+        long[] classes = isMultiLabel()
+                ? new long[0]
+                : Arrays.stream(indices).mapToLong(this::label).toArray();
+        float[] scores = isMultiLabel() ? new LabelSets(labels, known).scores(indices) : null;
+        return new ImageBatch(indices.length, shape.channels(), shape.height(), shape.width(), pixels, classes, scores);
     }
 
     private void prepare(Prepared prepared, int index, float[] pixels, int place) {

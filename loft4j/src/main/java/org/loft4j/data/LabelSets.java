@@ -5,9 +5,9 @@ import java.util.List;
 import org.loft4j.DataException;
 
 /**
- * Which labels each of some texts has.
+ * Which labels each of some texts or images has.
  *
- * @param indices of the labels of each text, in order
+ * @param indices of the labels of each, in order
  * @param count how many labels there are to have
  */
 record LabelSets(int[][] indices, int count) {
@@ -37,7 +37,7 @@ record LabelSets(int[][] indices, int count) {
         throw row.origin().fault("has no list of labels: several labels a text need rows with \"text\" and \"labels\"");
     }
 
-    /** 1 for the labels that each of these texts has and 0 for the others, row by row. */
+    /** 1 for the labels that each of these has and 0 for the others, row by row. */
     float[] scores(int[] rows) {
         var scores = new float[Math.multiplyExact(rows.length, count)];
         for (int row = 0; row < rows.length; row++) {

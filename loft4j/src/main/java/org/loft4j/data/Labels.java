@@ -111,7 +111,7 @@ public final class Labels {
     public static SortedSet<String> namesIn(LabeledImages images) {
         var found = new TreeSet<String>();
         for (int i = 0; i < images.size(); i++) {
-            found.add(images.label(i));
+            found.addAll(images.labels(i));
         }
         return found;
     }

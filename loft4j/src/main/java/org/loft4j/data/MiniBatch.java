@@ -5,7 +5,7 @@ public sealed interface MiniBatch permits Batch, ImageBatch, PromptBatch, Source
     /** The number of examples. */
     int rows();
 
-    /** Row by row: the class of each example, or the label of each token; none of a regression and of several labels a text ({@link Batch#scores}). */
+    /** Row by row: the class of each example, or the label of each token; none of a regression and of several labels a text or an image ({@link Batch#scores}). */
     long[] labels();
 
     /** How many tokens there are without padding; of images how many images. */

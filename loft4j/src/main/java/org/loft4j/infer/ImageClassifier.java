@@ -9,19 +9,13 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
-import org.loft4j.data.image.ImageFile;
-import org.loft4j.data.image.ImageProcessor;
-import org.loft4j.data.image.Pixels;
 import org.loft4j.infer.TextClassifier.Prediction;
-import org.loft4j.nn.ImageInput;
-import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Inference;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
-import org.loft4j.tensor.Tensors;
 
 /**
  * Says of images which class they belong to. Any number of threads may use it: they take turns as those of a {@link Classifier}
@@ -37,8 +31,7 @@ public final class ImageClassifier implements AutoCloseable {
     private static final int BATCH = 32;
 
     private final Model model;
-    private final ImageShape shape;
-    private final ImageProcessor processor;
+    private final ModelImages images;
     private final int batchSize;
     private final @Nullable OpenModel opened;
     private final InTurn turns = new InTurn("classifier");
@@ -48,7 +41,7 @@ public final class ImageClassifier implements AutoCloseable {
      *
      * @param directory whose {@code preprocessor_config.json} says how images are prepared
      * @param batchSize images that go through the model at once
-     * @throws ConfigException if the model does not read images
+     * @throws ConfigException if the model does not read images, or an image may have several of its labels
      */
     public ImageClassifier(Model model, Path directory, int batchSize) throws IOException {
         this(model, directory, batchSize, null);
@@ -57,9 +50,10 @@ public final class ImageClassifier implements AutoCloseable {
     private ImageClassifier(Model model, Path directory, int batchSize, @Nullable OpenModel opened) throws IOException {
         Checks.atLeast("batch_size", batchSize, 1);
         this.model = model;
-        ModelImages images = ModelImages.of(model, directory);
-        this.shape = images.shape();
-        this.processor = images.processor();
+        this.images = ModelImages.of(model, directory);
+        if (model.isMultiLabel()) {
+            throw new ConfigException("an image may have several labels of this model, which an ImageLabeler tells");
+        }
         this.batchSize = batchSize;
         this.opened = opened;
     }
@@ -121,21 +115,10 @@ public final class ImageClassifier implements AutoCloseable {
     }
 
     private List<Prediction> predict(List<Path> files) throws IOException {
-        int size = Math.toIntExact(shape.channels() * shape.height() * shape.width());
-        float[] values = new float[files.size() * size];
-        for (int i = 0; i < files.size(); i++) {
-            Pixels image = processor.resized(ImageFile.read(files.get(i)), (int) shape.channels());
-            if (image.height() != shape.height() || image.width() != shape.width()) {
-                throw new ConfigException(files.get(i) + " has " + image.height() + "×" + image.width()
-                        + " pixels, but the model reads " + shape.height() + "×" + shape.width());
-            }
-            processor.normalise(image, values, i * size);
-        }
         try (NativeScope scope = new NativeScope();
                 Inference inference = Inference.open()) {
-            Tensor pixels = Tensors.of(values, files.size(), shape.channels(), shape.height(), shape.width())
-                    .to(model.description().device().torch(), Dtype.F32.scalarType());
-            return TextClassifier.predictions(model.logits(new ImageInput(pixels)), model.description());
+            Tensor logits = model.logits(images.read(files, model.description().device()));
+            return TextClassifier.predictions(logits, model.description());
         }
     }
 

@@ -2,11 +2,18 @@ package org.loft4j.infer;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.loft4j.ConfigException;
+import org.loft4j.data.image.ImageFile;
 import org.loft4j.data.image.ImageProcessor;
 import org.loft4j.data.image.ImageProcessorFile;
+import org.loft4j.data.image.Pixels;
+import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Tensors;
 
 /**
  * How pictures become what a model reads.
@@ -39,5 +46,25 @@ public record ModelImages(ImageProcessor processor, ImageShape shape) {
         }
         processor.requireFits(channels, (int) shape.height(), (int) shape.width());
         return new ModelImages(processor, shape);
+    }
+
+    /**
+     * Pictures as the model reads them; they belong to the open scope.
+     *
+     * @throws org.loft4j.DataException for a file that cannot be decoded
+     */
+    ImageInput read(List<Path> files, DeviceSpec device) throws IOException {
+        int size = Math.toIntExact(shape.channels() * shape.height() * shape.width());
+        float[] values = new float[Math.multiplyExact(files.size(), size)];
+        for (int i = 0; i < files.size(); i++) {
+            Pixels image = processor.resized(ImageFile.read(files.get(i)), (int) shape.channels());
+            if (image.height() != shape.height() || image.width() != shape.width()) {
+                throw new ConfigException(files.get(i) + " has " + image.height() + "×" + image.width()
+                        + " pixels, but the model reads " + shape.height() + "×" + shape.width());
+            }
+            processor.normalise(image, values, i * size);
+        }
+        return new ImageInput(Tensors.of(values, files.size(), shape.channels(), shape.height(), shape.width())
+                .to(device.torch(), Dtype.F32.scalarType()));
     }
 }

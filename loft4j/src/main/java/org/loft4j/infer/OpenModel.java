@@ -123,7 +123,7 @@ record OpenModel(
         } else if (place.adapter() != null) {
             List<String> labels = HeadLabels.of(place.model(), place.adapter(), task);
             // PEFT's own files do not say it: who opens it may, else those of the model do
-            boolean several = task == Task.SEQUENCE_CLASSIFICATION
+            boolean several = task.isOneLabelEach()
                     && labels.size() != 1
                     && (wanted.multiLabel() || Models.isMultiLabel(place.model()));
             options = options.withMultiLabel(several).withLabels(labels);

@@ -7,6 +7,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.Threshold;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Tensors;
@@ -41,7 +42,7 @@ public final class TextLabeler {
     }
 
     /**
-     * What the model holds of one text.
+     * What the model holds of one text or image.
      *
      * @param labels those whose probability is above the threshold, one half by default, the likeliest first; empty for none
      * @param indices of these among the model's labels
@@ -72,7 +73,7 @@ public final class TextLabeler {
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<LabelSet> label(List<String> texts) {
-        return logits.ofTexts(texts, this::sets);
+        return logits.ofTexts(texts, some -> sets(some, model.description(), leastLogit));
     }
 
     /**
@@ -82,11 +83,16 @@ public final class TextLabeler {
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<LabelSet> labelPairs(List<TextPair> pairs) {
-        return logits.ofPairs(pairs, this::sets);
+        return logits.ofPairs(pairs, some -> sets(some, model.description(), leastLogit));
     }
 
-    private List<LabelSet> sets(Tensor some) {
-        List<String> labels = model.description().labels();
+    /**
+     * What logits {@code (rows, labels)} tell.
+     *
+     * @param leastLogit above which a label is told
+     */
+    static List<LabelSet> sets(Tensor some, ModelDescription described, double leastLogit) {
+        List<String> labels = described.labels();
         double[] all = Tensors.toDoubles(some.to(Dtype.F64.scalarType()));
         List<LabelSet> sets = new ArrayList<>();
         for (int from = 0; from < all.length; from += labels.size()) {
@@ -95,7 +101,7 @@ public final class TextLabeler {
             List<Integer> told = new ArrayList<>();
             for (int k = 0; k < labels.size(); k++) {
                 double logit = all[from + k];
-                FiniteLogits.require(logit, model.description());
+                FiniteLogits.require(logit, described);
                 probabilities.add(1 / (1 + Math.exp(-logit)));
                 if (logit > leastLogit) {
                     told.add(k);

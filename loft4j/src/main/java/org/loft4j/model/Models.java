@@ -247,7 +247,7 @@ public final class Models {
     }
 
     /**
-     * Whether a text may have several of the labels of a directory's model, as Transformers has it where {@code problem_type} is
+     * Whether a text or an image may have several of the labels of a directory's model, as Transformers has it where {@code problem_type} is
      * {@code multi_label_classification}.
      */
     public static boolean isMultiLabel(Path directory) throws IOException {
@@ -293,8 +293,7 @@ public final class Models {
 
     /**
      * The options with the labels of the file where they name none, and for sentence embeddings with the pooling that the files of
-     * sentence-transformers beside it say; refuses a task that the family has no head for, labels of the
-     * file of which an image may have several, and several numbers for one text.
+     * sentence-transformers beside it say; refuses a task that the family has no head for, and several numbers for one text or image.
      */
     private static ModelOptions complete(Family family, ModelConfigFile file, ModelOptions options)
             throws CheckpointException {
@@ -312,15 +311,14 @@ public final class Models {
         if (named || options.task() == Task.TOKEN_CLASSIFICATION) {
             return complete;
         }
-        if (options.task() == Task.IMAGE_CLASSIFICATION) {
-            ConfigKeys.require(file.json(), "problem_type", "single_label_classification");
-        } else if (complete.labels().size() == 1) {
+        boolean one = complete.labels().size() == 1;
+        if (one && options.task() == Task.SEQUENCE_CLASSIFICATION) {
             ConfigKeys.require(file.json(), "problem_type", "regression");
+        } else if (one) {
+            ConfigKeys.require(file.json(), "problem_type", "single_label_classification");
         } else {
             ConfigKeys.require(file.json(), "problem_type", "single_label_classification", MULTI_LABEL);
         }
-        return options.task() == Task.SEQUENCE_CLASSIFICATION && isMultiLabel(file)
-                ? complete.withMultiLabel(true)
-                : complete;
+        return isMultiLabel(file) ? complete.withMultiLabel(true) : complete;
     }
 }

@@ -33,7 +33,7 @@ import org.loft4j.nn.Task;
  * @param baseModel directory or name of the model that was trained; null if unknown
  * @param chat how conversations were written; null where there were none, or nobody knows
  * @param pairs whether it is known that the texts were pairs
- * @param multiLabel whether a text may have several of the labels, or none, which the file says as {@code problem_type}
+ * @param multiLabel whether a text or an image may have several of the labels, or none, which the file says as {@code problem_type}
  * @param rewards what has judged the answers; null where nothing has
  */
 public record TaskFile(
@@ -122,7 +122,7 @@ public record TaskFile(
                 json.findString("base_model"),
                 TrainedChat.read(json),
                 json.booleanOr(PAIRS, false),
-                MULTI_LABEL.equals(problem) && task == Task.SEQUENCE_CLASSIFICATION && labels.size() > 1,
+                MULTI_LABEL.equals(problem) && task.isOneLabelEach() && labels.size() > 1,
                 TrainedRewards.read(json));
         if (problem != null && !(problem.equals(REGRESSION) && read.isRegression()) && !read.multiLabel()) {
             throw json.fault(

@@ -17,7 +17,7 @@ import org.loft4j.tensor.Dtype;
  * @param device of the parameters
  * @param labels names of the classes by index; empty for a language model
  * @param pooling how the sequence becomes one vector, never AUTO; null where no sequence does
- * @param multiLabel whether a text may have several of the labels, or none
+ * @param multiLabel whether a text or an image may have several of the labels, or none
  * @param directory the directory with its config.json; null for a model that was made without one
  */
 public record ModelDescription(

@@ -20,7 +20,7 @@ import org.loft4j.tensor.Dtype;
  *     adapter saves in full, and so trains
  * @param newClasses whether the layer that tells the classes apart is drawn anew though the checkpoint has one for as many: it was
  *     trained for other classes
- * @param multiLabel whether a text may have several of the labels, or none: each output is then a label's own, and not one of
+ * @param multiLabel whether a text or an image may have several of the labels, or none: each output is then a label's own, and not one of
  *     classes that exclude each other. Where no labels are named, config.json says it ({@code problem_type})
  * @param seed of what the checkpoint lacks, such as a new classification head
  */
@@ -38,9 +38,10 @@ public record ModelOptions(
     public ModelOptions {
         labels = List.copyOf(labels);
         inFull = List.copyOf(inFull);
-        if (multiLabel && (task != Task.SEQUENCE_CLASSIFICATION || labels.size() == 1)) {
+        if (multiLabel && (!task.isOneLabelEach() || labels.size() == 1)) {
             throw new ConfigException(
-                    "several labels a text are for task sequence-classification with 2 labels at least, got task "
+                    "several labels a text or an image are for task sequence-classification or image-classification with 2"
+                            + " labels at least, got task "
                             + task.word() + " with " + labels.size());
         }
     }

@@ -15,7 +15,7 @@ public enum Task {
     SEQUENCE_CLASSIFICATION,
     /** Logits {@code (batch, seq, labels)}: one class for each token. */
     TOKEN_CLASSIFICATION,
-    /** Logits {@code (batch, labels)} for each image. */
+    /** Logits {@code (batch, labels)} for each image: those of classes, or of labels of which it may have several. */
     IMAGE_CLASSIFICATION,
     /** In place of logits one vector {@code (batch, hidden)} for each text, by which texts are compared; there is no head. */
     SENTENCE_EMBEDDING;
@@ -46,7 +46,7 @@ public enum Task {
         return this == CAUSAL_LM || this == SEQ2SEQ_LM;
     }
 
-    /** Whether there is one class for a whole example. */
+    /** Whether logits are of a whole example: of classes of which it has one, or of labels of which it may have several. */
     public boolean isOneLabelEach() {
         return this == SEQUENCE_CLASSIFICATION || this == IMAGE_CLASSIFICATION;
     }

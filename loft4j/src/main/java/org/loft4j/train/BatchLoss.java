@@ -167,7 +167,10 @@ record BatchLoss(
                         : labels.dim() == 2
                                 ? Losses.multiLabelSum(logits, labels, weights)
                                 : Losses.classificationSum(logits, labels, smoothing, weights);
-            case IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing, weights);
+            case IMAGE_CLASSIFICATION ->
+                labels.dim() == 2
+                        ? Losses.multiLabelSum(logits, labels, weights)
+                        : Losses.classificationSum(logits, labels, smoothing, weights);
             // their loss is one of all batches, whose gradient comes in place of labels: MatchGradients
             case SENTENCE_EMBEDDING ->
                 logits.to(labels.scalar_type()).mul(labels).sum();

@@ -48,7 +48,7 @@ record BatchTensors(
     /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
     static BatchTensors of(MiniBatch batch, Model model) {
         if (batch instanceof ImageBatch images) {
-            return of(images, model.description().device());
+            return of(images, model);
         }
         if (batch instanceof PromptBatch) {
             throw new ConfigException(
@@ -86,10 +86,29 @@ record BatchTensors(
         return Tensors.of(all, shape.rows(), columns + 1L);
     }
 
-    private static BatchTensors of(ImageBatch batch, DeviceSpec device) {
+    private static BatchTensors of(ImageBatch batch, Model model) {
+        DeviceSpec device = model.description().device();
+        float[] scores = batch.scores();
+        requireAlike(scores != null, model, "an image");
+        Tensor labels = scores == null
+                ? Tensors.of(batch.labels(), batch.rows())
+                : Tensors.of(scores, batch.rows(), scores.length / batch.rows());
         Tensor pixels = Tensors.of(batch.pixels(), batch.rows(), batch.channels(), batch.height(), batch.width());
-        return new BatchTensors(
-                new ImageInput(on(device, pixels)), on(device, Tensors.of(batch.labels(), batch.rows())));
+        return new BatchTensors(new ImageInput(on(device, pixels)), on(device, labels));
+    }
+
+    /** @param example one of the batch, in words */
+    private static void requireAlike(boolean several, Model model, String example) {
+        if (several != model.isMultiLabel()) {
+            throw new ConfigException(
+                    several
+                            ? "the batch has several labels " + example
+                                    + " (scores of the shape (rows, labels)), and the model was opened for one:"
+                                    + " open it with withMultiLabel(true)"
+                            : "the batch has one label " + example
+                                    + ", and the model was opened for several: they are the scores of the batch,"
+                                    + " (rows, labels), 1 for those that it has and 0 for the others");
+        }
     }
 
     private static BatchTensors of(Batch batch, Model model) {
@@ -105,14 +124,7 @@ record BatchTensors(
         Tensor ids = on(device, Tensors.of(batch.inputIds(), batch.rows(), batch.columns()));
         float[] scores = batch.scores();
         boolean several = scores != null && scores.length > batch.rows();
-        if (several != model.isMultiLabel()) {
-            throw new ConfigException(
-                    several
-                            ? "the batch has several labels a text (scores of the shape (rows, labels)), and the model was opened for one:"
-                                    + " open it with withMultiLabel(true)"
-                            : "the batch has one label a text, and the model was opened for several: they are the scores of the batch,"
-                                    + " (rows, labels), 1 for those that a text has and 0 for the others");
-        }
+        requireAlike(several, model, "a text");
         Tensor labels = scores != null
                 ? several
                         ? Tensors.of(scores, batch.rows(), scores.length / batch.rows())

@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
@@ -186,8 +185,9 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
             throw new ConfigException(problem);
         }
         List<String> labels = model.description().labels();
-        double[] weights = model.isMultiLabel()
-                ? againstTheRest((Dataset) data, labels.size())
+        SeveralLabelRows several = SeveralLabelRows.of(data);
+        double[] weights = model.isMultiLabel() && several != null
+                ? againstTheRest(several, labels.size())
                 : balanced(counts(data, labels.size()));
         Map<String, Double> found = new LinkedHashMap<>();
         for (int i = 0; i < weights.length; i++) {
@@ -223,13 +223,13 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
         return counts;
     }
 
-    /** Of each label how many texts are without it for one that has it; 1 for a label that none or all have. */
-    private static double[] againstTheRest(Dataset rows, int labels) {
+    /** Of each label how many texts or images are without it for one that has it; 1 for a label that none or all have. */
+    private static double[] againstTheRest(SeveralLabelRows rows, int labels) {
         long[] with = new long[labels];
-        for (int i = 0; i < rows.size(); i++) {
-            float[] has = Objects.requireNonNull(rows.batch(new int[] {i}, 0).scores());
-            IntStream.range(0, labels).filter(label -> has[label] > 0).forEach(label -> with[label]++);
-        }
+        rows.all()
+                .forEach(has -> IntStream.range(0, labels)
+                        .filter(label -> has[label] > 0)
+                        .forEach(label -> with[label]++));
         return Arrays.stream(with)
                 .mapToDouble(count -> count == 0 || count == rows.size() ? 1 : (double) (rows.size() - count) / count)
                 .toArray();

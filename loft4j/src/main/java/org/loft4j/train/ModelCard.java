@@ -78,7 +78,11 @@ final class ModelCard {
         } else if (!task.labels().isEmpty()) {
             text.append("Labels: ")
                     .append(String.join(", ", task.labels()))
-                    .append(task.multiLabel() ? "; a text may have several of them, or none.\n\n" : ".\n\n");
+                    .append(
+                            task.multiLabel()
+                                    ? "; " + (task.task() == Task.IMAGE_CLASSIFICATION ? "an image" : "a text")
+                                            + " may have several of them, or none.\n\n"
+                                    : ".\n\n");
         }
         if (config.loss().classWeights().balanced()) {
             text.append("In the loss of training rare classes weighed more (balanced): ")

@@ -175,6 +175,17 @@ final class RunCheck {
 
     /** What held-out rows must have for a metric to tell evaluations apart, and have not; null for nothing. */
     private static @Nullable String problemOfMetric(String metric, @Nullable Examples rows) {
+        SeveralLabelRows several = SeveralLabelRows.of(rows);
+        if (several != null && RocAuc.NAMES.contains(metric)) {
+            return problemOfRocAuc(several.all().map(Arrays::toString));
+        }
+        if (several != null
+                && MultiLabelScore.F1.contains(metric)
+                && several.all().allMatch(row -> IntStream.range(0, row.length).allMatch(i -> row[i] == 0))) {
+            return several.one()
+                    + " that has a label, and none of the evaluation data has one: it would be 0 whatever the model tells;"
+                    + " choose loss or accuracy, or other evaluation data";
+        }
         if (RocAuc.NAMES.contains(metric) && rows instanceof ImageDataset images) {
             return problemOfRocAuc(IntStream.range(0, images.size()).mapToObj(images::label));
         }
@@ -188,17 +199,9 @@ final class RunCheck {
             return "two different numbers at least, and the " + size + (size == 1 ? " row" : " rows")
                     + " of the evaluation data have one: choose loss";
         }
-        if (MultiLabelScore.F1.contains(metric)
-                && held.isMultiLabel()
-                && IntStream.range(0, size)
-                        .allMatch(row -> has(held, row).stream().allMatch(label -> label == 0))) {
-            return "a text that has a label, and none of the evaluation data has one: it would be 0 whatever the model tells;"
-                    + " choose loss or accuracy, or other evaluation data";
-        }
-        if (RocAuc.NAMES.contains(metric) && (held.isMultiLabel() || held.isClassification())) {
-            return problemOfRocAuc(IntStream.range(0, size)
-                    .mapToObj(row ->
-                            held.isMultiLabel() ? has(held, row) : held.get(row).labels()[0]));
+        if (RocAuc.NAMES.contains(metric) && held.isClassification()) {
+            return problemOfRocAuc(
+                    IntStream.range(0, size).mapToObj(row -> held.get(row).labels()[0]));
         }
         return null;
     }
@@ -321,12 +324,8 @@ final class RunCheck {
                     + " tokens: the tokenizer is that of another model, or tokens were added to it");
         }
         checkLengths(problems, kind, rows.lengths(), model);
-        if (rows.isMultiLabel() && rows.size() > 0) {
-            int has = Objects.requireNonNull(rows.batch(new int[] {0}, 0).scores()).length;
-            if (has != description.labels().size()) {
-                problems.add("the " + kind + " data has " + has + " labels, but the model knows "
-                        + description.labels().size());
-            }
+        if (rows.isMultiLabel()) {
+            checkCount(problems, kind, rows, model);
         } else if (classifies && !rows.isRegression()) {
             long largestClass = 0;
             for (int i = 0; i < rows.size(); i++) {
@@ -345,13 +344,14 @@ final class RunCheck {
         return examples instanceof Tokenized tokenized ? tokenized.texts() : null;
     }
 
-    /** 1 for the labels that a row has and 0 for the others. */
-    private static List<Float> has(Dataset rows, int row) {
-        List<Float> has = new ArrayList<>();
-        for (float label : Objects.requireNonNull(rows.batch(new int[] {row}, 0).scores())) {
-            has.add(label);
+    /** @param rows of which each may have several labels */
+    private static void checkCount(List<String> problems, String kind, Examples rows, Model model) {
+        SeveralLabelRows several = Objects.requireNonNull(SeveralLabelRows.of(rows));
+        int has = several.size() == 0 ? 0 : several.scores().apply(0).length;
+        int known = model.description().labels().size();
+        if (several.size() > 0 && has != known) {
+            problems.add("the " + kind + " data has " + has + " labels, but the model knows " + known);
         }
-        return has;
     }
 
     private static void checkLengths(List<String> problems, String kind, int[] lengths, Model model) {
@@ -368,6 +368,16 @@ final class RunCheck {
         if (model.imageStates(read) == 0) {
             problems.add(
                     "the " + kind + " data was made ready for " + read + ", but the model reads " + model.imageShape());
+        }
+        if (images.isMultiLabel() != model.isMultiLabel()) {
+            problems.add(
+                    "in the " + kind + " data an image has " + (images.isMultiLabel() ? "several labels" : "one label")
+                            + ", and the model was opened for " + (model.isMultiLabel() ? "several" : "one"));
+            return;
+        }
+        if (images.isMultiLabel()) {
+            checkCount(problems, kind, images, model);
+            return;
         }
         long largest = 0;
         for (int i = 0; i < images.size(); i++) {

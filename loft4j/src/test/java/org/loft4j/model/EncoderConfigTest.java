@@ -74,7 +74,7 @@ class EncoderConfigTest {
                 "electra_cls | is_decoder | true",
                 "electra_cls | classifier_dropout | 1.5",
                 "electra_cls | classifier_pooling | \"cls\"",
-                "vit_cls | problem_type | \"multi_label_classification\"",
+                "vit_cls | problem_type | \"regression\"",
                 "vit_cls | patch_size | 7",
                 "vit_cls | image_size | [32]",
                 "deit | patch_size | 7",

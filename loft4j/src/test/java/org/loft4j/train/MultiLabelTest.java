@@ -256,7 +256,10 @@ class MultiLabelTest {
             assertTrue(fault.startsWith("label_smoothing_factor is 0.1, and where a text may have several"), fault);
         }
         String single = fault(() -> model("bert_cls", List.of("x")));
-        assertTrue(single.startsWith("several labels a text are for task sequence-classification with 2"), single);
+        assertTrue(
+                single.startsWith(
+                        "several labels a text or an image are for task sequence-classification or image-classification with 2"),
+                single);
     }
 
     /** A head of the same names means other things where the classes exclude each other. */

@@ -21,6 +21,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
 /**
@@ -36,12 +37,19 @@ public final class LabeledImages {
 
     private final Source source;
     private final String[] labels;
+    private final @Nullable List<List<String>> several;
     private final String leftOut;
 
     /** @param leftOut files that lie among the pictures and cannot be read, by their endings */
     private LabeledImages(Source source, String[] labels, String leftOut) {
+        this(source, labels, null, leftOut);
+    }
+
+    /** @param several the labels of each where it may have several, and then its label is empty; null where each has one */
+    private LabeledImages(Source source, String[] labels, @Nullable List<List<String>> several, String leftOut) {
         this.source = source;
         this.labels = labels;
+        this.several = several;
         this.leftOut = leftOut;
     }
 
@@ -265,12 +273,28 @@ public final class LabeledImages {
      * @throws DataException if one is missing
      */
     public static LabeledImages of(Path root, List<Path> files, List<String> labels) throws DataException {
+        return new LabeledImages(onDisk(root, files), labels.toArray(String[]::new), "");
+    }
+
+    /**
+     * The same of pictures each of which may have several labels, or none.
+     *
+     * @param labels of each picture
+     * @throws DataException if a file is missing
+     */
+    public static LabeledImages ofSeveral(Path root, List<Path> files, List<List<String>> labels) throws DataException {
+        String[] none = Collections.nCopies(files.size(), "").toArray(String[]::new);
+        return new LabeledImages(
+                onDisk(root, files), none, labels.stream().map(List::copyOf).toList(), "");
+    }
+
+    private static FilesOnDisk onDisk(Path root, List<Path> files) throws DataException {
         for (Path file : files) {
             if (!Files.isRegularFile(file)) {
                 throw new DataException(file, "is no file, but " + root + " names it");
             }
         }
-        return new LabeledImages(new FilesOnDisk(root, List.copyOf(files)), labels.toArray(String[]::new), "");
+        return new FilesOnDisk(root, List.copyOf(files));
     }
 
     public int size() {
@@ -279,11 +303,25 @@ public final class LabeledImages {
 
     /** What the pictures take on the Java heap while none is decoded, about, in bytes. */
     public long heapBytes() {
-        return source.heapBytes() + (long) Integer.BYTES * labels.length;
+        long names = several == null
+                ? 0
+                : several.stream().mapToLong(own -> LABEL * (1L + own.size())).sum();
+        return source.heapBytes() + (long) Integer.BYTES * labels.length + names;
     }
 
+    /** Whether a picture may have several labels, or none. */
+    public boolean isMultiLabel() {
+        return several != null;
+    }
+
+    /** The label of a picture that has one; empty where it may have several. */
     public String label(int index) {
         return labels[index];
+    }
+
+    /** The labels of a picture: one, or as many as it has. */
+    public List<String> labels(int index) {
+        return several == null ? List.of(labels[index]) : several.get(index);
     }
 
     /** Decodes one picture. */
@@ -312,6 +350,9 @@ public final class LabeledImages {
         return new LabeledImages(
                 source.select(chosen),
                 Arrays.stream(chosen).mapToObj(this::label).toArray(String[]::new),
+                several == null
+                        ? null
+                        : Arrays.stream(chosen).mapToObj(several::get).toList(),
                 leftOut);
     }
 
