@@ -62,8 +62,9 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
             shape += TrainingRows.heldOutAlone("images", Labels.namesIn(train), Labels.namesIn(eval));
         }
         // of all, since the split may hold out a class whole, and --max-images leave one out
-        Labels own = Labels.of(found, LearntClasses.byName(learnt.modelLabels()), DataFlags.images(data.data));
-        LearntClasses classes = LearntClasses.of(own, List.of(), learnt.modelLabels());
+        List<String> known = learnt.modelLabels();
+        Labels own = Labels.of(found, data.labels.columns, LearntClasses.byName(known), DataFlags.images(data.data));
+        LearntClasses classes = LearntClasses.of(own, data.labels.columns, known);
         data.labels.requireAll(classes.labels());
         shape += learnt.multiLabel()
                 ? TrainingRows.several(classes.labels(), "an image")

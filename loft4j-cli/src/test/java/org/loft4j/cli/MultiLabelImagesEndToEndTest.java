@@ -44,7 +44,7 @@ class MultiLabelImagesEndToEndTest {
                         "num_channels", 1));
         SplittableRandom random = new SplittableRandom(5);
         StringBuilder rows = new StringBuilder();
-        StringBuilder columns = new StringBuilder("image,left,right\n");
+        StringBuilder columns = new StringBuilder("image,left,right,other\n");
         for (int i = 0; i < 32; i++) {
             boolean left = (i & 1) == 1;
             boolean right = (i & 2) == 2;
@@ -56,7 +56,7 @@ class MultiLabelImagesEndToEndTest {
             ImageIO.write(image, "png", directory.resolve(i + ".png").toFile());
             String names = (left ? "\"left\"" : "") + (left && right ? "," : "") + (right ? "\"right\"" : "");
             rows.append("{\"image\":\"" + i + ".png\",\"labels\":[" + names + "]}\n");
-            columns.append(i + ".png," + (left ? 1 : 0) + "," + (right ? 1 : 0) + "\n");
+            columns.append(i + ".png," + (left ? 1 : 0) + "," + (right ? 1 : 0) + ",0\n");
         }
         lists = Files.writeString(directory.resolve("lists.jsonl"), rows);
         Files.writeString(directory.resolve("columns.csv"), columns);
@@ -105,6 +105,28 @@ class MultiLabelImagesEndToEndTest {
                 "--json"));
         assertTrue(scores.get("micro_f1").asDouble() > 0.95, scores.toString());
         assertEquals(32, scores.get("rows").asInt());
+
+        Captured ordered = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--from-scratch",
+                "--method",
+                "full",
+                "--problem-type",
+                "multi_label_classification",
+                "--data",
+                directory.resolve("columns.csv").toString(),
+                "--label-columns",
+                "right,other,left",
+                "--max-steps",
+                "1",
+                "--output",
+                directory.resolve("ordered").toString());
+        assertTrue(
+                ordered.err()
+                        .contains("; 3 labels, of which an image may have several: \"right\", \"other\", \"left\""),
+                ordered.err());
 
         // an adapter goes on with several labels, as config.json says
         Path run = directory.resolve("run");
@@ -163,7 +185,7 @@ class MultiLabelImagesEndToEndTest {
                 "--data",
                 directory.resolve("columns.csv").toString(),
                 "--label-columns",
-                "left,image");
+                "left,other");
     }
 
     private static void refused(String words, String... call) {

@@ -93,18 +93,23 @@ public final class Labels {
      * @throws DataException if all images have the same
      */
     public static Labels of(LabeledImages images, Path file) throws DataException {
-        return of(images, List.of(), file);
+        return of(images, List.of(), List.of(), file);
     }
 
     /**
      * The same for a model that tells classes apart already, as of rows.
      *
+     * @param declared names that the data give where images may have several labels, in their order; they are among the labels,
+     *     also where no image has them
      * @param known names of the model's classes; empty for none
      * @param file where they are, for messages
      * @throws DataException if all images have the same label, and the model does not know it
      */
-    public static Labels of(LabeledImages images, List<String> known, Path file) throws DataException {
-        return found(namesIn(images), known, new Origin(file, 0));
+    public static Labels of(LabeledImages images, List<String> declared, List<String> known, Path file)
+            throws DataException {
+        SortedSet<String> found = namesIn(images);
+        found.addAll(declared);
+        return found(found, known, new Origin(file, 0)).inOrder(declared);
     }
 
     /** The names of the classes that occur in images. */
