@@ -37,7 +37,7 @@ final class AskedImages {
         if (!ImageFlags.isTable(path)) {
             throw new DataException(
                     path,
-                    "must be a folder of images, or a CSV file with the column image; single ones are given with --image");
+                    "must be a folder of images, or a table (.csv, .tsv, .jsonl) with the column image; single ones are given with --image");
         }
         String column = columns.text == null ? "image" : columns.text;
         List<String> files = new ArrayList<>();

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.data.RowFormat;
 import org.loft4j.model.Models;
 import org.loft4j.model.SentenceFiles;
@@ -89,7 +90,11 @@ final class LearntFlags {
         boolean described = Files.exists(directory.resolve("config.json"));
         Task ofModel = described ? Models.defaultTask(directory) : usual;
         boolean ranks = described && ofModel == Task.SEQUENCE_CLASSIFICATION && Models.isRegression(directory);
-        boolean ofImages = ofModel == Task.IMAGE_CLASSIFICATION && problem == ProblemType.MULTI_LABEL_CLASSIFICATION;
+        boolean ofImages = ofModel == Task.IMAGE_CLASSIFICATION;
+        if (ofImages && problem != null && isOfTexts() && problem != ProblemType.MULTI_LABEL_CLASSIFICATION) {
+            throw new ConfigException("--problem-type " + problem.word() + " is for texts, and the model " + directory
+                    + " classifies images: leave it out");
+        }
         Task task = asked != null
                 ? asked
                 : isOfTexts() && !ofImages

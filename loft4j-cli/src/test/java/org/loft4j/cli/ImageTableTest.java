@@ -40,7 +40,7 @@ class ImageTableTest {
             csv.append(name).append(",x\n");
         }
         Files.writeString(table, csv);
-        return new ImageFlags().readAll(table, new DataFlags()).size();
+        return new ImageFlags().readAll(table, new DataFlags(), false).size();
     }
 
     @Test

@@ -169,6 +169,17 @@ class MultiLabelImagesEndToEndTest {
                 "--data",
                 directory.toString());
         refused(
+                "--problem-type regression is for texts, and the model",
+                "train",
+                "--model",
+                base.toString(),
+                "--data",
+                lists.toString(),
+                "--problem-type",
+                "regression",
+                "--output",
+                directory.resolve("none").toString());
+        refused(
                 "--classes chooses images by the one class",
                 "eval",
                 "--adapter",

@@ -111,8 +111,12 @@ class TrainingRowsTest {
                                 == TrainTestSplit.isHeldOut(all.identity((int) i), SHARE, s)))
                 .findFirst()
                 .orElseThrow();
-        TrainingImages read =
-                TrainingImages.read(flags(folder.resolve("images")), new ImageFlags(), held, List.of(), seed);
+        TrainingImages read = TrainingImages.read(
+                LearntTask.of(Task.IMAGE_CLASSIFICATION),
+                flags(folder.resolve("images")),
+                new ImageFlags(),
+                held,
+                seed);
         assertEquals(CLASSES, read.classes().labels().names());
         assertEquals(4, read.train().size());
         assertTrue(read.shape().startsWith("5 images in "), read.shape());

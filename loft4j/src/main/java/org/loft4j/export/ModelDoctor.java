@@ -23,6 +23,9 @@ import org.loft4j.io.TiedHead;
 
 /** Looks at a model directory for what servers stumble over: weights, tokenizer, chat template, end and padding. */
 public final class ModelDoctor {
+    /** The families that read images, and no text. */
+    private static final Set<String> OF_IMAGES = Set.of("deit", "dinov2", "dinov2_with_registers", "vit");
+
     /** The families that read texts in both directions. */
     static final Set<String> ENCODERS = Set.of(
             "bert",
@@ -260,6 +263,15 @@ public final class ModelDoctor {
     }
 
     private void tokenizer() throws IOException {
+        if (OF_IMAGES.contains(text("model_type"))) {
+            if (!Files.isRegularFile(directory.resolve("preprocessor_config.json"))) {
+                notes.all(
+                        Severity.CHANGE,
+                        "there is no preprocessor_config.json, which says how images are prepared",
+                        "copy the base model's here");
+            }
+            return;
+        }
         if (!Files.isRegularFile(directory.resolve("tokenizer.json"))) {
             boolean other =
                     Files.exists(directory.resolve("tokenizer.model")) || Files.exists(directory.resolve("vocab.txt"));

@@ -25,6 +25,7 @@ import org.loft4j.export.Finding.Severity;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -76,6 +77,22 @@ class ModelDoctorTest {
                 Map.of("weight_map", Map.of("a", "model-00001-of-00002.safetensors")));
         Files.delete(directory.resolve("model").resolve("model.safetensors"));
         assertFalse(examine().loadsSomewhere());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"vit_cls", "deit", "dinov2"})
+    void aModelOfImagesNeedsNoTokenizer(String fixture) throws IOException {
+        Path model = Files.createDirectory(directory.resolve("model"));
+        for (String file : List.of("config.json", "model.safetensors")) {
+            Files.copy(Fixture.directory(fixture).resolve(file), model.resolve(file));
+        }
+        Diagnosis unprepared = examine();
+        assertEquals(Verdict.AFTER, unprepared.verdict(Consumer.PEFT), unprepared.toString());
+        assertTrue(says(unprepared, Consumer.PEFT, "there is no preprocessor_config.json"), unprepared.toString());
+        Files.writeString(model.resolve("preprocessor_config.json"), "{}");
+        Diagnosis whole = examine();
+        assertEquals(Verdict.YES, whole.verdict(Consumer.PEFT), whole.toString());
+        assertFalse(says(whole, Consumer.VLLM, "tokenizer"), whole.toString());
     }
 
     /** vLLM stops at the tokenizer's end as well. */

@@ -158,7 +158,7 @@ public final class LabeledImages {
         }
         throw new DataException(
                 path,
-                "must be a folder with a folder for each class, a CSV file with the columns image"
+                "must be a folder with a folder for each class, a table (.csv, .tsv, .jsonl) with the columns image"
                         + " and label, or an IDX file such as train-images-idx3-ubyte.gz");
     }
 
