@@ -9,6 +9,8 @@ import org.loft4j.io.TensorSource;
 import org.loft4j.model.bert.BertModel;
 import org.loft4j.model.deberta.DebertaConfig;
 import org.loft4j.model.deberta.DebertaModel;
+import org.loft4j.model.deepseek.DeepseekV3Config;
+import org.loft4j.model.deepseek.DeepseekV3Model;
 import org.loft4j.model.dinov2.Dinov2Config;
 import org.loft4j.model.dinov2.Dinov2Model;
 import org.loft4j.model.distilbert.DistilBertModel;
@@ -85,6 +87,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     DebertaModel::open,
                     DebertaModel::random,
                     DebertaConfig::maxPositions),
+            deepseekV3(DeepseekV3Model.FAMILY),
+            deepseekV3(DeepseekV3Model.GLM_LITE),
             new Family(
                     DistilBertModel.FAMILY,
                     DistilBertModel.TASKS,
@@ -208,6 +212,15 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
 
     private static Family dinov2(String name) {
         return new Family(name, Dinov2Model.TASKS, Dinov2Model::open, Dinov2Model::random, Dinov2Config::states);
+    }
+
+    private static Family deepseekV3(String name) {
+        return new Family(
+                name,
+                DeepseekV3Model.TASKS,
+                DeepseekV3Model::open,
+                DeepseekV3Model::random,
+                DeepseekV3Config::maxPositions);
     }
 
     private static Family gemma3(String name) {

@@ -33,11 +33,11 @@ public final class Attention {
      *
      * @param query {@code (batch, seq, heads, headDim)}
      * @param key {@code (batch, keys, kvHeads, headDim)}, heads a multiple of kvHeads
-     * @param value like key
+     * @param value {@code (batch, keys, kvHeads, valueDim)}
      * @param bias added to the scores, broadcast to {@code (batch, heads, seq, keys)}; null for none
      * @param causal whether query i sees keys 0 … i only; not together with a bias
      * @param dropout share of the probabilities that is dropped
-     * @return {@code (batch, seq, heads·headDim)}
+     * @return {@code (batch, seq, heads·valueDim)}
      */
     public static Tensor attend(
             Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, boolean causal, double dropout) {
@@ -91,8 +91,9 @@ public final class Attention {
     }
 
     /**
-     * Of queries, keys and values {@code (batch, heads, length, headDim)}, as many heads of each. The kernel shares them out over the
-     * cores itself.
+     * Of queries and keys {@code (batch, heads, length, headDim)} and values {@code (batch, heads, length, valueDim)}, as many heads of
+     * each. Kernels want one size, or the scores are kept whole: zeros behind the smaller change nothing. The kernel shares them out
+     * over the cores itself.
      */
     private static Tensor fused(
             Tensor queries,
@@ -102,6 +103,15 @@ public final class Attention {
             boolean causal,
             double dropout,
             double scale) {
+        long headDim = queries.size(3);
+        long valueDim = values.size(3);
+        if (valueDim < headDim) {
+            return fused(queries, keys, padded(values, headDim), bias, causal, dropout, scale)
+                    .narrow(3, 0, valueDim);
+        }
+        if (valueDim > headDim) {
+            return fused(padded(queries, valueDim), padded(keys, valueDim), values, bias, causal, dropout, scale);
+        }
         return Lanes.unshared(() -> torch.scaled_dot_product_attention(
                 queries,
                 keys,
@@ -111,6 +121,10 @@ public final class Attention {
                 causal,
                 new DoubleOptional(scale),
                 false));
+    }
+
+    private static Tensor padded(Tensor heads, long size) {
+        return torch.constant_pad_nd(heads, new long[] {0, size - heads.size(3)}, new Scalar(0.0));
     }
 
     /** Whether each head has one query, as in generating, which sees what the others of its group see. */

@@ -87,7 +87,6 @@ final class CausalAttention {
         return DeviceSpec.of(query).kind() == DeviceSpec.Kind.CPU
                 && Lanes.count() == 1
                 && key.size(1) == length
-                && value.size(3) == query.size(3)
                 && takes(length, window);
     }
 
@@ -97,10 +96,10 @@ final class CausalAttention {
     }
 
     /**
-     * Of queries {@code (batch, seq, heads, headDim)}, keys and values {@code (batch, seq, keyHeads, headDim)}, heads a multiple of
-     * keyHeads.
+     * Of queries {@code (batch, seq, heads, headDim)}, keys {@code (batch, seq, keyHeads, headDim)} and values {@code (batch, seq,
+     * keyHeads, valueDim)}, heads a multiple of keyHeads.
      *
-     * @return {@code (batch, seq, heads·headDim)}
+     * @return {@code (batch, seq, heads·valueDim)}
      */
     static Tensor attend(Tensor query, Tensor key, Tensor value, double scale) {
         return attend(query, key, value, scale, query.size(1));
@@ -136,7 +135,8 @@ final class CausalAttention {
     }
 
     private Tensor forward(Tensor query, Tensor key, Tensor value) {
-        Tensor attended = torch.empty_like(query);
+        long[] shape = {rows, length, query.size(2), value.size(3)};
+        Tensor attended = torch.empty(shape, query.options(), null);
         eachHeads(some -> {
             Tensor allQ = some.ofQueries(query);
             Tensor k = some.ofKeys(key);
@@ -153,7 +153,7 @@ final class CausalAttention {
     }
 
     private List<Tensor> backward(Tensor query, Tensor key, Tensor value, Tensor attended, Tensor gradient) {
-        Tensor ofAttended = gradient.reshape(query.sizes());
+        Tensor ofAttended = gradient.reshape(attended.sizes());
         Tensor rowSums = ofAttended.mul(attended).sum(new long[] {3}, true, new ScalarTypeOptional());
         Tensor ofQuery = torch.empty_like(query);
         Tensor ofKey = torch.zeros_like(key);

@@ -2,13 +2,15 @@ package org.loft4j.nn;
 
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /** How the queries, keys and values of attention come from the hidden states. */
 public sealed interface HeadProjection {
     /**
-     * Queries {@code (batch, seq, heads, headDim)}, keys and values {@code (batch, seq, kvHeads, headDim)}, which are null where
-     * those of an earlier block are taken.
+     * Queries {@code (batch, seq, heads, headDim)}, keys {@code (batch, seq, kvHeads, headDim)} and values {@code (batch, seq, kvHeads,
+     * valueDim)}, which are null where those of an earlier block are taken.
      *
      * @param gate of what attention yields, before its sigmoid, {@code (batch, seq, heads·headDim)}; null for none
      */
@@ -141,6 +143,95 @@ public sealed interface HeadProjection {
         @Override
         public List<Linear> linears() {
             return List.of(query);
+        }
+    }
+
+    /**
+     * Multi-head latent attention; DeepSeek-AI 2024 (arXiv:2405.04434), section 2.1: the keys and values of all heads are made of one
+     * small vector of a token, and those dimensions of the keys that are turned are the same in all heads,
+     *
+     * <pre>  (c, r) = x·Aᵀ,  (k_h, v_h) = norm(c)·B_hᵀ,  key_h = (r, k_h)</pre>
+     *
+     * Queries and keys come with what is turned in front, where files have it behind: a score is the sum over all dimensions, in
+     * whatever order both have them. What a cache keeps are whole keys and values, as in Transformers.
+     *
+     * @param query from hidden states, or from what {@code low} makes of them, to the queries {@code (heads·headDim)}
+     * @param low what makes fewer numbers of the hidden states first; null for nothing
+     * @param down {@code A}: from hidden states to c and r
+     * @param norm of c
+     * @param up {@code B}: from c to each head's key, without what is turned, and its value
+     * @param sizes of the parts
+     */
+    record Latent(Linear query, @Nullable Low low, Linear down, Norm norm, Linear up, Sizes sizes)
+            implements HeadProjection {
+        /** What comes before the queries: a layer and a norm of what it makes. */
+        public record Low(Linear down, Norm norm) {}
+
+        /**
+         * Of one head.
+         *
+         * @param turned dimensions of a query or key that positions turn
+         * @param plain those that they do not
+         * @param value dimensions of a value
+         * @param interleaved whether the two numbers of a pair that is turned lie side by side, and not half of them apart
+         */
+        public record Sizes(int turned, int plain, int value, boolean interleaved) {
+            /** Of a query or key. */
+            public int headDim() {
+                return turned + plain;
+            }
+        }
+
+        @Override
+        public Heads project(Tensor x, int headDim) {
+            List<Tensor> both = Linear.forwardAll(List.of(low == null ? query : low.down(), down), x);
+            Tensor first = both.get(0);
+            Tensor queries =
+                    heads(low == null ? first : query.forward(low.norm().forward(first)), headDim);
+            Tensor made = both.get(1);
+            long latent = up.inFeatures();
+            Tensor all = heads(up.forward(norm.forward(made.narrow(-1, 0, latent))), sizes.plain() + sizes.value());
+            Tensor turned = ordered(made.narrow(-1, latent, sizes.turned())).unsqueeze(2);
+            return new Heads(
+                    inFront(ordered(queries.narrow(-1, sizes.plain(), sizes.turned())), queries),
+                    inFront(turned.expand(-1, -1, all.size(2), -1), all),
+                    all.narrow(-1, sizes.plain(), sizes.value()),
+                    null);
+        }
+
+        private Tensor inFront(Tensor turned, Tensor heads) {
+            return torch.cat(new TensorVector(turned, heads.narrow(-1, 0, sizes.plain())), -1);
+        }
+
+        /** The first of each pair, then the second of each. */
+        private Tensor ordered(Tensor x) {
+            return sizes.interleaved()
+                    ? x.unflatten(-1, -1, 2).transpose(-1, -2).flatten(-2, -1)
+                    : x;
+        }
+
+        private long count() {
+            return query.outFeatures() / sizes.headDim();
+        }
+
+        @Override
+        public long cached(int headDim) {
+            return count() * (sizes.headDim() + sizes.value());
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return low == null ? List.of(query, down, up) : List.of(low.down(), query, down, up);
+        }
+
+        /**
+         * Numbers a token that are kept for the backward pass: queries, keys, values beside what keys are made of, what comes out of
+         * attention, and what the norms read and made.
+         */
+        public long kept() {
+            return count() * (2L * sizes.headDim() + sizes.plain() + 2L * sizes.value())
+                    + 2 * (up.inFeatures() + (low == null ? 0 : query.inFeatures()))
+                    + sizes.turned();
         }
     }
 

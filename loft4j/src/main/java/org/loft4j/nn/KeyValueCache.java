@@ -38,7 +38,7 @@ public final class KeyValueCache implements AutoCloseable {
      * to the layer.
      *
      * @param key {@code (batch, positions, kvHeads, headDim)}
-     * @param value like key
+     * @param value {@code (batch, positions, kvHeads, valueDim)}
      */
     public record Entry(Tensor key, Tensor value) {}
 

@@ -4,29 +4,25 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
 /**
  * Feed-forward parts of which each token goes through the few that a router likes best; Shazeer et al. 2017 (arXiv:1701.06538),
- * equation 1, with the softmax over all experts before the choice, as Transformers has it:
+ * equation 1:
  *
- * <pre>  p = softmax(x·Rᵀ),  y = Σ_{e in top k of p} w_e·expert_e(x)</pre>
+ * <pre>  y = Σ_{e of the chosen} w_e·expert_e(x)</pre>
  *
- * where w_e is p_e, or p_e over the sum of those that are chosen. The softmax is float32 at least. Tokens are sorted by their
- * experts, so that each expert sees its own as one matrix; one that has none is not visited, and its layers get no gradient.
+ * {@link Routing} says which are chosen, and their weights. Tokens are sorted by their experts, so that each expert sees its own as one matrix; one that has none is not visited, and its layers get no gradient.
  *
  * @param router {@code R}: from hidden states to one number an expert
  * @param among the experts, each of which maps {@code (rows, hidden)} to the same shape
  * @param chosen k: how many experts a token goes through
- * @param normalised whether the weights of a token's experts are divided by their sum
+ * @param routing how they are chosen and weighted
  * @param shared what every token goes through beside its experts; null for nothing
  * @param norms those of its own; null where router and experts read what the mixture gets
  */
@@ -34,10 +30,9 @@ public record MixtureOfExperts(
         Linear router,
         Experts among,
         int chosen,
-        boolean normalised,
+        Routing routing,
         @Nullable SharedExpert shared,
-        @Nullable Norms norms)
-        implements FeedForward {
+        @Nullable Norms norms) implements FeedForward {
     /** An expert of all tokens, whose result is added. */
     public sealed interface SharedExpert {
         /** As the others are. */
@@ -48,7 +43,7 @@ public record MixtureOfExperts(
         /** Its layers in order of use. */
         List<Linear> linears();
 
-        /** {@code expert(x)}, as Granite 4 has it. */
+        /** {@code expert(x)}, as Granite 4 and DeepSeek have it. */
         record Plain(FeedForward.Dense expert) implements SharedExpert {
             @Override
             public Tensor forward(Tensor x) {
@@ -114,21 +109,18 @@ public record MixtureOfExperts(
         }
     }
 
-    /** Of experts with layers of their own. */
+    /** Of experts with layers of their own, by their probabilities. */
     public MixtureOfExperts(Linear router, List<FeedForward> experts, int chosen, boolean normalised) {
-        this(router, new Experts.Apart(experts), chosen, normalised, null, null);
+        this(router, new Experts.Apart(experts), chosen, new Routing.Softmax(normalised), null, null);
     }
 
     @Override
     public Tensor forward(Tensor x) {
         Tensor tokens = x.reshape(-1, x.size(-1));
         Tensor routed = norms == null ? tokens : norms.ofRouter().forward(tokens);
-        T_TensorTensor_T best = torch.topk(probabilities(routed), chosen, -1, true, true);
-        Tensor weights = best.get0();
-        if (normalised) {
-            weights = weights.div(weights.sum(new long[] {-1}, true, new ScalarTypeOptional()));
-        }
-        Tensor experts = best.get1().flatten();
+        Routing.Choice choice = routing.choose(router, routed, chosen);
+        Tensor weights = choice.weights();
+        Tensor experts = choice.experts().flatten();
         if (norms != null) {
             weights = weights.mul(norms.scales().index_select(0, experts).view(-1, chosen));
             tokens = norms.before().forward(tokens);
@@ -148,12 +140,6 @@ public record MixtureOfExperts(
     @Override
     public Tensor forGradient(Tensor x) {
         return forward(x);
-    }
-
-    private Tensor probabilities(Tensor tokens) {
-        Tensor logits = router.forward(tokens);
-        Dtype dtype = Dtype.of(logits);
-        return logits.softmax(-1, new ScalarTypeOptional((dtype.isHalf() ? Dtype.F32 : dtype).scalarType()));
     }
 
     /** What the experts make of their rows, in the same order. */
@@ -198,11 +184,11 @@ public record MixtureOfExperts(
         return back;
     }
 
-    /** The router is none where the experts have none and it has no norm: in Transformers it is no layer then either. */
+    /** The router is none where the experts have none and it has no norm, or scores by sigmoids: in Transformers it is no layer then either. */
     @Override
     public List<Linear> linears() {
         List<Linear> linears = new ArrayList<>(among.linears());
-        if (!linears.isEmpty() || norms != null) {
+        if (routing.hasLayer() && (!linears.isEmpty() || norms != null)) {
             linears.add(0, router);
         }
         if (shared != null) {

@@ -29,6 +29,8 @@ public record ParameterSpec(String name, Initial initial, double spread, Role ro
         OTHER,
         /** A buffer of Transformers' class: kept in the dtype of the model, and never trained. */
         FIXED,
+        /** The same, but float32 at least. */
+        WIDE_FIXED,
         /** The vectors of tokens, {@code (vocabulary, hidden)}, before the model or behind it. */
         TOKENS,
         /** The matrix {@code (out, in)} of a linear layer inside the model. */
@@ -39,6 +41,16 @@ public record ParameterSpec(String name, Initial initial, double spread, Role ro
         STACKED_LINEAR,
         /** Matrices {@code (count, out, in)} in MXFP4, which a file has as two tensors of bytes; see {@link Mxfp4Weight}. */
         MXFP4
+    }
+
+    /** Whether it is a buffer of Transformers' class, which nobody trains. */
+    public boolean isFixed() {
+        return role == Role.FIXED || role == Role.WIDE_FIXED;
+    }
+
+    /** The dtype that it is kept in, in a model of a dtype. */
+    public Dtype dtype(Dtype ofModel) {
+        return role == Role.WIDE_FIXED && ofModel.isHalf() ? Dtype.F32 : ofModel;
     }
 
     /** What a new parameter holds. */

@@ -64,7 +64,7 @@ class MixtureOfExpertsTest {
         Tensor p = mixture.router().forward(x).softmax(-1);
         Tensor least = torch.topk(p, mixture.chosen(), -1, true, true).get0().amin(new long[] {-1}, true);
         Tensor w = p.mul(p.ge(least));
-        if (mixture.normalised()) {
+        if (((Routing.Softmax) mixture.routing()).normalised()) {
             w = w.div(w.sum(new long[] {-1}, true, new ScalarTypeOptional()));
         }
         Tensor sum = torch.zeros_like(x);
@@ -130,7 +130,7 @@ class MixtureOfExpertsTest {
                             null,
                             (first, last) -> new FeedForward.FusedGated(first, last, Activation.SILU)),
                     2,
-                    true,
+                    new Routing.Softmax(true),
                     new MixtureOfExperts.SharedExpert.Gated(all, gate),
                     null);
             assertEquals(

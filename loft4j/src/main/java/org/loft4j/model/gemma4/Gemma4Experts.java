@@ -15,6 +15,7 @@ import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.ParameterSpec.Role;
 import org.loft4j.nn.RmsNorm;
+import org.loft4j.nn.Routing;
 import org.loft4j.nn.UnweightedNorm;
 import org.loft4j.nn.Weights;
 
@@ -78,7 +79,7 @@ record Gemma4Experts(int count, int chosen, long width) {
                         null,
                         (gateUp, down) -> new FeedForward.FusedGated(gateUp, down, dense.activation())),
                 chosen,
-                true,
+                new Routing.Softmax(true),
                 new MixtureOfExperts.SharedExpert.Normed(before, dense, norm(weights, path + BEHIND_DENSE, eps)),
                 new MixtureOfExperts.Norms(
                         x -> plain.forward(x).mul(scale).mul(new Scalar(root)),

@@ -12,6 +12,7 @@ import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.ParameterSpec.Role;
+import org.loft4j.nn.Routing;
 import org.loft4j.nn.Weights;
 
 /**
@@ -71,7 +72,7 @@ record GptOssExperts(int count, int chosen, long width, IntPredicate packed) imp
                         weights.get(block + DOWN + BIAS),
                         (gateUp, down) -> new FeedForward.Clamped(gateUp, down, SHAPE)),
                 chosen,
-                true,
+                new Routing.Softmax(true),
                 null,
                 null);
     }

@@ -20,6 +20,7 @@ import org.loft4j.nn.MixtureOfExperts.SharedExpert;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.ParameterSpec.Role;
+import org.loft4j.nn.Routing;
 import org.loft4j.nn.Weights;
 
 /**
@@ -94,7 +95,7 @@ record GraniteExperts(int count, int chosen, long width) implements MixtureLayou
                         null,
                         (gateUp, down) -> new FeedForward.FusedGated(gateUp, down, activation)),
                 chosen,
-                true,
+                new Routing.Softmax(true),
                 shared,
                 null);
     }

@@ -16,6 +16,7 @@ import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.ParameterSpec.Role;
+import org.loft4j.nn.Routing;
 import org.loft4j.nn.Weights;
 
 /**
@@ -85,7 +86,7 @@ record Qwen35Experts(int count, int chosen, long width, long sharedWidth) implem
                         null,
                         (gateUp, down) -> new FeedForward.FusedGated(gateUp, down, activation)),
                 chosen,
-                true,
+                new Routing.Softmax(true),
                 new MixtureOfExperts.SharedExpert.Gated(
                         new FeedForward.Gated(
                                 weights.linear(block + SHARED + ".gate_proj"),

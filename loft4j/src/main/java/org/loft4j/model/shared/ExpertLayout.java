@@ -42,7 +42,7 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
      * @param down of an expert
      */
     public record Names(String module, String gate, String up, String down) {
-        /** Those of Qwen and OLMoE. */
+        /** Those of Qwen, OLMoE, DeepSeek and GLM. */
         public static final Names PROJECTIONS = new Names("mlp", "gate_proj", "up_proj", "down_proj");
 
         /** Those of Mixtral. */
@@ -125,6 +125,12 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
 
     @Override
     public FeedForward feedForward(String block, Weights weights, Activation activation) {
+        return new MixtureOfExperts(
+                weights.linear(router(block)), experts(block, weights, activation), chosen, normalised);
+    }
+
+    /** The experts of a block by number. */
+    List<FeedForward> experts(String block, Weights weights, Activation activation) {
         List<FeedForward> made = new ArrayList<>();
         for (int e = 0; e < experts; e++) {
             made.add(new FeedForward.Gated(
@@ -133,10 +139,11 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
                     weights.linear(expert(block, e, names.down())),
                     activation));
         }
-        return new MixtureOfExperts(weights.linear(router(block)), made, chosen, normalised);
+        return made;
     }
 
-    private String router(String block) {
+    /** Path of a block's router. */
+    String router(String block) {
         return block + names.module() + ".gate";
     }
 

@@ -85,7 +85,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                                         reader.read(spec.name() + EXPONENTS, Dtype.U8, options.device()),
                                         type));
                     } else if (isWhole(spec, options)) {
-                        weights.put(spec.name(), reader.read(spec.name(), type, options.device()));
+                        weights.put(spec.name(), reader.read(spec.name(), spec.dtype(type), options.device()));
                     } else {
                         readQuantized(weights, reader, spec, type, options);
                     }
@@ -122,7 +122,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
     }
 
     private void markFixed(Weights weights) {
-        body.stream().filter(spec -> spec.role() == Role.FIXED).forEach(spec -> weights.markFixed(spec.name()));
+        body.stream().filter(ParameterSpec::isFixed).forEach(spec -> weights.markFixed(spec.name()));
     }
 
     /** Gives what a checkpoint lacked the values that {@link #read} would have given it with this seed. */
@@ -170,7 +170,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                     weights.put(spec.name(), outline(spec, dtype, options));
                     continue;
                 }
-                Tensor tensor = spec.create(initializerRange, dtype, options.device(), generator);
+                Tensor tensor = spec.create(initializerRange, spec.dtype(dtype), options.device(), generator);
                 if (isWhole(spec, options)) {
                     weights.put(spec.name(), tensor);
                 } else {
@@ -212,7 +212,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
     }
 
     private static boolean isWhole(ParameterSpec spec, ModelOptions options) {
-        return spec.role() == Role.OTHER || spec.role() == Role.FIXED || !options.isQuantized(spec.name());
+        return spec.role() == Role.OTHER || spec.isFixed() || !options.isQuantized(spec.name());
     }
 
     /** Reads and quantises a matrix some rows at a time: a table of tokens may be a fifth of its model. */

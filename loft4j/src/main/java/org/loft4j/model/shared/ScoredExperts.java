@@ -1,0 +1,149 @@
+package org.loft4j.model.shared;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.IntPredicate;
+import org.loft4j.CheckpointException;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.TensorSource;
+import org.loft4j.nn.Activation;
+import org.loft4j.nn.Experts;
+import org.loft4j.nn.FeedForward;
+import org.loft4j.nn.MixtureOfExperts;
+import org.loft4j.nn.MixtureOfExperts.SharedExpert;
+import org.loft4j.nn.ParameterSpec;
+import org.loft4j.nn.ParameterSpec.Initial;
+import org.loft4j.nn.ParameterSpec.Role;
+import org.loft4j.nn.Routing;
+import org.loft4j.nn.Weights;
+
+/**
+ * The mixtures of DeepSeek V3 and of what took them over: a router that scores each expert for itself ({@link Routing.Sigmoid}),
+ * experts with matrices of their own, and one that all tokens go through.
+ *
+ * @param experts their names and sizes
+ * @param groups into which they fall
+ * @param best how many groups a token's experts are of
+ * @param factor of their weights
+ * @param sharedWidth of the expert of all tokens
+ */
+public record ScoredExperts(ExpertLayout experts, int groups, int best, double factor, long sharedWidth)
+        implements MixtureLayout {
+    private static final String COUNT = "n_routed_experts";
+    private static final String WIDTH = "moe_intermediate_size";
+    private static final String SHARED = "mlp.shared_experts";
+
+    private static final Set<String> KEYS = Set.of(
+            COUNT,
+            "num_local_experts",
+            "n_shared_experts",
+            WIDTH,
+            "n_group",
+            "topk_group",
+            "topk_method",
+            "scoring_func",
+            "norm_topk_prob",
+            "routed_scaling_factor",
+            "moe_layer_freq");
+
+    /** Of losses that balance experts, and of where these were computed while a model was made. */
+    private static final Set<String> WITHOUT_EFFECT = Set.of("aux_loss_alpha", "seq_aux", "ep_size");
+
+    /**
+     * What Transformers assumes where a file is silent, which differs between families.
+     *
+     * @param chosen how many experts a token goes through
+     */
+    public record Defaults(int count, int chosen, long width, int groups, int best, double factor) {}
+
+    public ScoredExperts {
+        Checks.atLeast("n_group", groups, 1);
+        Checks.within("topk_group", best, 1, groups);
+        Checks.positive("routed_scaling_factor", factor);
+        Checks.atLeast("n_shared_experts times " + WIDTH, sharedWidth, 1);
+        long ofGroup = experts.experts() / groups;
+        Checks.atLeast("n_routed_experts over n_group", ofGroup, 2);
+        if (ofGroup * groups != experts.experts()) {
+            throw new ConfigException(
+                    COUNT + " must be a multiple of n_group, got " + experts.experts() + " and " + groups);
+        }
+    }
+
+    /** The keys of a family, and those of these mixtures. */
+    public static Set<String> keysWith(Set<String> family) {
+        Set<String> all = new HashSet<>(ExpertLayout.keysWith(family));
+        all.addAll(KEYS);
+        all.addAll(WITHOUT_EFFECT);
+        return all;
+    }
+
+    /**
+     * Those of a config.json.
+     *
+     * @param at the blocks that have a mixture
+     */
+    public static ScoredExperts from(JsonObject json, Defaults absent, IntPredicate at) throws CheckpointException {
+        ExpertLayout.requirePlainRouter(json);
+        ConfigKeys.require(json, "topk_method", "noaux_tc");
+        ConfigKeys.require(json, "scoring_func", "sigmoid");
+        ConfigKeys.require(json, "moe_layer_freq", "1");
+        int count = json.intOr(COUNT, json.intOr("num_local_experts", absent.count(), 1), 1);
+        ConfigKeys.require(json, "num_local_experts", String.valueOf(count));
+        long width = json.longOr(WIDTH, absent.width());
+        return new ScoredExperts(
+                new ExpertLayout(
+                        ExpertLayout.Names.PROJECTIONS,
+                        count,
+                        json.intOr("num_experts_per_tok", absent.chosen(), 1),
+                        width,
+                        json.booleanOr("norm_topk_prob", true),
+                        at),
+                json.intOr("n_group", absent.groups(), 1),
+                json.intOr("topk_group", absent.best(), 1),
+                json.doubleOr("routed_scaling_factor", absent.factor()),
+                width * json.intOr("n_shared_experts", 1, 1));
+    }
+
+    @Override
+    public IntPredicate at() {
+        return experts.at();
+    }
+
+    @Override
+    public TensorSource arranged(TensorSource source) throws CheckpointException {
+        return experts.arranged(source);
+    }
+
+    @Override
+    public List<ParameterSpec> parameters(int number, String block, long hidden) {
+        List<ParameterSpec> specs = new ArrayList<>(experts.parameters(number, block, hidden));
+        specs.add(new ParameterSpec(bias(block), Initial.ZEROS, Role.WIDE_FIXED, experts.experts()));
+        specs.addAll(Parameters.linear(block + SHARED + ".gate_proj", sharedWidth, hidden, false));
+        specs.addAll(Parameters.linear(block + SHARED + ".up_proj", sharedWidth, hidden, false));
+        specs.addAll(Parameters.linear(block + SHARED + ".down_proj", hidden, sharedWidth, false));
+        return specs;
+    }
+
+    private String bias(String block) {
+        return experts.router(block) + ".e_score_correction_bias";
+    }
+
+    @Override
+    public FeedForward feedForward(String block, Weights weights, Activation activation) {
+        return new MixtureOfExperts(
+                weights.linear(experts.router(block)),
+                new Experts.Apart(experts.experts(block, weights, activation)),
+                experts.chosen(),
+                new Routing.Sigmoid(weights.get(bias(block)), groups, best, experts.normalised(), factor),
+                new SharedExpert.Plain(new FeedForward.Gated(
+                        weights.linear(block + SHARED + ".gate_proj"),
+                        weights.linear(block + SHARED + ".up_proj"),
+                        weights.linear(block + SHARED + ".down_proj"),
+                        activation)),
+                null);
+    }
+}
