@@ -199,6 +199,7 @@ final class ModuleSelection {
                 .collect(Collectors.toCollection(LinkedHashSet::new));
         requireWritable(model, config);
         requireNamedAlike(model, config);
+        requireNoBuffers(model, config);
         for (String name : config.modulesToSave()) {
             if (model.weights().asMap().keySet().stream().noneMatch(config.withModulesToSave(List.of(name))::saves)) {
                 throw new ConfigException("modules_to_save: no module is named " + name + "; there are "
@@ -224,6 +225,21 @@ final class ModuleSelection {
                     }
                 }
             }
+        }
+    }
+
+    /** Refuses modules to save with a buffer among their parameters, which is never trained. */
+    private static void requireNoBuffers(Model model, LoraConfig config) {
+        for (String name : config.modulesToSave()) {
+            LoraConfig one = config.withModulesToSave(List.of(name));
+            model.weights().asMap().keySet().stream()
+                    .filter(weight -> model.weights().isFixed(weight) && one.saves(weight))
+                    .findFirst()
+                    .ifPresent(buffer -> {
+                        throw new ConfigException("modules_to_save: " + name + " has a buffer, " + buffer
+                                + ", which is never trained; name what stands beside it, or take --method full, which"
+                                + " trains all but buffers");
+                    });
         }
     }
 

@@ -53,7 +53,8 @@ public final class MergedModel {
      * Merges an adapter, which is closed by that; the model stays merged.
      *
      * @param base directory that the model was read from
-     * @param dtype of all floating tensors that are written, no finer than the model's; null for that of each in the base's files
+     * @param dtype of all floating tensors that are written but buffers, no finer than the model's; null for that of each in the base's
+     *     files
      */
     public static MergedModel of(Model model, LoraAdapter adapter, Path base, @Nullable Dtype dtype) {
         Set<String> changed = new LinkedHashSet<>(adapter.savedModules().keySet());
@@ -176,7 +177,9 @@ public final class MergedModel {
                 ? Shapes.of(model.weights().get(part.ours()))
                 : before.shape();
         Dtype kept = before != null ? before.dtype() : Dtype.of(model.weights().get(part.ours()));
-        Dtype type = dtype != null && kept.isFloating() ? dtype : kept;
+        boolean converted =
+                dtype != null && kept.isFloating() && !model.weights().isFixed(part.ours());
+        Dtype type = converted ? Objects.requireNonNull(dtype) : kept;
         long elements = 1;
         for (long size : shape) {
             elements *= size;

@@ -13,6 +13,8 @@ final class MissingClass {
     private static final Set<String> OF_TEXTS = Set.of(
             "gemma4",
             "gemma4_text",
+            "glm4_moe",
+            "glm4_moe_lite",
             "granite",
             "granitemoe",
             "granitemoehybrid",
@@ -29,6 +31,8 @@ final class MissingClass {
             "gemma3_text",
             "gemma4",
             "gemma4_text",
+            "glm4_moe",
+            "glm4_moe_lite",
             "granite",
             "granitemoe",
             "granitemoehybrid",
@@ -63,7 +67,8 @@ final class MissingClass {
             Set.of("camembert", "deit", "dinov2", "dinov2_with_registers", "distilbert", "electra");
 
     /** Decoders whose class in vLLM has not been looked at. */
-    private static final Set<String> UNTRIED_IN_VLLM = Set.of("gemma4", "gemma4_text");
+    private static final Set<String> UNTRIED_IN_VLLM = 
+            Set.of("deepseek_v3", "gemma4", "gemma4_text", "glm4_moe", "glm4_moe_lite");
 
     private MissingClass() {}
 

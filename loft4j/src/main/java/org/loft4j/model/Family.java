@@ -21,6 +21,8 @@ import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.gemma3.Gemma3Model;
 import org.loft4j.model.gemma4.Gemma4Config;
 import org.loft4j.model.gemma4.Gemma4Model;
+import org.loft4j.model.glm.Glm4MoeConfig;
+import org.loft4j.model.glm.Glm4MoeModel;
 import org.loft4j.model.gpt2.Gpt2Config;
 import org.loft4j.model.gpt2.Gpt2Model;
 import org.loft4j.model.gptoss.GptOssModel;
@@ -113,6 +115,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
             gemma3(Gemma3Model.WITH_VISION),
             gemma4(Gemma4Model.FAMILY),
             gemma4(Gemma4Model.WITH_TOWERS),
+            new Family(
+                    Glm4MoeModel.FAMILY,
+                    Glm4MoeModel.TASKS,
+                    Glm4MoeModel::open,
+                    Glm4MoeModel::random,
+                    Glm4MoeConfig::maxPositions),
             new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
             new Family(
                     GptOssModel.FAMILY,

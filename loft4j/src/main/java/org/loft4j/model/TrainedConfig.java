@@ -51,6 +51,7 @@ public final class TrainedConfig {
             Map.entry(Gemma3Model.WITH_VISION, "Gemma3"),
             Map.entry(Gemma4Model.FAMILY, "Gemma4"),
             Map.entry(Gemma4Model.WITH_TOWERS, "Gemma4"),
+            Map.entry("glm4_moe", "Glm4Moe"),
             Map.entry("glm4_moe_lite", "Glm4MoeLite"),
             Map.entry("gpt2", "GPT2"),
             Map.entry("gpt_oss", "GptOss"),

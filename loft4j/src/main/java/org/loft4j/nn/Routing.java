@@ -79,7 +79,7 @@ public sealed interface Routing {
         @Override
         public Choice choose(Linear router, Tensor tokens, int chosen) {
             Tensor scores = product(router.weight(), tokens).sigmoid();
-            Tensor experts = torch.topk(within(scores.detach().add(bias)), chosen, -1, true, true)
+            Tensor experts = torch.topk(within(scores.detach().add(bias)), chosen, -1, true, false)
                     .get1();
             Tensor weights = scores.gather(1, experts);
             if (normalised) {
@@ -101,8 +101,9 @@ public sealed interface Routing {
                 return scores;
             }
             Tensor grouped = scores.unflatten(1, groups, -1);
-            Tensor ofGroups = sum(torch.topk(grouped, 2, -1, true, true).get0()).squeeze(-1);
-            Tensor kept = torch.topk(ofGroups, best, -1, true, true).get1();
+            Tensor ofGroups =
+                    sum(torch.topk(grouped, 2, -1, true, false).get0()).squeeze(-1);
+            Tensor kept = torch.topk(ofGroups, best, -1, true, false).get1();
             Tensor mask = torch.zeros_like(ofGroups).scatter_(1, kept, new Scalar(1.0));
             return grouped.mul(mask.unsqueeze(-1)).flatten(1, 2);
         }

@@ -137,6 +137,11 @@ public final class Weights implements AutoCloseable {
         fixed.add(bare(name));
     }
 
+    /** Whether this one is a buffer. */
+    public boolean isFixed(String name) {
+        return fixed.contains(bare(name));
+    }
+
     /** {@link #asMap} without buffers, which are read, written and merged as the others, and never trained. */
     public Map<String, Tensor> trainable() {
         Map<String, Tensor> trainable = new LinkedHashMap<>(tensors);

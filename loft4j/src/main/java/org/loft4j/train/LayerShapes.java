@@ -15,10 +15,12 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.AttentionSinks;
 import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.EncoderDecoderBlock;
 import org.loft4j.nn.FeedForward;
+import org.loft4j.nn.HeadProjection.Latent;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MemoryPass;
 import org.loft4j.nn.MixtureOfExperts;
@@ -37,6 +39,7 @@ import org.loft4j.nn.Sight;
  * @param expert those of the expert; none where there is no mixture
  * @param limited whether the expert holds gate and up within a limit
  * @param mixture null for none
+ * @param latent what makes the heads of latent attention; null for other ones
  * @param recurrent what it has for attention where that has a memory which does not grow; null for none
  * @param norms of the width of the hidden states
  * @param inputGate of the block's own input of each token; empty for none
@@ -50,6 +53,7 @@ record LayerShapes(
         List<Linear> expert,
         boolean limited,
         @Nullable MixtureOfExperts mixture,
+        @Nullable Latent latent,
         @Nullable RecurrentMixer recurrent,
         int norms,
         List<Linear> inputGate,
@@ -100,14 +104,15 @@ record LayerShapes(
                     .toList();
         }
         return layers.values().stream()
-                .map(all -> new LayerShapes(hidden, all, List.of(), false, null, null, 2, List.of(), false, null, null))
+                .map(all -> new LayerShapes(
+                        hidden, all, List.of(), false, null, null, null, 2, List.of(), false, null, null))
                 .toList();
     }
 
     private static LayerShapes of(long hidden, EncoderDecoderBlock block, Side side) {
         int norms = side == Side.READS ? 2 : 3;
         return new LayerShapes(
-                hidden, block.linears(), List.of(), false, null, null, norms, List.of(), false, null, side);
+                hidden, block.linears(), List.of(), false, null, null, null, norms, List.of(), false, null, side);
     }
 
     private static List<LayerShapes> of(long hidden, List<DecoderBlock> blocks, List<CausalDecoder.LayerKind> kinds) {
@@ -137,6 +142,10 @@ record LayerShapes(
                     mixture == null ? List.of() : one.linears(),
                     one instanceof FeedForward.Clamped,
                     mixture,
+                    block.attention() instanceof DecoderAttention attention
+                                    && attention.projection() instanceof Latent made
+                            ? made
+                            : null,
                     recurrent,
                     norms(block),
                     gated,
@@ -281,9 +290,9 @@ record LayerShapes(
         boolean widens = widening().stream().anyMatch(keepsInput);
         long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
         // what looks back has queries and what comes out beside; its keys and values are of other tokens
-        long between = recurrent == null
-                ? (writes() ? 6 : 4) * heads()
-                : recurrent.keptNumbers(keepsInput.test(recurrent.output()));
+        long between = recurrent != null
+                ? recurrent.keptNumbers(keepsInput.test(recurrent.output()))
+                : latent != null ? latent.kept() : (writes() ? 6 : 4) * heads();
         return norms * hidden
                 + between
                 + (reads ? (writes() ? 2 : 1) * hidden : 0)
@@ -341,6 +350,7 @@ record LayerShapes(
     long made() {
         return (writes() ? 10 : 8) * hidden
                 + (writes() ? 12 : 8) * heads()
+                + (latent == null ? 0 : latent.kept())
                 + rows(last()) * (activated() + inner())
                 + exchanged(4)
                 + besideExperts();

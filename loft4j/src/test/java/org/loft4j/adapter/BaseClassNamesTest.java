@@ -96,6 +96,7 @@ class BaseClassNamesTest {
                 "deepseek_v3",
                 "deepseek_v3_plain",
                 "glm4_moe_lite",
+                "glm4_moe",
                 "gemma3",
                 "gemma4",
                 "gemma4_text",

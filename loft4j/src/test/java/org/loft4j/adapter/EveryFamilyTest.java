@@ -1,6 +1,7 @@
 package org.loft4j.adapter;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
@@ -47,6 +48,7 @@ class EveryFamilyTest {
                 "deepseek_v3",
                 "deepseek_v3_plain",
                 "glm4_moe_lite",
+                "glm4_moe",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",
@@ -107,15 +109,23 @@ class EveryFamilyTest {
             TokenInput input = fixture.input();
             Tensor logits = model.logits(input);
             loss(task, logits, fixture.read("labels")).backward();
+            int compared = 0;
             for (Map.Entry<String, LoraLinear> entry : adapter.layers().entrySet()) {
                 LoraLinear layer = entry.getValue();
                 Tensor stored = gradient(model, entry.getKey());
+                if (!stored.defined()) {
+                    // an expert that no token went through
+                    assertTrue(entry.getKey().contains(".experts."), entry.getKey());
+                    assertFalse(layer.loraB().grad().defined(), entry.getKey());
+                    continue;
+                }
+                compared++;
                 Tensor whole = layer.base().matrix().isStoredTransposed() ? stored.t() : stored;
                 Scalar scale = new Scalar(layer.scale());
                 assertNear(whole.mm(layer.loraA().t()).mul(scale), defined(layer.loraB()), entry.getKey() + " B");
                 assertNear(layer.loraB().t().mm(whole).mul(scale), defined(layer.loraA()), entry.getKey() + " A");
             }
-            assertTrue(adapter.layers().size() >= 8, adapter.layers().keySet().toString());
+            assertTrue(compared >= 8, compared + " of " + adapter.layers().keySet());
             MergeReport report = adapter.merge();
             assertEquals(adapter.layers().size(), report.layers().size());
             Tensor mask = task.isOneLabelEach() ? null : input.attentionMask();

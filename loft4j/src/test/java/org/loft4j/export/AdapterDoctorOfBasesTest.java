@@ -32,6 +32,8 @@ class AdapterDoctorOfBasesTest {
         "granite, TOKEN_CLS, tokens",
         "granitemoehybrid, TOKEN_CLS, tokens",
         "granitemoe, SEQ_CLS, texts",
+        "glm4_moe_lite, TOKEN_CLS, tokens",
+        "glm4_moe, SEQ_CLS, texts",
         "lfm2, SEQ_CLS, texts",
         "olmo2, TOKEN_CLS, tokens",
         "olmo2, SEQ_CLS, ",

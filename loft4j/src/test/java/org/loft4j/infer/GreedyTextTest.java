@@ -59,8 +59,7 @@ class GreedyTextTest {
                 "granitemoehybrid_moe",
                 "granitemoe",
                 "deepseek_v3",
-                "deepseek_v3_plain",
-                "glm4_moe_lite",
+                "glm4_moe",
                 "lfm2",
                 "olmo2",
                 "olmo3_yarn",
@@ -277,13 +276,17 @@ class GreedyTextTest {
 
     private static void assertAllEqual(Model model, int tokens) {
         Generator generator = Generator.of(model);
+        long vocabulary = model.description().vocabularySize();
+        List<long[]> prompts = PROMPTS.stream()
+                .map(ids -> Arrays.stream(ids).map(id -> id % vocabulary).toArray())
+                .toList();
         long baseline = 0;
         List<Continuation> batched =
-                generator.generate(PROMPTS, tokens, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
-        for (int i = 0; i < PROMPTS.size(); i++) {
-            long[] alone = generator.greedy(PROMPTS.get(i), tokens, Set.of()).ids();
+                generator.generate(prompts, tokens, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+        for (int i = 0; i < prompts.size(); i++) {
+            long[] alone = generator.greedy(prompts.get(i), tokens, Set.of()).ids();
             assertArrayEquals(alone, batched.get(i).ids(), "batched, prompt " + i);
-            assertArrayEquals(readWhole(model, PROMPTS.get(i), alone), alone, "without a cache, prompt " + i);
+            assertArrayEquals(readWhole(model, prompts.get(i), alone), alone, "without a cache, prompt " + i);
             if (i == 0) {
                 baseline = LiveObjects.settled();
             }

@@ -80,6 +80,7 @@ class SentenceVectorTest {
                 "deepseek_v3",
                 "deepseek_v3_plain",
                 "glm4_moe_lite",
+                "glm4_moe",
                 "lfm2",
                 "lfm2_bias",
                 "olmo2",

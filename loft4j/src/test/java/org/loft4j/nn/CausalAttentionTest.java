@@ -81,6 +81,37 @@ class CausalAttentionTest {
         }
     }
 
+    /** As latent attention has them. */
+    @ParameterizedTest
+    @CsvSource({"3, 3, 6, 4", "6, 2, 4, 7", "8, 2, 2, 1"})
+    void valuesMayBeOfAnotherSizeThanKeys(long heads, long keyHeads, long headDim, long valueDim) {
+        try (NativeScope scope = new NativeScope()) {
+            List<Tensor> expected = List.of(
+                    leaf(random(Dtype.F64, 2, 130, heads, headDim)),
+                    leaf(random(Dtype.F64, 2, 130, keyHeads, headDim)),
+                    leaf(random(Dtype.F64, 2, 130, keyHeads, valueDim)));
+            Tensor direction = random(Dtype.F64, 2, 130, heads * valueDim);
+            Tensor one = Attention.attendUnfused(
+                    expected.get(0), expected.get(1), expected.get(2), future(130), 0, SCALE, 0);
+            one.mul(direction).sum().backward();
+            List<Tensor> ours = expected.stream().map(CausalAttentionTest::leaf).toList();
+            List<Tensor> kernel =
+                    expected.stream().map(CausalAttentionTest::leaf).toList();
+            inALane(() -> check(ours, one, direction, expected));
+            check(kernel, one, direction, expected);
+        }
+    }
+
+    private static void check(List<Tensor> leaves, Tensor expected, Tensor direction, List<Tensor> others) {
+        Tensor y = Attention.attend(leaves.get(0), leaves.get(1), leaves.get(2), null, true, 0, SCALE);
+        assertTrue(relative(y, expected) < 1e-14, "off by " + relative(y, expected));
+        y.mul(direction).sum().backward();
+        for (int i = 0; i < 3; i++) {
+            double off = relative(leaves.get(i).grad(), others.get(i).grad());
+            assertTrue(off < 1e-13, "gradient " + i + " is off by " + off);
+        }
+    }
+
     @Test
     void headsThatDoNotGoTogetherAreRefused() {
         try (NativeScope scope = new NativeScope()) {

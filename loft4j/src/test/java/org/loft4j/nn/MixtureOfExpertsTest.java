@@ -106,6 +106,103 @@ class MixtureOfExpertsTest {
         }
     }
 
+    /** Of a token at a time, in plain numbers: groups by their two best, and zero for the experts of the others. */
+    private static Tensor naive(MixtureOfExperts mixture, Routing.Sigmoid routing, Tensor x) {
+        Tensor scores = torch.sigmoid(mixture.router().forward(x));
+        double[] bias = Tensors.toDoubles(routing.bias());
+        double[] plain = Tensors.toDoubles(scores);
+        int count = bias.length;
+        int size = count / routing.groups();
+        double[] mask = new double[plain.length];
+        for (int start = 0; start < plain.length; start += count) {
+            double[] choice = new double[count];
+            double[] groups = new double[routing.groups()];
+            for (int e = 0; e < count; e++) {
+                choice[e] = plain[start + e] + bias[e];
+            }
+            for (int g = 0; g < groups.length; g++) {
+                double[] own = Arrays.copyOfRange(choice, g * size, (g + 1) * size);
+                Arrays.sort(own);
+                groups[g] = own[size - 1] + own[size - 2];
+            }
+            List<Integer> best = largest(groups, routing.best());
+            for (int e = 0; e < count; e++) {
+                choice[e] = best.contains(e / size) ? choice[e] : 0;
+            }
+            for (int e : largest(choice, mixture.chosen())) {
+                mask[start + e] = 1;
+            }
+        }
+        Tensor w = scores.mul(Tensors.of(mask, x.size(0), x.size(1), count));
+        if (routing.normalised()) {
+            w = w.div(w.sum(new long[] {-1}, true, new ScalarTypeOptional()));
+        }
+        Tensor sum = mixture.shared() == null
+                ? torch.zeros_like(x)
+                : mixture.shared().forward(x);
+        for (int e = 0; e < count; e++) {
+            Tensor made = mixture.among().open().apply(e).forward(x);
+            sum = sum.add(made.mul(w.narrow(-1, e, 1)).mul(new Scalar(routing.factor())));
+        }
+        return sum;
+    }
+
+    private static List<Integer> largest(double[] values, int count) {
+        return IntStream.range(0, values.length)
+                .boxed()
+                .sorted((a, b) -> Double.compare(values[b], values[a]))
+                .limit(count)
+                .toList();
+    }
+
+    /** With biases far below zero the experts of other groups, which count as zero, are chosen, as in Transformers. */
+    @ParameterizedTest
+    @CsvSource({"1, 1, 3, true, 0", "4, 2, 3, true, 1", "4, 1, 2, false, 1", "2, 1, 4, true, 1", "4, 3, 2, true, -5"})
+    void expertsThatAreScoredOneByOneAreThoseOfTheWholeSum(
+            int groups, int best, int chosen, boolean normalised, double least) {
+        try (NativeScope scope = new NativeScope()) {
+            List<FeedForward> experts = new ArrayList<>();
+            for (int e = 0; e < 8; e++) {
+                experts.add(dense("expert" + e));
+            }
+            Tensor bias = matrix(8).detach().add(new Scalar(least));
+            Routing.Sigmoid routing = new Routing.Sigmoid(bias, groups, best, normalised, 2.5);
+            MixtureOfExperts mixture = new MixtureOfExperts(
+                    new Linear("router", matrix(8, HIDDEN), null),
+                    new Experts.Apart(experts),
+                    chosen,
+                    routing,
+                    new MixtureOfExperts.SharedExpert.Plain(dense("shared")),
+                    null);
+            assertEquals(27, mixture.linears().size(), "the router is none of them");
+            Tensor x = matrix(2, 7, HIDDEN);
+            Tensor weights = matrix(2, 7, HIDDEN).detach();
+            List<Tensor> leaves = new ArrayList<>(List.of(x, mixture.router().weight()));
+            mixture.linears().forEach(linear -> leaves.add(linear.weight()));
+            Tensor expected = naive(mixture, routing, x);
+            expected.mul(weights).sum().backward();
+            List<double[]> gradients =
+                    leaves.stream().map(MixtureOfExpertsTest::gradient).toList();
+            Tensor actual = mixture.forward(x);
+            actual.mul(weights).sum().backward();
+            assertEquals(0, actual.sub(expected).abs().max().item_double(), 1e-12);
+            for (int i = 0; i < leaves.size(); i++) {
+                double[] found = gradient(leaves.get(i));
+                for (int j = 0; j < found.length; j++) {
+                    assertEquals(gradients.get(i)[j], found[j], 1e-12, "leaf " + i + " at " + j);
+                }
+            }
+        }
+    }
+
+    private FeedForward.Gated dense(String name) {
+        return new FeedForward.Gated(
+                new Linear(name + ".gate", matrix(WIDTH, HIDDEN), null),
+                new Linear(name + ".up", matrix(WIDTH, HIDDEN), null),
+                new Linear(name + ".down", matrix(HIDDEN, WIDTH), null),
+                Activation.SILU);
+    }
+
     /** In one tensor, of either orientation, and one expert more that all tokens go through. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})

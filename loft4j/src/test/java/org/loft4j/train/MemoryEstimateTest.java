@@ -102,6 +102,7 @@ class MemoryEstimateTest {
         "granitemoehybrid_h, CAUSAL_LM",
         "granitemoehybrid_moe, CAUSAL_LM",
         "granitemoe, CAUSAL_LM",
+        "deepseek_v3, CAUSAL_LM",
         "granitemoehybrid_h_groups, SEQUENCE_CLASSIFICATION",
         "lfm2, CAUSAL_LM",
         "lfm2_bias, TOKEN_CLASSIFICATION",
@@ -138,6 +139,7 @@ class MemoryEstimateTest {
     @ParameterizedTest
     @CsvSource({
         "granitemoe, INT8",
+        "glm4_moe, INT8",
         "granitemoehybrid_moe, INT8",
         "qwen3_5_moe_text, INT8",
         "qwen3_moe, INT8",

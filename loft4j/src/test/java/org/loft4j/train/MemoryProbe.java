@@ -36,53 +36,51 @@ final class MemoryProbe {
     private static final int WRITTEN = 96;
 
     /** The bench model, and others of the same sizes, by what their layers have: config.json. */
-    private static final Map<String, String> CONFIGS = Map.of(
+    private static final Map<String, String> CONFIGS = Map.ofEntries(
             // four blocks read and four write
-            "writes",
-            """
+            Map.entry("writes", """
             {"model_type": "t5", "is_encoder_decoder": true, "d_ff": 1408, "d_model": 512, "d_kv": 64, "num_layers": 4,
              "num_heads": 8, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false, "dropout_rate": 0.1,
-            """,
-            "plain",
-            """
+            """),
+            Map.entry("plain", """
             {"model_type": "llama", "intermediate_size": 1408,
-            """,
+            """),
             // four together are as wide as that model's feed-forward part
-            "experts",
-            """
+            Map.entry("experts", """
             {"model_type": "qwen3_moe", "intermediate_size": 1408, "num_experts": 16, "num_experts_per_tok": 4,
              "moe_intermediate_size": 352, "norm_topk_prob": true,
-            """,
+            """),
             // in three of four blocks
-            "linear",
-            """
+            Map.entry("linear", """
             {"model_type": "qwen3_5_text", "intermediate_size": 1408, "linear_num_key_heads": 4,
              "linear_num_value_heads": 8, "linear_key_head_dim": 64, "linear_value_head_dim": 64,
-            """,
+            """),
             // in six of eight blocks
-            "convolution",
-            """
+            Map.entry("convolution", """
             {"model_type": "lfm2", "intermediate_size": 1408, "block_auto_adjust_ff_dim": false, "full_attn_idxs": [2, 5],
-            """,
+            """),
             // in six of eight blocks
-            "states",
-            """
+            Map.entry("states", """
             {"model_type": "granitemoehybrid", "num_local_experts": 0, "shared_intermediate_size": 1408,
              "layer_types": ["mamba", "mamba", "attention", "mamba", "mamba", "attention", "mamba", "mamba"],
              "mamba_n_heads": 16, "mamba_d_head": 64, "mamba_d_state": 128, "attention_multiplier": 0.125,
-            """,
+            """),
             // and a window of 64 tokens in every other layer
-            "bounded",
-            """
+            Map.entry("bounded", """
             {"model_type": "gemma2", "intermediate_size": 1408, "query_pre_attn_scalar": 64, "sliding_window": 64,
-            """,
+            """),
             // experts in one tensor beside a shared one, and linear attention
-            "shared",
-            """
+            Map.entry("shared", """
             {"model_type": "qwen3_5_moe_text", "linear_num_key_heads": 4, "linear_num_value_heads": 8,
              "linear_key_head_dim": 64, "linear_value_head_dim": 64, "num_experts": 16, "num_experts_per_tok": 3,
              "moe_intermediate_size": 352, "shared_expert_intermediate_size": 352,
-            """);
+            """),
+            // latent attention, and experts that are scored one by one beside a shared one
+            Map.entry("latent", """
+            {"model_type": "deepseek_v3", "intermediate_size": 1408, "first_k_dense_replace": 2, "n_routed_experts": 16,
+             "num_experts_per_tok": 3, "moe_intermediate_size": 352, "n_group": 4, "topk_group": 2, "q_lora_rank": 192,
+             "kv_lora_rank": 128, "qk_rope_head_dim": 64, "qk_nope_head_dim": 64, "v_head_dim": 64,
+            """));
 
     /** Experts in MXFP4. */
     static final String PACKED = "packed";

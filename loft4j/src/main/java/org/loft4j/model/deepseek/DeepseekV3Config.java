@@ -12,7 +12,6 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.io.RopeKeys;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderConfig;
-import org.loft4j.model.shared.ModelLimits;
 import org.loft4j.model.shared.Rope;
 import org.loft4j.model.shared.ScoredExperts;
 import org.loft4j.nn.HeadProjection.Latent;
@@ -30,7 +29,6 @@ import org.loft4j.nn.RopeScaling;
  * @param attentionBias whether the layers on the hidden states and o have biases
  * @param scale of the scores
  * @param experts of the blocks with mixtures
- * @param further {@code num_nextn_predict_layers}: blocks behind the last that predict further tokens, and are not read
  * @param classifierDropout before a classifier of tokens, while training
  */
 public record DeepseekV3Config(
@@ -43,13 +41,11 @@ public record DeepseekV3Config(
         boolean attentionBias,
         double scale,
         ScoredExperts experts,
-        int further,
         double classifierDropout) {
     private static final String TURNED = "qk_rope_head_dim";
     private static final String HEAD_DIM = "head_dim";
     private static final String QUERY_RANK = "q_lora_rank";
     private static final String DENSE_FIRST = "first_k_dense_replace";
-    private static final String FURTHER = "num_nextn_predict_layers";
     private static final String MLP_TYPES = "mlp_layer_types";
 
     private static final Set<String> KEYS = Set.of(
@@ -61,9 +57,6 @@ public record DeepseekV3Config(
             "kv_lora_rank",
             "rope_interleave",
             "attention_bias",
-            DENSE_FIRST,
-            FURTHER,
-            MLP_TYPES,
             "pretraining_tp");
 
     /** What Transformers assumes where a file is silent. */
@@ -114,8 +107,12 @@ public record DeepseekV3Config(
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
     public static DeepseekV3Config from(JsonObject stated) throws CheckpointException {
-        ConfigKeys.checkDecoder(stated, ScoredExperts.keysWith(KEYS));
         Absent absent = absent(stated);
+        Set<String> known = ScoredExperts.keysWith(KEYS);
+        if (absent == GLM) {
+            known.add(MLP_TYPES);
+        }
+        ConfigKeys.checkDecoder(stated, known);
         int turned = stated.intOr(TURNED, absent.sizes().headDim(), 2);
         ConfigKeys.require(stated, HEAD_DIM, String.valueOf(turned));
         JsonObject json = stated.with(HEAD_DIM, LongNode.valueOf(turned));
@@ -136,8 +133,7 @@ public record DeepseekV3Config(
                 json.intOr("kv_lora_rank", 512, 1),
                 json.booleanOr("attention_bias", false),
                 scale(heads, rope, RopeKeys.ofAllLayers(json)),
-                ScoredExperts.from(json, absent.experts(), mixtures(json, sizes.layers(), absent)),
-                Math.toIntExact(Checks.within(FURTHER, json.longOr(FURTHER, 0), 0, ModelLimits.MOST_LAYERS)),
+                ScoredExperts.from(json, absent.experts(), sizes.layers(), mixtures(json, sizes.layers(), absent)),
                 DecoderConfig.tokenClassifierDropout(json));
     }
 
@@ -170,14 +166,12 @@ public record DeepseekV3Config(
 
     /** GLM's class goes by {@code mlp_layer_types}, DeepSeek's by {@code first_k_dense_replace}. */
     private static IntPredicate mixtures(JsonObject json, int layers, Absent absent) throws CheckpointException {
-        int first = json.intOr(DENSE_FIRST, absent.denseFirst(), 0);
         if (absent != GLM) {
-            ConfigKeys.require(json, MLP_TYPES);
-            return block -> block >= first;
+            return ScoredExperts.behindDense(json, absent.denseFirst());
         }
         if (!json.has(MLP_TYPES)) {
             ConfigKeys.require(json, DENSE_FIRST, "1");
-            return block -> block >= first;
+            return ScoredExperts.behindDense(json, absent.denseFirst());
         }
         List<String> types = json.strings(MLP_TYPES);
         if (types.size() != layers || !Set.of("dense", "sparse").containsAll(types)) {

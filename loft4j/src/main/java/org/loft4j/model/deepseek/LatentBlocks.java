@@ -124,15 +124,8 @@ record LatentBlocks(DeepseekV3Config config) implements FamilyBlocks {
         return null;
     }
 
-    /** What predicts further tokens lies behind the last block, under the numbers of blocks. */
     @Override
     public boolean isUnused(String name) {
-        int first = config.sizes().layers();
-        for (int i = first; i < first + config.further(); i++) {
-            if (name.startsWith("model.layers." + i + ".")) {
-                return true;
-            }
-        }
         return false;
     }
 }

@@ -30,12 +30,17 @@ import org.loft4j.nn.Weights;
  * @param best how many groups a token's experts are of
  * @param factor of their weights
  * @param sharedWidth of the expert of all tokens
+ * @param blocks of the model; files number from there on what predicts further tokens
+ * @param further {@code num_nextn_predict_layers}: how many such blocks a file may have, which are not read
  */
-public record ScoredExperts(ExpertLayout experts, int groups, int best, double factor, long sharedWidth)
+public record ScoredExperts(
+        ExpertLayout experts, int groups, int best, double factor, long sharedWidth, int blocks, int further)
         implements MixtureLayout {
     private static final String COUNT = "n_routed_experts";
     private static final String WIDTH = "moe_intermediate_size";
     private static final String SHARED = "mlp.shared_experts";
+    private static final String DENSE_FIRST = "first_k_dense_replace";
+    private static final String FURTHER = "num_nextn_predict_layers";
 
     private static final Set<String> KEYS = Set.of(
             COUNT,
@@ -48,9 +53,11 @@ public record ScoredExperts(ExpertLayout experts, int groups, int best, double f
             "scoring_func",
             "norm_topk_prob",
             "routed_scaling_factor",
-            "moe_layer_freq");
+            "moe_layer_freq",
+            DENSE_FIRST,
+            FURTHER);
 
-    /** Of losses that balance experts, and of where these were computed while a model was made. */
+    /** Of losses that balance experts, and of where they were computed while a model was made. */
     private static final Set<String> WITHOUT_EFFECT = Set.of("aux_loss_alpha", "seq_aux", "ep_size");
 
     /**
@@ -65,6 +72,7 @@ public record ScoredExperts(ExpertLayout experts, int groups, int best, double f
         Checks.within("topk_group", best, 1, groups);
         Checks.positive("routed_scaling_factor", factor);
         Checks.atLeast("n_shared_experts times " + WIDTH, sharedWidth, 1);
+        Checks.within(FURTHER, further, 0, ModelLimits.MOST_LAYERS);
         long ofGroup = experts.experts() / groups;
         Checks.atLeast("n_routed_experts over n_group", ofGroup, 2);
         if (ofGroup * groups != experts.experts()) {
@@ -84,9 +92,11 @@ public record ScoredExperts(ExpertLayout experts, int groups, int best, double f
     /**
      * Those of a config.json.
      *
-     * @param at the blocks that have a mixture
+     * @param blocks of the model
+     * @param at those that have a mixture
      */
-    public static ScoredExperts from(JsonObject json, Defaults absent, IntPredicate at) throws CheckpointException {
+    public static ScoredExperts from(JsonObject json, Defaults absent, int blocks, IntPredicate at)
+            throws CheckpointException {
         ExpertLayout.requirePlainRouter(json);
         ConfigKeys.require(json, "topk_method", "noaux_tc");
         ConfigKeys.require(json, "scoring_func", "sigmoid");
@@ -105,7 +115,19 @@ public record ScoredExperts(ExpertLayout experts, int groups, int best, double f
                 json.intOr("n_group", absent.groups(), 1),
                 json.intOr("topk_group", absent.best(), 1),
                 json.doubleOr("routed_scaling_factor", absent.factor()),
-                width * json.intOr("n_shared_experts", 1, 1));
+                width * json.intOr("n_shared_experts", 1, 1),
+                blocks,
+                json.intOr(FURTHER, 0, 0));
+    }
+
+    /**
+     * Every block but the first ones.
+     *
+     * @param absent how many are dense where a file is silent
+     */
+    public static IntPredicate behindDense(JsonObject json, int absent) throws CheckpointException {
+        int dense = json.intOr(DENSE_FIRST, absent, 0);
+        return block -> block >= dense;
     }
 
     @Override
@@ -116,6 +138,17 @@ public record ScoredExperts(ExpertLayout experts, int groups, int best, double f
     @Override
     public TensorSource arranged(TensorSource source) throws CheckpointException {
         return experts.arranged(source);
+    }
+
+    /** What predicts further tokens, as Transformers leaves it out. */
+    @Override
+    public boolean isUnused(String name) {
+        for (int i = blocks; i < blocks + further; i++) {
+            if (name.startsWith("model.layers." + i + ".")) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Override

@@ -1,0 +1,5 @@
+/** GLM-4.5 and 4.6: Llama whose heads are turned in part, with experts that a router scores one by one. */
+@NullMarked
+package org.loft4j.model.glm;
+
+import org.jspecify.annotations.NullMarked;
