@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
@@ -22,7 +23,6 @@ import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
-import org.loft4j.data.RowFormat;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
@@ -114,7 +114,7 @@ final class CompareCommand implements Verb {
             paramLabel = "[NAME=]RATES",
             description =
                     "Peak learning rates with commas between, for all methods; or, after NAME=, for the one of that name."
-                            + " May be given several times. Default: each method's own default, and a twentieth of it for preferences, of orpo a quarter.")
+                            + " May be given several times. Default: each method's own default, and a twentieth of it for preferences, of orpo a quarter, and for rewards.")
     List<String> learningRates = new ArrayList<>();
 
     @Option(
@@ -138,9 +138,9 @@ final class CompareCommand implements Verb {
             description =
                     "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, micro_f1, perplexity or token_accuracy,"
                             + " f1, precision or recall of entities or of the second of two classes, roc_auc of two classes,"
-                            + " micro_roc_auc or macro_roc_auc of several labels a text, pearson, spearmanr or mse of regression, and"
-                            + " margin of preferences, accuracy_at_1, recall_at_10 or mrr_at_10 of sentence embeddings."
-                            + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, mrr_at_10 for sentence embeddings, loss for a language model, preferences and regression.")
+                            + " micro_roc_auc or macro_roc_auc of several labels a text, pearson, spearmanr or mse of regression,"
+                            + " margin of preferences, reward of answers that rewards judge, and accuracy_at_1, recall_at_10 or mrr_at_10 of sentence embeddings."
+                            + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, mrr_at_10 for sentence embeddings, reward for --reward, loss for a language model, preferences and regression.")
     @Nullable
     String metric;
 
@@ -187,6 +187,9 @@ final class CompareCommand implements Verb {
     @Mixin(name = "Preferences")
     PreferenceLossFlags preference;
 
+    @Mixin(name = "Rewards")
+    GrpoFlags reward;
+
     @Mixin(name = "Sentence embeddings")
     EmbeddingFlags embedding;
 
@@ -228,17 +231,16 @@ final class CompareCommand implements Verb {
         DataFlags.require(problems, "--eval-data", evalData);
         DataFlags.require(problems, "--test-data", testData);
         learnt.check(problems);
+        // it says which rows there are
+        reward.check(problems, data, false, packing.packing);
         data.check(problems);
-        if (data.columns.format == RowFormat.REWARD) {
-            problems.add(
-                    "--format reward has prompts alone, and compare has no rewards to judge the answers to them: give rows"
-                            + " that have answers, or learn by rewards with loft train --reward");
-        }
         chat.check(problems);
         device.check(problems);
-        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1, false));
+        ComparisonSettings settings =
+                problems.of(() -> settings(metric == null ? "loss" : metric, method -> method.learningRate(1)));
         if (settings != null) {
             settings.contenders().forEach(contender -> loadIn.check(problems, contender.method()));
+            reward.check(problems, settings.contenders());
         }
     }
 
@@ -248,11 +250,8 @@ final class CompareCommand implements Verb {
         }
     }
 
-    /**
-     * @param hiddenSize of the model, by which default rates go
-     * @param preferences whether these are learnt
-     */
-    private ComparisonSettings settings(String chosenMetric, long hiddenSize, boolean preferences) {
+    /** @param usual the default learning rate of a method */
+    private ComparisonSettings settings(String chosenMetric, ToDoubleFunction<Method> usual) {
         Problems problems = new Problems();
         List<Contender> contenders = new ArrayList<>();
         for (String entry : methods) {
@@ -262,9 +261,7 @@ final class CompareCommand implements Verb {
             }
         }
         LearningRates rates = problems.of(() -> LearningRates.parse(learningRates, optimizer.learningRate));
-        Map<String, List<Double>> perContender = rates == null
-                ? null
-                : problems.of(() -> rates.of(contenders, hiddenSize, preference.kind(preferences)));
+        Map<String, List<Double>> perContender = rates == null ? null : problems.of(() -> rates.of(contenders, usual));
         if (perContender == null || !problems.messages().isEmpty()) {
             throw new ConfigException(String.join("\n", problems.messages()));
         }
@@ -287,6 +284,7 @@ final class CompareCommand implements Verb {
     private TrainConfig.Builder training(Method method, List<Method> taking) {
         TrainConfig.Builder config = TrainConfig.builder(method);
         preference.apply(config);
+        reward.apply(config);
         embedding.apply(config);
         loss.apply(config);
         optimizer.apply(config);
@@ -310,15 +308,9 @@ final class CompareCommand implements Verb {
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
         LearntTask aim = learnt.of(directory, Models.defaultTask(directory), embedding.prompts, data.format(data.data));
         TaskOptions.require(spec, aim.task());
-        String chosenMetric = metric != null
-                ? metric
-                : aim.multiLabel()
-                        ? "micro_f1"
-                        : aim.hasClasses()
-                                ? "accuracy"
-                                : aim.task() == Task.SENTENCE_EMBEDDING ? "mrr_at_10" : aim.ranking() ? "mrr" : "loss";
+        String chosenMetric = metric != null ? metric : reward.areGiven() ? "reward" : aim.usualMetric();
         long hiddenSize = Models.hiddenSize(directory);
-        ComparisonSettings plain = settings(chosenMetric, hiddenSize, false);
+        ComparisonSettings plain = settings(chosenMetric, method -> method.learningRate(hiddenSize));
         plain.commonConfigs().forEach(aim::require);
         String warning =
                 LearningRates.parse(learningRates, optimizer.learningRate).warning(plain.contenders(), hiddenSize);
@@ -328,9 +320,18 @@ final class CompareCommand implements Verb {
         FaultyRows faulty = faults.rows(err());
         TrainingRows rows =
                 preference.settle(TrainingRows.read(aim, data, evalData, 0, 0, faulty), data.columns.format, err());
-        ComparisonSettings settings = rows.arePreferences() ? settings(chosenMetric, hiddenSize, true) : plain;
+        boolean prompts = rows.arePrompts();
+        ComparisonSettings settings = prompts
+                ? settings(chosenMetric, method -> method.rewardLearningRate(hiddenSize))
+                : rows.arePreferences()
+                        ? settings(
+                                chosenMetric, method -> LearningRates.usual(method, hiddenSize, preference.kind(true)))
+                        : plain;
         if (!settings.rates().equals(plain.rates())) {
-            err().println("loft: preferences are learnt at " + preference.share()
+            err().println("loft: "
+                    + (prompts
+                            ? "rewards are learnt at a twentieth"
+                            : "preferences are learnt at " + preference.share())
                     + " of the usual learning rates where none is named: "
                     + String.join(", ", LearningRates.words(settings)));
         }
@@ -338,13 +339,27 @@ final class CompareCommand implements Verb {
                 faulty.read(Objects.requireNonNull(testData), aim.columns(data), "test")
                         .rows(),
                 rows.train().get(0));
-        ComparisonData encoded = encode(directory, rows, test);
+        reward.require(rows.all(test));
+        // answers are made texts by it as long as there are runs
+        try (Tokenizer tokenizer = Tokenizer.open(directory);
+                RewardFlags.Judging judging = reward.judging()) {
+            return compare(directory, rows, encode(directory, tokenizer, rows, test, judging), settings, judging);
+        }
+    }
+
+    private int compare(
+            Path directory,
+            TrainingRows rows,
+            ComparisonData encoded,
+            ComparisonSettings settings,
+            RewardFlags.Judging judging)
+            throws IOException {
         encoded.warnings().forEach(line -> err().println("loft: " + line));
         Files.createDirectories(output);
         rows.tellOfKind(err());
-        learnt.tell(aim, err());
+        learnt.tell(rows.learnt(), err());
         ModelOptions options = rows.options(new ModelOptions(
-                aim.task(),
+                rows.task(),
                 List.of(),
                 pooling,
                 device.dtype(),
@@ -361,12 +376,16 @@ final class CompareCommand implements Verb {
                 // only then: a call that is refused must not replace the settings of those before
                 new CompareProgress(
                         err(),
-                        chosenMetric,
-                        () -> Settings.write(output.resolve(TrainCommand.SETTINGS), spec, resolved(settings))));
-        try (Interruption interruption = new Interruption(() -> {
+                        settings.metric(),
+                        () -> Settings.write(output.resolve(TrainCommand.SETTINGS), spec, resolved(settings)),
+                        judging::start));
+        Runnable stop = () -> {
             err().println("\nloft: ending what is in progress, then leaving; once more ends at once");
+            // first: a program that judges may have gone with the same Ctrl-C
             comparison.requestStop();
-        })) {
+            judging.leave();
+        };
+        try (Interruption interruption = new Interruption(stop, Interruption.Deadline.NONE, judging::kill)) {
             Comparison.Outcome outcome = comparison.run();
             return end(outcome);
         }
@@ -382,21 +401,24 @@ final class CompareCommand implements Verb {
         return resolved;
     }
 
-    private ComparisonData encode(Path directory, TrainingRows rows, List<Row> test) throws IOException {
-        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
-            ChatFormat format = rows.task() == Task.CAUSAL_LM
-                    ? chat.format(directory, rows.all(test), Comparison.chatDate(output))
-                    : null;
-            List<Row> validation = Objects.requireNonNull(rows.eval());
-            TrainData training = new TrainData(
-                    packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err()),
-                    packing.encode(rows, validation, tokenizer, format, maxLength, "validation", err()),
-                    tokenizer.padId(),
-                    maxLength);
-            return new ComparisonData(training, packing.encode(rows, test, tokenizer, format, maxLength, "test", err()))
-                    .withRows(rows.train(), validation, test);
-        }
+    private ComparisonData encode(
+            Path directory, Tokenizer tokenizer, TrainingRows rows, List<Row> test, RewardFlags.Judging judging)
+            throws IOException {
+        int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
+        int rowLength = reward.promptLength(maxLength);
+        ChatFormat format = rows.task() == Task.CAUSAL_LM
+                ? chat.format(directory, rows.all(test), Comparison.chatDate(output))
+                : null;
+        List<Row> validation = Objects.requireNonNull(rows.eval());
+        TrainData training = new TrainData(
+                packing.encode(rows, rows.train(), tokenizer, format, rowLength, "training", err()),
+                packing.encode(rows, validation, tokenizer, format, rowLength, "validation", err()),
+                tokenizer.padId(),
+                maxLength);
+        return new ComparisonData(
+                        judging.judges() ? training.withRewards(judging.rewards()) : training,
+                        packing.encode(rows, test, tokenizer, format, rowLength, "test", err()))
+                .withRows(rows.train(), validation, test);
     }
 
     private int end(Comparison.Outcome outcome) throws IOException {

@@ -15,6 +15,8 @@ final class CompareProgress implements ComparisonListener {
     private final PrintWriter err;
     private final String metric;
     private final Agreement agreement;
+    private final Runnable start;
+    private boolean started;
 
     /** What is done once a comparison may begin. */
     @FunctionalInterface
@@ -22,10 +24,12 @@ final class CompareProgress implements ComparisonListener {
         void run() throws IOException;
     }
 
-    CompareProgress(PrintWriter err, String metric, Agreement agreement) {
+    /** @param start what is done before the first run, if there is one */
+    CompareProgress(PrintWriter err, String metric, Agreement agreement, Runnable start) {
         this.err = err;
         this.metric = metric;
         this.agreement = agreement;
+        this.start = start;
     }
 
     @Override
@@ -35,6 +39,10 @@ final class CompareProgress implements ComparisonListener {
 
     @Override
     public TrainListener onStart(Trial trial, Remaining remaining) {
+        if (!started) {
+            started = true;
+            start.run();
+        }
         err.println(described(trial) + ": " + left(remaining));
         err.flush();
         return Terminal.progress(err);

@@ -1,8 +1,10 @@
 package org.loft4j.cli;
 
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.loft4j.DataException;
+import org.loft4j.cli.compare.Contender;
 import org.loft4j.data.Row;
 import org.loft4j.data.RowFormat;
 import org.loft4j.nn.GrpoLoss;
@@ -19,12 +21,7 @@ import picocli.CommandLine.Spec.Target;
 final class GrpoFlags {
     /** The options, which language models alone have a use for, beside those of rewards and of drawing. */
     static final String[] NAMES = {
-        "--num-generations",
-        "--max-completion-length",
-        "--scale-rewards",
-        "--grpo-loss",
-        "--kl-beta",
-        "--log-completions"
+        "--num-generations", "--max-completion-length", "--scale-rewards", "--grpo-loss", "--kl-beta"
     };
 
     @Spec(Target.MIXEE)
@@ -78,16 +75,7 @@ final class GrpoFlags {
     @Mixin
     DrawFlags draw;
 
-    @Option(
-            names = "--log-completions",
-            negatable = true,
-            fallbackValue = "true",
-            description =
-                    "Write what the model answers, with its rewards, to completions.jsonl in the output directory: at steps that are"
-                            + " logged (--logging-steps) and at evaluations. Default: ${DEFAULT-VALUE}.")
-    boolean logCompletions = false;
-
-    void check(Problems problems, DataFlags data, StreamFlags stream, Packing packing) {
+    void check(Problems problems, DataFlags data, boolean streaming, Packing packing) {
         RowFormat format = data.columns.format;
         if (reward.areGiven() && format != RowFormat.AUTO && format != RowFormat.REWARD) {
             problems.add(RewardFlags.otherRows(format));
@@ -97,7 +85,7 @@ final class GrpoFlags {
                     "--format reward has prompts alone, whose answers a reward judges: name one (--reward exact, regex:PATTERN or"
                             + " command:PROGRAM)");
         }
-        if (reward.areGiven() && stream.streaming) {
+        if (reward.areGiven() && streaming) {
             problems.add(
                     "--reward and --streaming exclude each other: prompts are kept in memory, which they need little of");
         }
@@ -109,11 +97,6 @@ final class GrpoFlags {
         ParseResult call = verb.commandLine().getParseResult();
         reward.check(problems, call, false);
         // a file of settings serves trainings without rewards, and generate, too
-        if (logCompletions && !reward.areGiven() && call.hasMatchedOption("--log-completions")) {
-            problems.add(
-                    "log_completions writes down answers that rewards judge, and there is none: leave it out, or name"
-                            + " one (--reward)");
-        }
         List<String> idle =
                 Stream.of(DrawFlags.NAMES).filter(call::hasMatchedOption).toList();
         if (!reward.areGiven() && !idle.isEmpty()) {
@@ -131,6 +114,18 @@ final class GrpoFlags {
         }
         if (reward.areGiven()) {
             data.columns.format = RowFormat.REWARD;
+        }
+    }
+
+    /** Refuses methods of a comparison that keep nothing to set answers against, before a run of another has gone into it. */
+    void check(Problems problems, List<Contender> contenders) {
+        String without = contenders.stream()
+                .filter(contender -> !contender.method().usesAdapter())
+                .map(Contender::name)
+                .collect(Collectors.joining(", "));
+        if (reward.areGiven() && beta > 0 && !without.isEmpty()) {
+            problems.add("kl_beta above 0 sets answers against the model before training, and " + without
+                    + " keeps no copy of that: leave it out of --methods, or set kl_beta to 0");
         }
     }
 
@@ -160,8 +155,11 @@ final class GrpoFlags {
 
     /** What judges answers, as {@link RewardFlags#judging} makes it. */
     RewardFlags.Judging judging() {
-        RewardFlags.Judging judging = reward.judging();
-        return new RewardFlags.Judging(
-                judging.rewards().withLogged(logCompletions), judging.programs(), judging.left());
+        return reward.judging();
+    }
+
+    /** Whether answers are judged. */
+    boolean areGiven() {
+        return reward.areGiven();
     }
 }

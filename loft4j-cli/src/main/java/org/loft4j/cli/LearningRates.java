@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.compare.ComparisonSettings;
@@ -62,21 +63,17 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
     }
 
     /**
-     * The rates of each contender by its name: those of its own name, of its method, of all, or the method's default for a model
-     * of the hidden size.
+     * The rates of each contender by its name: those of its own name, of its method, of all, or the method's default.
      *
-     * @param preferences the loss of preferences, for which the defaults are others; null where none are learnt
+     * @param usual a method's default for the model and what is learnt
      */
-    Map<String, List<Double>> of(
-            List<Contender> contenders, long hiddenSize, PreferenceLoss.@Nullable Kind preferences) {
+    Map<String, List<Double>> of(List<Contender> contenders, ToDoubleFunction<Method> usual) {
         Map<String, List<Double>> rates = new LinkedHashMap<>();
         List<String> unknown = new ArrayList<>(named.keySet());
         for (Contender contender : contenders) {
             unknown.removeAll(names(contender));
             List<Double> own = own(contender);
-            Method method = contender.method();
-            double usual = usual(method, hiddenSize, preferences);
-            List<Double> fallback = common.isEmpty() ? List.of(usual) : common;
+            List<Double> fallback = common.isEmpty() ? List.of(usual.applyAsDouble(contender.method())) : common;
             rates.put(contender.name(), own == null ? fallback : own);
         }
         if (!unknown.isEmpty()) {

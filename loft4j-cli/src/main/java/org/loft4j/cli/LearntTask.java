@@ -121,6 +121,14 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
         return task.isClassification() && !oneOutput();
     }
 
+    /** The score by which methods are compared where nobody names another. */
+    String usualMetric() {
+        if (multiLabel()) {
+            return "micro_f1";
+        }
+        return hasClasses() ? "accuracy" : task == Task.SENTENCE_EMBEDDING ? "mrr_at_10" : ranking() ? "mrr" : "loss";
+    }
+
     /** The name of the one output of a regression or a ranking: the model's, if it has a single one. */
     List<String> scoreName() {
         return modelLabels.size() == 1 ? modelLabels : Models.unnamedLabels(1);

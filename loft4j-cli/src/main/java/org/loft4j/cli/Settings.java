@@ -15,6 +15,7 @@ import org.loft4j.data.LossOn;
 import org.loft4j.data.RowFormat;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.nn.LoadIn;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.Schedule;
@@ -91,6 +92,12 @@ final class Settings {
         }
         if (value instanceof PreferenceLoss.Kind loss) {
             return loss.word();
+        }
+        if (value instanceof GrpoLoss.Kind loss) {
+            return loss.word();
+        }
+        if (value instanceof GrpoLoss.Scale scale) {
+            return scale.word();
         }
         if (value instanceof LossOn lossOn) {
             return lossOn.word();

@@ -157,7 +157,7 @@ final class TrainCommand implements Verb {
         model.check(problems);
         learnt.check(problems);
         // it says which rows there are
-        reward.check(problems, data, stream, packing.packing);
+        reward.check(problems, data, stream.streaming, packing.packing);
         data.check(problems);
         stream.check(problems, packing.packing);
         if (faults.skip && stream.streaming) {
@@ -169,7 +169,7 @@ final class TrainCommand implements Verb {
         images.check(problems);
         eval.check(problems);
         run.check(problems, spec, common.config);
-        watch.check(problems);
+        watch.check(problems, spec.commandLine().getParseResult(), reward.areGiven());
         if (run.dryRun && stream.streaming) {
             problems.add("--dry-run reads all rows, which --streaming is there to avoid: leave one of them out");
         }
@@ -288,7 +288,8 @@ final class TrainCommand implements Verb {
             Tokenizer tokenizer)
             throws IOException {
         try (RewardFlags.Judging judging = reward.judging()) {
-            TrainData encoded = judging.judges() ? learnt.withRewards(judging.rewards()) : learnt;
+            TrainData encoded =
+                    judging.judges() ? learnt.withRewards(judging.rewards().withLogged(watch.logCompletions)) : learnt;
             boolean mayStream = !stream.streaming
                     && packing.packing == Packing.NONE
                     && !faults.skip

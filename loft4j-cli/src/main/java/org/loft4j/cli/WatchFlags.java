@@ -11,10 +11,14 @@ import org.loft4j.cli.ui.UiServer;
 import org.loft4j.nn.Task;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 
 /** What a run shows of itself while it goes on. */
 final class WatchFlags {
     static final int PORT_LIMIT = 65_535;
+
+    /** Which language models that learn by rewards alone have a use for. */
+    static final String LOG_COMPLETIONS = "--log-completions";
 
     @Option(
             names = "--ui",
@@ -49,7 +53,23 @@ final class WatchFlags {
                             + " logged, some 500 in a run at most. Default: ${DEFAULT-VALUE}.")
     long diagnosticsSteps = 0;
 
-    void check(Problems problems) {
+    @Option(
+            names = LOG_COMPLETIONS,
+            negatable = true,
+            fallbackValue = "true",
+            description =
+                    "Write what the model answers, with its rewards, to completions.jsonl in the output directory: at steps that are"
+                            + " logged (--logging-steps) and at evaluations. Default: ${DEFAULT-VALUE}.")
+    boolean logCompletions = false;
+
+    /** @param rewards whether there are some that judge answers */
+    void check(Problems problems, ParseResult call, boolean rewards) {
+        // a file of settings serves trainings without rewards too
+        if (logCompletions && !rewards && call.hasMatchedOption(LOG_COMPLETIONS)) {
+            problems.add(
+                    "log_completions writes down answers that rewards judge, and there is none: leave it out, or name"
+                            + " one (--reward)");
+        }
         requirePort(problems, "ui", ui);
         if (sampleTokens < 1) {
             problems.add("sample_tokens must be at least 1, got " + sampleTokens);

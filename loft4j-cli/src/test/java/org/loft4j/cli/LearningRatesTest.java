@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.compare.Contender;
@@ -16,33 +18,37 @@ class LearningRatesTest {
     private static final List<Contender> CONTENDERS =
             List.of(Contender.of(Method.LOFT), Contender.parse("lora:alpha=64:label=LoRA-64"));
 
+    private static ToDoubleFunction<Method> usual(long hiddenSize, @Nullable Kind preferences) {
+        return method -> LearningRates.usual(method, hiddenSize, preferences);
+    }
+
     @Test
     void someForAllAndSomeByName() {
         var rates = LearningRates.parse(List.of("1e-4,3e-4", "lora-64=1e-3,3e-3"), null)
-                .of(CONTENDERS, 384, null);
+                .of(CONTENDERS, usual(384, null));
         assertEquals(List.of(1e-4, 3e-4), rates.get("loft"));
         assertEquals(List.of(1e-3, 3e-3), rates.get("lora-64"));
     }
 
     @Test
     void withoutAnyItIsTheMethodsOwn() {
-        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 384, null);
+        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, usual(384, null));
         assertEquals(List.of(Method.LOFT.learningRate()), rates.get("loft"));
         assertEquals(List.of(Method.LORA.learningRate()), rates.get("lora-64"));
     }
 
     @Test
     void preferencesHaveLowerDefaults() {
-        var rates = LearningRates.parse(List.of("lora-64=1e-3"), null).of(CONTENDERS, 4096, Kind.SIGMOID);
+        var rates = LearningRates.parse(List.of("lora-64=1e-3"), null).of(CONTENDERS, usual(4096, Kind.SIGMOID));
         assertEquals(List.of(1.4e-6), rates.get("loft"));
         assertEquals(List.of(1e-3), rates.get("lora-64"));
-        var ofOrpo = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096, Kind.ORPO);
+        var ofOrpo = LearningRates.parse(List.of(), null).of(CONTENDERS, usual(4096, Kind.ORPO));
         assertEquals(List.of(7e-6), ofOrpo.get("loft"));
     }
 
     @Test
     void aWiderModelHasALowerRateWhereStepsAreThoseOfW() {
-        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096, null);
+        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, usual(4096, null));
         assertEquals(List.of(2.8e-5), rates.get("loft"));
         assertEquals(List.of(Method.LORA.learningRate()), rates.get("lora-64"));
     }
@@ -64,14 +70,14 @@ class LearningRatesTest {
     @Test
     void theNameOfAnEntryMayHoldAnEqualsSign() {
         List<Contender> contenders = List.of(Contender.parse("lora:alpha=4"));
-        var rates = LearningRates.parse(List.of("lora_alpha=4=1e-3,3e-3"), null).of(contenders, 384, null);
+        var rates = LearningRates.parse(List.of("lora_alpha=4=1e-3,3e-3"), null).of(contenders, usual(384, null));
         assertEquals(List.of(1e-3, 3e-3), rates.get("lora_alpha=4"));
     }
 
     @Test
     void aNameThatNobodyHasIsRefused() {
         LearningRates rates = LearningRates.parse(List.of("dora=1e-3"), null);
-        ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS, 384, null));
+        ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS, usual(384, null)));
         assertTrue(String.valueOf(e.getMessage()).contains("dora; there are loft, lora-64"), e.getMessage());
     }
 }

@@ -260,24 +260,6 @@ class RewardEndToEndTest {
                 "8");
         assertEquals(1, list.status(), list.err());
         assertTrue(list.err().contains("listed.jsonl, line 1: has a list in \"answer\""), list.err());
-        RewardCalls.assertRefused(
-                "--format reward has prompts alone, and compare has no rewards",
-                Captured.loft(
-                        "compare",
-                        "--model",
-                        calls.model().toString(),
-                        "--data",
-                        calls.rows().toString(),
-                        "--eval-data",
-                        calls.rows().toString(),
-                        "--test-data",
-                        calls.rows().toString(),
-                        "--methods",
-                        "lora",
-                        "--output",
-                        run.toString(),
-                        "--format",
-                        "reward"));
         assertFalse(Files.exists(run));
     }
 }

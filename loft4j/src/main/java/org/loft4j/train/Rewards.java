@@ -89,8 +89,8 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all, b
                 maxCompletionLength);
     }
 
-    /** Descriptions and weights, in words. */
-    String described() {
+    /** Descriptions and weights, in words: {@code exact × 5.0, regex:[a-z] × 1.0}. */
+    public String described() {
         return all.stream().map(one -> one.description() + " × " + one.weight()).collect(Collectors.joining(", "));
     }
 }

@@ -358,7 +358,8 @@ public final class TrainingRun implements AutoCloseable {
      * @param held preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), if their loss has one,
      *     which was to be taken before {@link #run}
      * @param givenUp asked before each batch
-     * @return null if it was given up, as by a {@link #close} on another thread
+     * @return of prompts the mean of each reward with its standard error, as {@link AnswerJudge#evaluate} has it; null if it was given
+     *     up, as by a {@link #close} on another thread
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; what was trained stays
      * @throws IllegalStateException if the run has been closed, and with it what it trained
      */
@@ -366,7 +367,7 @@ public final class TrainingRun implements AutoCloseable {
         atWork.lock();
         try {
             requireOpen();
-            return judged(held, () -> closing || givenUp.getAsBoolean(), (done, all) -> {}, answers -> {});
+            return judged(held, () -> closing || givenUp.getAsBoolean(), (done, all) -> {}, answers -> {}, true);
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
                 throw e;
@@ -504,11 +505,16 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
+    /** @param errors whether means over prompts are told with their standard errors */
     private @Nullable Evaluation judged(
-            Examples held, BooleanSupplier givenUp, Evaluator.Progress progress, AnswerJudge.Listener answers)
+            Examples held,
+            BooleanSupplier givenUp,
+            Evaluator.Progress progress,
+            AnswerJudge.Listener answers,
+            boolean errors)
             throws IOException {
         return rollouts != null && held instanceof PromptDataset prompts
-                ? rollouts.evaluate(prompts, givenUp, progress, answers)
+                ? rollouts.evaluate(prompts, givenUp, progress, answers, errors)
                 : evaluator().evaluate(held, givenUp, progress);
     }
 
@@ -560,7 +566,8 @@ public final class TrainingRun implements AutoCloseable {
                     held,
                     this::isStopWanted,
                     recorder::evaluationProgress,
-                    told -> log(() -> recorder.heldOutAnswers(told)));
+                    told -> log(() -> recorder.heldOutAnswers(told)),
+                    false);
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;

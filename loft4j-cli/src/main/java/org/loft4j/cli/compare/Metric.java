@@ -11,6 +11,11 @@ public final class Metric {
         return metric.equals("accuracy") || metric.equals("macro_f1") || metric.equals("micro_f1");
     }
 
+    /** Whether it is the standard error of another one. */
+    static boolean isError(String metric) {
+        return metric.endsWith("_stderr");
+    }
+
     /** As a heading: {@code accuracy %}. */
     public static String heading(String metric) {
         return title(metric) + (isShare(metric) ? " %" : "");

@@ -29,6 +29,7 @@ final class ResultStore {
         settings.put("warmup_steps", 0L);
         settings.put("min_lr_ratio", 0.0);
         settings.putAll(LossSettings.defaults().toMap());
+        settings.put(TrialSettings.REWARDS, TrialSettings.NO_REWARDS);
         return settings;
     }
 

@@ -90,12 +90,16 @@ public record Summary(
         return new Summary(metric, sweep, against, standings, results);
     }
 
-    /** What is shown beside the metric: the loss; beside that the accuracy of a classifier, Pearson's correlation of a regression, the perplexity of a language model. */
+    /** What is shown beside the metric: of a reward its standard error over the prompts; else the loss; beside that the accuracy of a classifier, Pearson's correlation of a regression, the perplexity of a language model. */
     String otherMetric() {
         return other(results, metric);
     }
 
     private static String other(List<TrialResult> results, String metric) {
+        // the loss of rewards is their mean with a minus
+        if (results.stream().anyMatch(run -> run.test().containsKey("reward"))) {
+            return metric.equals("reward") ? "reward_stderr" : "reward";
+        }
         // of a regression they are one number
         if (!metric.equals("loss") && !metric.equals("mse")) {
             return "loss";

@@ -49,11 +49,16 @@ final class SummaryCharts {
                 : null;
     }
 
-    /** Training loss and validation score over the steps, each at its best rate. */
+    /** Training loss, of answers that rewards judge their mean reward, and validation score over the steps, each at its best rate. */
     Figure learningCurves() {
+        boolean rewarded =
+                summary.results().stream().anyMatch(run -> !run.reward().isEmpty());
         List<LineChart> charts = new ArrayList<>();
         for (int rank : ranks()) {
-            LineChart loss = new LineChart("training loss, smoothed" + suffix(rank), "optimizer step", "loss").fromX(0);
+            String learnt = rewarded ? "reward" : "loss";
+            LineChart training = new LineChart(
+                            "training " + learnt + ", smoothed" + suffix(rank), "optimizer step", learnt)
+                    .fromX(0);
             LineChart score = new LineChart(
                             "validation " + Metric.title(metric) + suffix(rank), "optimizer step", title())
                     .fromX(0)
@@ -62,8 +67,10 @@ final class SummaryCharts {
             for (Standing standing : standings(rank)) {
                 List<TrialResult> runs = summary.runs(standing);
                 String method = standing.entry().contender().title();
-                Curve trained = mean(runs.stream().map(TrialResult::loss).toList());
-                loss.line(
+                Curve trained = mean(runs.stream()
+                        .map(rewarded ? TrialResult::reward : TrialResult::loss)
+                        .toList());
+                training.line(
                         label(standing),
                         method,
                         0,
@@ -73,7 +80,7 @@ final class SummaryCharts {
                 several |= judged.x().size() > 1;
                 score.line(label(standing), method, 0, judged);
             }
-            charts.add(loss);
+            charts.add(training);
             if (several) {
                 charts.add(score);
             }
@@ -110,7 +117,10 @@ final class SummaryCharts {
         });
         boolean several = summary.standings().stream()
                 .anyMatch(standing -> standing.test().count() > 1);
-        return new Figure("test scores over the rank" + bars(several), List.of(score, other), COLUMNS);
+        return new Figure(
+                "test scores over the rank" + bars(several),
+                Metric.isError(summary.otherMetric()) ? List.of(score) : List.of(score, other),
+                COLUMNS);
     }
 
     /** What bars are, where there are some. */

@@ -118,7 +118,10 @@ public final class SummaryFiles {
 
     private static List<Map<String, @Nullable Object>> runs(Summary summary) {
         TreeSet<String> scores = new TreeSet<>();
-        summary.results().forEach(result -> scores.addAll(result.validation().keySet()));
+        summary.results().forEach(result -> {
+            scores.addAll(result.validation().keySet());
+            scores.addAll(result.test().keySet());
+        });
         List<Map<String, @Nullable Object>> rows = new ArrayList<>();
         for (TrialResult result : summary.results()) {
             Trial trial = result.trial();

@@ -52,7 +52,7 @@ public final class SummaryTable {
 
     private static String spread(String metric, Sample sample) {
         String mean = Metric.text(metric, sample.mean());
-        return sample.count() < 2 || !Double.isFinite(sample.mean())
+        return sample.count() < 2 || !Double.isFinite(sample.mean()) || Metric.isError(metric)
                 ? mean
                 : mean + " ± " + Metric.text(metric, sample.deviation());
     }
@@ -141,6 +141,10 @@ public final class SummaryTable {
                                 + " over the seeds " + summary.sweep()
                         : "Each learning rate is the only one that was tried")
                 + (rows.testIsNew() ? "; the test data chose nothing." : "."));
+        if (Metric.isError(summary.otherMetric())) {
+            notes.add("test " + summary.otherMetric() + ": how far the mean " + Metric.title(summary.metric())
+                    + " of a run may be off for want of test prompts (standard error; the mean over the seeds).");
+        }
         rows.told().forEach(line -> notes.add(Character.toUpperCase(line.charAt(0)) + line.substring(1) + "."));
         if (has(summary, BestRate.Edge.HIGHEST)) {
             notes.add("↑ the best learning rate is the highest that was tried: a higher one may be better still.");

@@ -31,6 +31,7 @@ import org.loft4j.train.PeerSettings;
  *     from before they were counted
  * @param cost what it took
  * @param loss of each step's batch, over the steps
+ * @param reward mean of each step's answers, over the steps; without a point where no reward judges any
  * @param evaluations loss and scores of the validation data over the steps, each with its {@code step}
  * @param machine it ran on, and how many processes it shared that with
  */
@@ -44,8 +45,37 @@ public record TrialResult(
         @Nullable Long skippedSteps,
         Cost cost,
         Curve loss,
+        Curve reward,
         List<Map<String, Double>> evaluations,
         Map<String, Object> machine) {
+    /** Of a run in which no reward judges answers. */
+    public TrialResult(
+            Trial trial,
+            @Nullable String failure,
+            Map<String, Object> settings,
+            Map<String, Double> validation,
+            Map<String, Double> test,
+            boolean predictsOneClass,
+            @Nullable Long skippedSteps,
+            Cost cost,
+            Curve loss,
+            List<Map<String, Double>> evaluations,
+            Map<String, Object> machine) {
+        this(
+                trial,
+                failure,
+                settings,
+                validation,
+                test,
+                predictsOneClass,
+                skippedSteps,
+                cost,
+                loss,
+                new Curve(),
+                evaluations,
+                machine);
+    }
+
     /**
      * What a run took.
      *
@@ -123,11 +153,29 @@ public record TrialResult(
         tree.put("settings", settings);
         tree.put("machine", machine);
         tree.put("evaluations", evaluations.stream().map(TrialResult::finite).toList());
-        Map<String, Object> curve = new LinkedHashMap<>();
-        curve.put("step", loss.x());
-        curve.put("loss", loss.y());
-        tree.put("training_loss", curve);
+        put(tree, "loss", loss);
+        if (!reward.isEmpty()) {
+            put(tree, "reward", reward);
+        }
         Json.write(file, tree);
+    }
+
+    private static void put(Map<String, Object> tree, String name, Curve curve) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        values.put("step", curve.x());
+        values.put(name, curve.y());
+        tree.put("training_" + name, values);
+    }
+
+    /** What {@link #put} wrote. */
+    private static Curve curve(JsonNode training, String name) {
+        Curve curve = new Curve();
+        for (int i = 0; i < training.path("step").size(); i++) {
+            curve.add(
+                    training.path("step").get(i).asDouble(),
+                    training.path(name).path(i).asDouble(Double.NaN));
+        }
+        return curve;
     }
 
     static Map<String, Object> finite(Map<String, Double> values) {
@@ -159,13 +207,6 @@ public record TrialResult(
                 new Contender(json.requireString("contender"), json.requireString("title"), method, options);
         Trial trial = new Trial(
                 contender, json.intOr("rank", 0, 1), json.requireDouble("learning_rate"), json.requireLong("seed"));
-        Curve loss = new Curve();
-        JsonNode curve = json.requireObject("training_loss").toTree();
-        for (int i = 0; i < curve.path("step").size(); i++) {
-            loss.add(
-                    curve.path("step").get(i).asDouble(),
-                    curve.path("loss").path(i).asDouble(Double.NaN));
-        }
         List<Map<String, Double>> evaluations = new ArrayList<>();
         for (JsonNode at : json.toTree().path("evaluations")) {
             evaluations.add(numbers(at));
@@ -184,7 +225,8 @@ public record TrialResult(
                         json.doubleOr("tokens_per_second", Double.NaN),
                         json.requireLong("peak_resident_bytes"),
                         json.requireLong("trainable_parameters")),
-                loss,
+                curve(json.requireObject("training_loss").toTree(), "loss"),
+                curve(json.toTree().path("training_reward"), "reward"),
                 evaluations,
                 values(json.requireObject("machine")));
     }

@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.NotFiniteException;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.cli.report.Machine;
 import org.loft4j.data.Tokenizer;
@@ -113,6 +114,7 @@ final class TrialRunner {
                     null,
                     new TrialResult.Cost(Double.NaN, secondsSince(start), Double.NaN, 0, 0),
                     new Curve(),
+                    new Curve(),
                     List.of(),
                     machine(before, others));
         } finally {
@@ -153,6 +155,8 @@ final class TrialRunner {
         // what a smaller batch or a quieter machine would cure is no property of the method
         return !message.contains("memory")
                 && (e instanceof IllegalStateException
+                        // of answers that a model makes
+                        || e instanceof NotFiniteException
                         || e.getClass() == RuntimeException.class && message.contains("linalg"));
     }
 
@@ -223,6 +227,7 @@ final class TrialRunner {
                             metrics.peakBytes(),
                             run.trainable().elements()),
                     metrics.loss(),
+                    metrics.reward(),
                     metrics.evaluations(),
                     machine(before, others));
         }
@@ -310,9 +315,15 @@ final class TrialRunner {
      * @param tokensPerSecond of the last steps
      */
     private record Metrics(
-            Curve loss, List<Map<String, Double>> evaluations, double tokens, double tokensPerSecond, long peakBytes) {
+            Curve loss,
+            Curve reward,
+            List<Map<String, Double>> evaluations,
+            double tokens,
+            double tokensPerSecond,
+            long peakBytes) {
         static Metrics read(Path file) throws IOException {
             Curve loss = new Curve();
+            Curve reward = new Curve();
             List<Map<String, Double>> evaluations = new ArrayList<>();
             double tokens = 0;
             double pace = Double.NaN;
@@ -323,12 +334,15 @@ final class TrialRunner {
                     evaluations.add(evaluation(json));
                 } else {
                     loss.add(json.requireLong("step"), json.doubleOr("loss", Double.NaN));
+                    if (json.has("reward")) {
+                        reward.add(json.requireLong("step"), json.requireDouble("reward"));
+                    }
                     tokens = json.requireDouble("tokens");
                     pace = json.doubleOr("tokens_per_second", Double.NaN);
                     peak = Math.max(peak, json.requireLong("memory_bytes"));
                 }
             }
-            return new Metrics(loss, evaluations, tokens, pace, peak);
+            return new Metrics(loss, reward, evaluations, tokens, pace, peak);
         }
 
         /** Of the steps alone, at the pace of the last of them. */

@@ -11,6 +11,7 @@ import org.loft4j.io.HubName;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.train.BaseFiles;
+import org.loft4j.train.Rewards;
 import org.loft4j.train.TrainConfig;
 
 /** Everything that the result of a trial depends on, by Hugging Face's names where they have one. */
@@ -21,6 +22,12 @@ final class TrialSettings {
     static final String TRAINING_ROWS = "train_data";
     static final String VALIDATION_ROWS = "eval_data";
     static final String TEST_ROWS = "test_data";
+
+    /** What judges the answers to prompts, with the weights. */
+    static final String REWARDS = "rewards";
+
+    /** What that is of runs in which nothing does. */
+    static final String NO_REWARDS = "none";
 
     static final String ALPHA = "lora_alpha";
 
@@ -41,6 +48,8 @@ final class TrialSettings {
         common.put("pooling", String.valueOf(description.pooling()));
         common.put("device", description.device().toString());
         common.put("max_length", data.training().maxLength());
+        Rewards rewards = data.training().rewards();
+        common.put(REWARDS, rewards == null ? NO_REWARDS : rewards.described());
         common.put(TRAINING_ROWS, data.training().train().fingerprint());
         common.put(VALIDATION_ROWS, data.validation().fingerprint());
         common.put(TEST_ROWS, data.test().fingerprint());
