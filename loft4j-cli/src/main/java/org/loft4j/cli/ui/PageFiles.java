@@ -13,8 +13,8 @@ import org.loft4j.io.Json;
 /** The files of the page, all from the class path: the modules, the style, and uPlot from its webjar. */
 final class PageFiles {
     /** The modules by the names under which they import each other. */
-    private static final List<String> MODULES =
-            List.of("format", "store", "curves", "heatmap", "layers", "runs", "samples", "page", "live", "report");
+    private static final List<String> MODULES = List.of(
+            "format", "store", "answers", "curves", "heatmap", "layers", "runs", "samples", "page", "live", "report");
 
     private static final String WEBJAR = "/META-INF/resources/webjars/uplot/1.6.30/";
 

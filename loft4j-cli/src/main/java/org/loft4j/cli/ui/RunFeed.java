@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.train.Evaluation;
+import org.loft4j.train.Rewards;
 import org.loft4j.train.RunAbout;
 
 /** What one run has to tell that was not told yet. Reads its directory, writes nothing there. */
@@ -39,6 +40,8 @@ final class RunFeed {
     private final String id;
     private final String name;
     private final Map<String, LineTail> tails = new LinkedHashMap<>();
+    private final LineTail completions;
+    private final ShownAnswers answers = new ShownAnswers();
     private final ParsedFile aboutFile;
     private final ParsedFile stateFile;
     private final ParsedFile settingsFile;
@@ -61,6 +64,7 @@ final class RunFeed {
         this.stateFile = new ParsedFile(directory.resolve("trainer_state.json"), RunFeed::state);
         this.settingsFile = new ParsedFile(directory.resolve("config.yaml"), RunFeed::settings);
         FILES.forEach(file -> tails.put(file, new LineTail(directory.resolve(file))));
+        this.completions = new LineTail(directory.resolve(Rewards.COMPLETIONS));
     }
 
     /** What is told of the trainer's state, which holds all that was logged as well. */
@@ -102,6 +106,7 @@ final class RunFeed {
             // the run was taken up again or begun anew: its files may have been cut
             started = startedNow;
             tails.values().forEach(LineTail::rewind);
+            completions.rewind();
         }
         List<UiEvent> news = new ArrayList<>();
         for (Map.Entry<String, LineTail> tail : tails.entrySet()) {
@@ -122,6 +127,7 @@ final class RunFeed {
                 addLines(news, tail.getKey(), parsed, next.fromStart());
             }
         }
+        addAnswers(news);
         describe(about, written);
         tell(events);
         events.addAll(news);
@@ -159,6 +165,24 @@ final class RunFeed {
             data.put("from_start", replaces && from == 0);
             data.put("lines", lines.subList(from, Math.min(lines.size(), from + LINES_AN_EVENT)));
             events.add(new UiEvent("lines", Json.text(data)));
+        }
+    }
+
+    /** Of a file of any length: what the page gets of it is bounded. */
+    private void addAnswers(List<UiEvent> events) throws IOException {
+        boolean anew = false;
+        boolean any = false;
+        for (LineTail.News next = completions.next(); !next.lines().isEmpty(); next = completions.next()) {
+            if (next.fromStart()) {
+                answers.clear();
+                anew = true;
+            }
+            next.lines().stream().map(this::parsed).filter(Objects::nonNull).forEach(answers::add);
+            any = true;
+        }
+        if (any) {
+            ShownAnswers.News news = answers.news();
+            addLines(events, Rewards.COMPLETIONS, news.steps(), anew || news.all());
         }
     }
 

@@ -1,4 +1,5 @@
 /** Lays out the panels and draws them again, a few times a second at most, when something has changed. */
+import {Answers} from "loft/answers";
 import {Chart, smooth} from "loft/curves";
 import {bytes, number} from "loft/format";
 import {Layers} from "loft/layers";
@@ -25,6 +26,19 @@ function evaluation(metric, style) {
     }];
 }
 
+/** What the training and the evaluations both tell. */
+function both(key, share) {
+    return run => {
+        const lines = run.training[key] ? training(key, share)(run) : [];
+        if (run.evaluations.length > 0 && lines.length > 0) {
+            lines.at(-1).label = "train";
+        }
+        return [...lines, ...evaluation(key, {label: "eval", points: true, dash: [5, 4]})(run)];
+    };
+}
+
+const BOTH = "of the training; dashed with points: of the held-out data";
+
 export class Page {
     constructor(store) {
         this.store = store;
@@ -32,6 +46,7 @@ export class Page {
         this.smoothing = document.getElementById("smoothing");
         this.smoothing.addEventListener("input", () => this.draw());
         this.layers = new Layers(document.getElementById("layers"), store);
+        this.answers = new Answers(document.getElementById("answers"), store);
         store.onChange(() => this.later());
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
             this.charts.forEach(chart => chart.remake());
@@ -61,6 +76,7 @@ export class Page {
         drawRuns(element("runs"), this.store);
         this.curves();
         this.layers.draw();
+        this.answers.draw();
         drawSamples(element("samples"), this.store);
         drawResults(element("results"), this.store);
         drawSettings(element("settings"), this.store);
@@ -69,14 +85,15 @@ export class Page {
 
     curves() {
         const share = Number(this.smoothing.value);
-        this.chart({key: "loss", title: "loss", hint: "of the training; dashed with points: of the held-out data"}, run => {
-            const lines = training("loss", share)(run);
-            const several = run.evaluations.length > 0;
-            lines.at(-1).label = several ? "train" : undefined;
-            return [...lines, ...evaluation("loss", {label: "eval", points: true, dash: [5, 4]})(run)];
-        });
+        // first what a run by rewards is to raise; where none is, the chart is hidden
+        this.chart({key: "reward", title: "reward", hint: BOTH}, both("reward", share));
+        this.chart({key: "loss", title: "loss", hint: BOTH}, both("loss", share));
+        const scores = new Set(this.store.all.flatMap(run => run.scores));
+        scores.delete("reward");
+        [...scores].forEach(score =>
+            this.chart({key: score, title: score.replaceAll("_", " "), hint: BOTH}, both(score, share)));
         const metrics = new Set(this.store.all.flatMap(run => run.metrics));
-        metrics.delete("loss");
+        ["loss", "reward", ...scores].forEach(key => metrics.delete(key));
         [...metrics].forEach(metric =>
             this.chart({key: "eval_" + metric, title: metric.replaceAll("_", " ") + " (held-out)"}, evaluation(metric, {points: true})));
         this.chart({key: "grad_norm", title: "gradient norm", log: true}, training("grad_norm", share));

@@ -23,7 +23,8 @@ function since(time) {
 /** The metric that chooses the best evaluation. */
 function metric(run) {
     const named = run.about.metric_for_best ?? "loss";
-    return run.metrics.includes(named) ? named : "loss";
+    // the loss of rewards is the mean reward with a minus
+    return named !== "loss" && run.metrics.includes(named) ? named : run.metrics.includes("reward") ? "reward" : "loss";
 }
 
 /** The row of a run, made once: what is being clicked or has the focus stays there while figures change. */
@@ -55,7 +56,9 @@ function fill(made, run) {
         element("span", {class: "bar"}, element("span", {style: {width: 100 * Math.min(1, share) + "%", background: run.colour}})),
         element("span", {}, `${run.step.toLocaleString("en")} / ${run.totalSteps.toLocaleString("en")}`));
     time.textContent = left(run);
-    loss.textContent = number(run.training.loss.at(-1));
+    // of rewards the loss says nothing of how far the run has come
+    const reward = run.training.reward?.at(-1);
+    loss.textContent = reward === undefined ? number(run.training.loss.at(-1)) : "reward " + number(reward);
     evaluation.replaceChildren(best === null ? "–" : `${metric(run)} ${number(best.value)}`,
         ...best === null ? [] : [element("small", {}, ` step ${best.step.toLocaleString("en")}`)]);
 }

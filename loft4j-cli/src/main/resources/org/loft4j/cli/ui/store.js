@@ -6,6 +6,9 @@ const SHOWN_AT_FIRST = 10;
 
 export const TRAINING = ["loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes", "seconds"];
 
+/** What is told of answers that rewards judge, as the mean of the steps since the line before. */
+const SCORE = /^(reward(_.+)?|frac_reward_zero_std|completion_length|clipped_ratio|kl)$/;
+
 export class Run {
     constructor(id, index) {
         this.id = id;
@@ -17,6 +20,7 @@ export class Run {
         this.clear("metrics");
         this.clear("diagnostics");
         this.clear("samples");
+        this.clear("completions");
     }
 
     get about() {
@@ -39,12 +43,15 @@ export class Run {
         if (file === "metrics") {
             this.training = {step: []};
             TRAINING.forEach(key => this.training[key] = []);
+            this.scores = [];
             this.evaluations = [];
         } else if (file === "diagnostics") {
             this.layers = [];
             this.looks = [];
         } else if (file === "samples") {
             this.samples = [];
+        } else if (file === "completions") {
+            this.answers = [];
         }
     }
 
@@ -57,12 +64,32 @@ export class Run {
             }
         } else if (file === "samples") {
             this.samples.push(line);
+        } else if (file === "completions") {
+            this.answer(line);
         } else if (Object.keys(line).some(key => key.startsWith("eval_"))) {
             this.evaluations.push(line);
         } else {
+            Object.keys(line).filter(key => SCORE.test(key) && !this.scores.includes(key)).forEach(key => {
+                this.scores.push(key);
+                this.training[key] = this.training.step.map(() => null);
+            });
             this.training.step.push(line.step);
-            TRAINING.forEach(key => this.training[key].push(line[key] ?? null));
+            [...TRAINING, ...this.scores].forEach(key => this.training[key].push(line[key] ?? null));
         }
+    }
+
+    /** The answers of one step, or of one evaluation: one that is passing makes room for the next. */
+    answer(told) {
+        const at = this.answers.findIndex(step => step.eval === told.eval && step.step === told.step);
+        if (at >= 0) {
+            this.answers[at] = told;
+            return;
+        }
+        const last = this.answers.findLastIndex(step => step.eval === told.eval);
+        if (last >= 0 && this.answers[last].passing) {
+            this.answers.splice(last, 1);
+        }
+        this.answers.push(told);
     }
 
     /** Seconds to the last step, from the pace of the latest lines, evaluations included. */

@@ -27,9 +27,13 @@ class ReportPageTest {
         run.train(1, 4500);
         run.evaluate(4500, 0.5);
         run.append("samples.jsonl", "{\"step\":1,\"prompt\":\"p\",\"text\":\"</script><script>alert(1)</script>\"}\n");
+        run.append(
+                "completions.jsonl",
+                "{\"step\":1,\"eval\":false,\"prompt\":\"p\",\"completion\":\"</script><script>alert(2)</script>\",\"reward\":1.0}\n");
         String html = Files.readString(ReportPage.write(run.directory()));
         assertTrue(html.contains("<title>loft: a&lt;b</title>"));
-        assertFalse(html.contains("alert(1)</script>"));
+        assertFalse(html.contains("alert(1)</script>") || html.contains("alert(2)</script>"));
+        assertTrue(html.contains("alert(2)"), "what the model has answered");
         assertFalse(Pattern.compile("(src|href)=\"(?!data:)").matcher(html).find(), "refers to another file");
         assertTrue(html.contains("uPlot, MIT license: "), "the license of what is copied in");
         Matcher data =
@@ -42,7 +46,7 @@ class ReportPageTest {
                 lines += event.get(1).get("lines").size();
             }
         }
-        assertEquals(4502, lines);
+        assertEquals(4503, lines);
     }
 
     @Test
