@@ -29,11 +29,16 @@ record AskedCall(
 
     /** @param usable whether the tokenizer makes at least one token of a text */
     AskedTexts open(Predicate<String> usable) throws IOException {
+        return open(Asked::of, usable);
+    }
+
+    /** @param reading what is asked in a row */
+    AskedTexts open(AskedTexts.Reading reading, Predicate<String> usable) throws IOException {
         if (texts != null) {
             return AskedTexts.of("--text", texts, pairs, usable);
         }
         if (data != null) {
-            return AskedTexts.of(DataFiles.stream(data, columns.asked()), Asked::of, usable);
+            return AskedTexts.of(DataFiles.stream(data, columns.asked()), reading, usable);
         }
         if (isTyped()) {
             err.println("loft: lines are read from the keyboard; Ctrl-D ends them");
@@ -46,10 +51,15 @@ record AskedCall(
      * would have to be asked twice.
      */
     long count(Predicate<String> usable) throws IOException {
+        return count(Asked::of, usable);
+    }
+
+    /** @param reading what is asked in a row */
+    long count(AskedTexts.Reading reading, Predicate<String> usable) throws IOException {
         if (texts == null && (data == null || data.isQuery())) {
             return RowsLine.UNKNOWN;
         }
-        try (AskedTexts all = open(usable)) {
+        try (AskedTexts all = open(reading, usable)) {
             return all.count();
         }
     }

@@ -34,15 +34,17 @@ final class AskedTexts implements AutoCloseable {
      *
      * @param textPair null where there is one text
      * @param words of the text, where its row has them; null where it is cut at its blanks
+     * @param written whether a chat template has written it, with its special tokens
      * @param origin where it was read
      */
     record Asked(
             String text,
             @Nullable String textPair,
             @Nullable List<String> words,
+            boolean written,
             Origin origin) {
         Asked(String text, @Nullable String textPair, Origin origin) {
-            this(text, textPair, null, origin);
+            this(text, textPair, null, false, origin);
         }
 
         /** What is asked in a row, whatever it is labelled with. */
@@ -51,7 +53,7 @@ final class AskedTexts implements AutoCloseable {
                 return new Asked(pair.text(), pair.textPair(), pair.origin());
             }
             if (row instanceof TaggedWords words) {
-                return new Asked(words.text(), null, words.words(), words.origin());
+                return new Asked(words.text(), null, words.words(), false, words.origin());
             }
             if (row instanceof Conversation) {
                 throw row.origin()
@@ -83,7 +85,7 @@ final class AskedTexts implements AutoCloseable {
     /** What is asked in a row. */
     @FunctionalInterface
     interface Reading {
-        Asked of(Row row) throws DataException;
+        Asked of(Row row) throws IOException;
     }
 
     private AskedTexts(Source source, Predicate<String> usable) {

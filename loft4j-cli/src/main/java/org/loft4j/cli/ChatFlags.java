@@ -108,8 +108,10 @@ final class ChatFlags {
     /**
      * Says that a template ends answers by what is no special token, which ends no generation by itself, and that it leaves out what
      * another than the assistant says in one of some rows.
+     *
+     * @param tokenizer of a model that writes answers; null of one that ranks them
      */
-    static void tell(@Nullable ChatFormat format, List<Row> rows, Tokenizer tokenizer, PrintWriter err) {
+    static void tell(@Nullable ChatFormat format, List<Row> rows, @Nullable Tokenizer tokenizer, PrintWriter err) {
         if (format != null) {
             rows.parallelStream()
                     .filter(row -> !format.unwritten(row).isEmpty())
@@ -120,8 +122,9 @@ final class ChatFlags {
                                             + String.join(" and the ", format.unwritten(row)) + " says, as in "
                                             + row.origin().source() + ", "
                                             + row.origin().place()
-                                            + ": the model is neither taught nor asked with it; --chat-template takes another template"));
-            for (String end : format.template().stopStrings(tokenizer)) {
+                                            + ": the model is neither taught nor asked with it"
+                                            + (tokenizer == null ? "" : "; --chat-template takes another template")));
+            for (String end : tokenizer == null ? List.<String>of() : format.template().stopStrings(tokenizer)) {
                 err.println("loft: the chat template ends an answer with \"" + Shown.text(end.strip())
                         + "\", which is no special token of the tokenizer: it is learnt as text, loft's answers end"
                         + " there, and other programs need it as a stop text");

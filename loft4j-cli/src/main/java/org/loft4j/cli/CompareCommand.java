@@ -406,7 +406,7 @@ final class CompareCommand implements Verb {
             throws IOException {
         int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
         int rowLength = reward.promptLength(maxLength);
-        ChatFormat format = rows.task() == Task.CAUSAL_LM
+        ChatFormat format = rows.learnt().takesConversations()
                 ? chat.format(directory, rows.all(test), Comparison.chatDate(output))
                 : null;
         List<Row> validation = Objects.requireNonNull(rows.eval());

@@ -235,7 +235,7 @@ final class EvalCommand implements Verb {
                 data.labels.requireAll(labels);
             }
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
-            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
+            ChatFormat format = aim.takesConversations() ? chat.format(loaded, rows) : null;
             boolean matches = task == Task.SENTENCE_EMBEDDING;
             MatchPrompts prompts = matches ? matched.of(loaded.found().sentences()) : MatchPrompts.NONE;
             if (!prompts.equals(MatchPrompts.NONE)) {
@@ -257,7 +257,7 @@ final class EvalCommand implements Verb {
                     Dataset.tokenClassification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
                 default ->
                     switch (aim.problem()) {
-                        case RANKING -> RankedDataset.of(some, tokenizer, maxLength);
+                        case RANKING -> RankedDataset.of(some, tokenizer, maxLength, format);
                         case REGRESSION -> Dataset.regression(some, tokenizer, maxLength);
                         case MULTI_LABEL_CLASSIFICATION ->
                             Dataset.multiLabel(some, Objects.requireNonNull(labels), tokenizer, maxLength);

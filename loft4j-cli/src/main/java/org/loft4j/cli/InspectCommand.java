@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -116,8 +115,6 @@ final class InspectCommand implements Verb {
     private int inspectRows(ModelReference reference) throws IOException {
         Path directory = HubAccess.described(spec, reference);
         LearntTask aim = learnt.of(directory, Task.CAUSAL_LM, prompts, data.format(data.data));
-        boolean plain = Set.of(Task.SEQUENCE_CLASSIFICATION, Task.SENTENCE_EMBEDDING, Task.SEQ2SEQ_LM)
-                .contains(aim.task());
         TrainingRows all = TrainingRows.read(aim, data, null, 0, 0);
         long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;
         int length = RowLength.of(
@@ -125,7 +122,7 @@ final class InspectCommand implements Verb {
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            ChatFormat format = plain ? null : chat.format(directory, all.train());
+            ChatFormat format = aim.takesConversations() ? chat.format(directory, all.train()) : null;
             for (int i = 0; i < Math.min(rows, all.train().size()); i++) {
                 RowInspection row = RowInspection.of(
                         i + 1,

@@ -121,6 +121,11 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
         return task.isClassification() && !oneOutput();
     }
 
+    /** Whether conversations are written by a chat template: what a language model learns, and what is ranked. */
+    boolean takesConversations() {
+        return task == Task.CAUSAL_LM || ranking();
+    }
+
     /** The score by which methods are compared where nobody names another. */
     String usualMetric() {
         if (multiLabel()) {

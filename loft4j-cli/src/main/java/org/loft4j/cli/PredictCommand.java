@@ -232,13 +232,22 @@ final class PredictCommand implements Verb {
             List<String> labels = loaded.model().description().labels();
             if (loaded.model().isRegression()) {
                 TextScorer scorer = new TextScorer(loaded.model(), tokenizer, length, batchSize);
-                judgeAll(loaded, scorer::hasTokens, scorer::score, scorer::scorePairs, new ScoreLines(out)::print);
+                judgeAll(
+                        loaded,
+                        new AskedConversations(loaded, tokenizer, length)::asked,
+                        scorer::hasTokens,
+                        scorer::score,
+                        scorer::scoreWritten,
+                        scorer::scorePairs,
+                        new ScoreLines(out)::print);
                 tellOfCuts(scorer.textsCut(), length);
             } else if (loaded.model().isMultiLabel()) {
                 TextLabeler labeler = new TextLabeler(loaded.model(), tokenizer, length, batchSize, threshold.value());
                 judgeAll(
                         loaded,
+                        Asked::of,
                         labeler::hasTokens,
+                        labeler::label,
                         labeler::label,
                         labeler::labelPairs,
                         new LabelLines(out, "text", labels)::print);
@@ -247,7 +256,9 @@ final class PredictCommand implements Verb {
                 TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
                 judgeAll(
                         loaded,
+                        Asked::of,
                         classifier::hasTokens,
+                        classifier::classify,
                         classifier::classify,
                         classifier::classifyPairs,
                         new ClassLines(out, "text", labels)::print);
@@ -256,17 +267,30 @@ final class PredictCommand implements Verb {
         }
     }
 
-    /** Asks for all texts, or pairs of texts. */
+    /**
+     * Asks for all texts, or pairs of texts, or conversations.
+     *
+     * @param reading what is asked in a row
+     * @param ofWritten what a chat template has written
+     */
     private <T> void judgeAll(
             LoadedModel loaded,
+            AskedTexts.Reading reading,
             Predicate<String> hasTokens,
             Function<List<String>, List<T>> ofTexts,
+            Function<List<String>, List<T>> ofWritten,
             Function<List<TextPair>, List<T>> ofPairs,
             Printing<T> printing)
             throws IOException {
-        long count = call().count(hasTokens);
-        try (AskedTexts asked = call().open(hasTokens)) {
-            classify(asked, count, some -> judge(loaded, some, ofTexts, ofPairs), printing);
+        long count = call().count(reading, hasTokens);
+        try (AskedTexts asked = call().open(reading, hasTokens)) {
+            classify(
+                    asked,
+                    count,
+                    some -> some.get(0).written()
+                            ? ofWritten.apply(some.stream().map(Asked::text).toList())
+                            : judge(loaded, some, ofTexts, ofPairs),
+                    printing);
         }
     }
 

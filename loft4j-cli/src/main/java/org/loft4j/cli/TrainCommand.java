@@ -259,8 +259,8 @@ final class TrainCommand implements Verb {
         int rowLength = reward.promptLength(maxLength);
         try (Tokenizer tokenizer = start.found().openTokenizer()) {
             ChatFormat format =
-                    task == Task.CAUSAL_LM ? chat.format(start.found(), rows.all(List.of()), run.chatDate()) : null;
-            ChatFlags.tell(format, rows.train(), tokenizer, err());
+                    aim.takesConversations() ? chat.format(start.found(), rows.all(List.of()), run.chatDate()) : null;
+            ChatFlags.tell(format, rows.train(), task == Task.CAUSAL_LM ? tokenizer : null, err());
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
                     : packing.encode(rows, rows.train(), tokenizer, format, rowLength, "training", err());

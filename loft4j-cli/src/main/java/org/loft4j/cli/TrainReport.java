@@ -135,9 +135,13 @@ record TrainReport(String model, Path output, TrainConfig config) {
         // a model that was trained with --chat is asked by turns in any case
         ChatFormat chat = learnt.chatFormat();
         String turns = chat != null && !chat.wrapPrompts() ? " --chat" : "";
-        String example = opened.imageShape() == null
-                ? turns + " --text \"…\"" + (learnt.hasPairs() ? " --text-pair \"…\"" : "") + "\n"
-                : " --image FILE\n";
+        // what ranks conversations is asked about whole ones
+        boolean ranks = chat != null && !opened.task().writes();
+        String example = opened.imageShape() != null
+                ? " --image FILE\n"
+                : ranks
+                        ? " --data CONVERSATIONS\n"
+                        : turns + " --text \"…\"" + (learnt.hasPairs() ? " --text-pair \"…\"" : "") + "\n";
         return text.append("next: " + Pasted.command() + " ")
                 .append(verb)
                 .append(' ')

@@ -357,7 +357,7 @@ record TrainingRows(
             return MatchDataset.of(rows, tokenizer, maxLength, learnt.prompts());
         }
         if (learnt.ranking()) {
-            return RankedDataset.of(rows, tokenizer, maxLength);
+            return RankedDataset.of(rows, tokenizer, maxLength, chat);
         }
         if (learnt.regression()) {
             return Dataset.regression(rows, tokenizer, maxLength);

@@ -202,6 +202,73 @@ class RankingEndToEndTest {
         assertTrue(JSON.readTree(judged.out()).get("accuracy").asDouble() > 0.9, judged.out() + judged.err());
     }
 
+    /** Conversations of several turns, of which the last answer tells which is right, by the model's chat template. */
+    @Test
+    void conversationsAreRankedAsTheTemplateWritesThem() throws IOException {
+        Path decoder = Fixtures.copy("stories260K", folder.resolve("decoder"));
+        StringBuilder rows = new StringBuilder();
+        for (int i = 0; i < 12; i++) {
+            String before = "{\"role\":\"user\",\"content\":\"a ball\"},{\"role\":\"assistant\",\"content\":\"which one\"},"
+                    + "{\"role\":\"user\",\"content\":\"number " + i + "\"}";
+            rows.append("{\"prompt\":[" + before + "],\"chosen\":[{\"role\":\"assistant\",\"content\":\"red red ball\"}],"
+                    + "\"rejected\":[{\"role\":\"assistant\",\"content\":\"blue blue ball\"}]}\n");
+        }
+        Path turns = Files.writeString(folder.resolve("turns.jsonl"), rows);
+        String[] call = {"--model", decoder.toString(), "--task", RANKING, "--epochs", "4", "--batch-size", "4"};
+        assertRefused(train(turns, "none", call), "holds a conversation of 4 turns, and the model has no chat template");
+        Captured unwritten = Captured.loft(
+                "data", "check", turns.toString(), "--model", decoder.toString(), "--problem-type", "ranking");
+        assertTrue(unwritten.out().contains("a conversation of 4 turns"), unwritten.out() + unwritten.err());
+        Files.writeString(
+                decoder.resolve("chat_template.jinja"),
+                "{% for message in messages %}{{ bos_token }}{{ message.role }}: {{ message.content }}\n{% endfor %}");
+        Captured trained = train(turns, "run", call);
+        assertEquals(0, trained.status(), trained.err());
+        assertTrue(Files.exists(folder.resolve("run/chat_template.jinja")));
+        model = decoder.toString();
+        JsonNode judged = eval(turns, "run");
+        assertEquals(1, judged.get("accuracy").asDouble(), judged.toString());
+        assertEquals(0, judged.get("rows_cut").asInt());
+        assertTrue(trained.out().contains("--data CONVERSATIONS"), trained.out());
+        // the right answer of a row has the greater number, and the difference is the margin that eval tells
+        StringBuilder both = new StringBuilder();
+        for (String line : rows.toString().split("\n")) {
+            String prompt = line.replaceAll(".*\"prompt\":\\[(.*)\\],\"chosen.*", "$1");
+            for (String answer : List.of("red", "blue")) {
+                both.append("{\"messages\":[" + prompt + ",{\"role\":\"assistant\",\"content\":\"" + answer + " " + answer
+                        + " ball\"}]}\n");
+            }
+        }
+        Path asked = Files.writeString(folder.resolve("asked.jsonl"), both);
+        String[] predict = {
+            "predict", "--model", model, "--adapter", folder.resolve("run").toString(), "--data", asked.toString()
+        };
+        Captured told = Captured.loft(predict);
+        assertEquals(0, told.status(), told.err());
+        List<Double> numbers = told.out()
+                .lines()
+                .map(line -> Double.parseDouble(line.split("\t")[0]))
+                .toList();
+        double margin = 0;
+        for (int i = 0; i < 12; i++) {
+            margin += (numbers.get(2 * i) - numbers.get(2 * i + 1)) / 12;
+        }
+        assertEquals(judged.get("margin").asDouble(), margin, 2e-4);
+        assertRefused(
+                Captured.loft(Stream.concat(Stream.of(predict), Stream.of("--max-length", "24")).toArray(String[]::new)),
+                "asked.jsonl, line 1: is a conversation of ");
+        Captured shown = Captured.loft(
+                "inspect", "--data", turns.toString(), "--model", model, "--task", RANKING, "--rows", "1");
+        assertEquals(0, shown.status(), shown.err());
+        assertTrue(shown.out().replace("|", "").contains("user: number 0"), shown.out());
+        Captured resumed = train(
+                turns, "run", Stream.concat(Stream.of(call), Stream.of("--resume")).toArray(String[]::new));
+        assertEquals(0, resumed.status(), resumed.err());
+        assertRefused(
+                train(turns, "short", Stream.concat(Stream.of(call), Stream.of("--max-length", "24")).toArray(String[]::new)),
+                "tokens with its answer, and max_length is 24");
+    }
+
     @Test
     void rowsAreShownCheckedAndReckonedAsTheyAreRanked() throws IOException {
         Captured shown = Captured.loft(

@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 
 /**
  * How conversations become examples.
@@ -43,6 +45,19 @@ public record ChatFormat(
         Map<String, @Nullable Object> all = new LinkedHashMap<>(variables);
         all.putAll(row.variables());
         return all;
+    }
+
+    /**
+     * The text of a whole conversation, with the special tokens that the template writes.
+     *
+     * @throws DataException if the template does not take it
+     */
+    public String written(Conversation row) throws DataException {
+        try {
+            return template.render(row.messages(), false, variables(row)).text();
+        } catch (ConfigException e) {
+            throw row.origin().fault(String.valueOf(e.getMessage()));
+        }
     }
 
     /**

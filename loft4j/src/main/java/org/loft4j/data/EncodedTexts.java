@@ -1,5 +1,7 @@
 package org.loft4j.data;
 
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
@@ -18,6 +20,17 @@ import org.loft4j.DataException;
 record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost, int[] rows) {
     /** @throws DataException at a text without tokens */
     static EncodedTexts of(List<LabeledText> texts, Tokenizer tokenizer, int maxLength) throws DataException {
+        return of(texts, new BitSet(), tokenizer, maxLength);
+    }
+
+    /**
+     * The same where a chat template has written some of the texts: these have their special tokens, and are never cut.
+     *
+     * @param written which of them those are
+     * @throws DataException at one that is longer than the greatest length, too
+     */
+    static EncodedTexts of(List<LabeledText> texts, BitSet written, Tokenizer tokenizer, int maxLength)
+            throws DataException {
         boolean pairs = texts.stream().anyMatch(row -> row.textPair() != null);
         if (pairs) {
             tokenizer.requireRoomForPair(maxLength);
@@ -25,8 +38,12 @@ record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost, int[] 
         var ids = new int[texts.size()][];
         var secondFrom = new int[ids.length];
         var lost = new int[ids.length];
-        List<Optional<EncodedText>> encoded = texts.parallelStream()
-                .map(row -> Optional.ofNullable(encoded(row, tokenizer, maxLength)))
+        List<Optional<EncodedText>> encoded = IntStream.range(0, ids.length)
+                .parallel()
+                .mapToObj(i -> Optional.ofNullable(
+                        written.get(i)
+                                ? written(texts.get(i).text(), tokenizer)
+                                : encoded(texts.get(i), tokenizer, maxLength)))
                 .toList();
         for (int i = 0; i < ids.length; i++) {
             boolean pair = texts.get(i).textPair() != null;
@@ -34,6 +51,12 @@ record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost, int[] 
             EncodedText text = encoded.get(i)
                     .orElseThrow(() -> origin.fault(
                             "the tokenizer finds no tokens in " + (pair ? "one of the texts" : "the text")));
+            if (text.ids().length > maxLength) {
+                throw origin.fault("holds a conversation of " + text.ids().length
+                        + " tokens with its answer, and max_length is " + maxLength
+                        + ": a conversation is not cut, since its answer stands at its end; raise max_length, or leave the row out"
+                        + " (--skip-faulty-rows)");
+            }
             ids[i] = text.ids();
             secondFrom[i] = text.secondFrom();
             lost[i] = text.lost();
@@ -59,6 +82,13 @@ record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost, int[] 
         var cuts = new TruncationCount();
         ofRows.values().forEach(tokens -> cuts.add(tokens, false));
         return cuts.total();
+    }
+
+    private static @Nullable EncodedText written(String text, Tokenizer tokenizer) {
+        int[] ids = Arrays.stream(tokenizer.encode(text, false))
+                .mapToInt(Math::toIntExact)
+                .toArray();
+        return ids.length == 0 ? null : new EncodedText(ids, ids.length, 0);
     }
 
     /** Null where a text has no tokens. */

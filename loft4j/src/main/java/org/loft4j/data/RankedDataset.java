@@ -2,8 +2,10 @@ package org.loft4j.data;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
 /**
@@ -18,35 +20,49 @@ public final class RankedDataset implements Tokenized {
     // a regression's, whose numbers are 1 for the right pair of each group and 0 for the others
     private final Dataset pairs;
     private final TextGroups groups;
+    private final @Nullable ChatFormat chat;
 
-    private RankedDataset(Dataset pairs) {
+    private RankedDataset(Dataset pairs, @Nullable ChatFormat chat) {
         this.pairs = pairs;
+        this.chat = chat;
         IntStream begins = IntStream.range(0, pairs.size()).filter(i -> pairs.score(i) == RIGHT);
         this.groups = new TextGroups(
                 pairs, IntStream.concat(begins, IntStream.of(pairs.size())).toArray());
     }
 
-    /**
-     * Tokenizes rows: a {@link TextMatch} with its negatives, or a {@link Preference} that is a prompt with two texts, or with two turns
-     * behind one of the user. Blanks around texts are left out; a pair is cut as {@link Dataset#classification} cuts it, and a row counts
-     * once among {@link Dataset#truncations}.
-     *
-     * @throws DataException if a row is neither, has nothing beside the right text, a text has no tokens, or another pair of a row is the
-     *     same tokens as the right one
-     */
+    /** The same of a model without a chat template: a conversation must be a turn and its answer, which are a pair of texts. */
     public static RankedDataset of(List<? extends Row> rows, Tokenizer tokenizer, int maxLength) throws DataException {
+        return of(rows, tokenizer, maxLength, null);
+    }
+
+    /**
+     * Tokenizes rows: a {@link TextMatch} with its negatives, or a {@link Preference} that is a prompt with two texts, or a conversation
+     * with two turns behind it. Blanks around texts are left out; a pair is cut as {@link Dataset#classification} cuts it, and a row counts
+     * once among {@link Dataset#truncations}. A conversation with an answer behind it is one text, as the chat template writes it whole, with
+     * the special tokens that it writes and no others; it is never cut.
+     *
+     * @param chat how conversations are written; null for a model without a template, where one must be a turn and its answer, which
+     *     then are a pair of texts
+     * @throws DataException if a row is neither, has nothing beside the right text, a text has no tokens, another pair of a row is the
+     *     same tokens as the right one, or a conversation is too long, or one that the template does not take
+     */
+    public static RankedDataset of(
+            List<? extends Row> rows, Tokenizer tokenizer, int maxLength, @Nullable ChatFormat chat)
+            throws DataException {
         tokenizer.requireRoom(maxLength);
         List<LabeledText> texts = new ArrayList<>();
+        BitSet written = new BitSet();
         List<Integer> ofRow = new ArrayList<>();
         List<Integer> begins = new ArrayList<>();
         for (int row = 0; row < rows.size(); row++) {
             begins.add(texts.size());
-            for (LabeledText pair : pairs(rows.get(row))) {
+            for (LabeledText pair : pairs(rows.get(row), chat)) {
+                written.set(texts.size(), pair.textPair() == null);
                 texts.add(pair);
                 ofRow.add(row);
             }
         }
-        EncodedTexts encoded = EncodedTexts.of(texts, tokenizer, maxLength);
+        EncodedTexts encoded = EncodedTexts.of(texts, written, tokenizer, maxLength);
         float[] scores = new float[texts.size()];
         begins.forEach(begin -> scores[begin] = RIGHT);
         int right = 0;
@@ -64,11 +80,12 @@ public final class RankedDataset implements Tokenized {
             }
         }
         return new RankedDataset(
-                Dataset.ofTexts(encoded.ofRows(ofRow.stream().mapToInt(i -> i).toArray()), null, scores, null));
+                Dataset.ofTexts(encoded.ofRows(ofRow.stream().mapToInt(i -> i).toArray()), null, scores, null),
+                written.isEmpty() ? null : chat);
     }
 
     /** The pairs of a row, the right one first. */
-    private static List<LabeledText> pairs(Row row) throws DataException {
+    private static List<LabeledText> pairs(Row row, @Nullable ChatFormat chat) throws DataException {
         if (row instanceof TextMatch match) {
             if (match.negatives().isEmpty()) {
                 throw row.origin()
@@ -83,7 +100,7 @@ public final class RankedDataset implements Tokenized {
             return pairs;
         }
         if (row instanceof Preference preference) {
-            return List.of(answer(preference.chosen()), answer(preference.rejected()));
+            return List.of(answer(preference.chosen(), chat), answer(preference.rejected(), chat));
         }
         throw row.origin()
                 .fault(
@@ -91,15 +108,20 @@ public final class RankedDataset implements Tokenized {
                                 + " and \"rejected\"");
     }
 
-    private static LabeledText answer(Row row) throws DataException {
+    private static LabeledText answer(Row row, @Nullable ChatFormat chat) throws DataException {
         if (row instanceof PromptCompletion prompted) {
             return pair(prompted.alone(), prompted.completion(), row.origin());
         }
-        List<Message> turns = ((Conversation) row).messages();
+        Conversation conversation = (Conversation) row;
+        List<Message> turns = conversation.messages();
+        if (chat != null) {
+            return new LabeledText(chat.written(conversation), null, "", row.origin());
+        }
         if (turns.size() != 2) {
             throw row.origin()
                     .fault("holds a conversation of " + turns.size()
-                            + " turns, and a ranking reads pairs of texts: the prompt must be one turn, or a text");
+                            + " turns, and the model has no chat template to make a text of it: take a model that has one, or"
+                            + " rows whose prompt is one turn, or a text");
         }
         return pair(turns.get(0).text(), turns.get(1).text(), row.origin());
     }
@@ -114,9 +136,16 @@ public final class RankedDataset implements Tokenized {
         return pairs;
     }
 
+    /** Not where all are conversations, each of which is one text. */
     @Override
     public boolean hasPairs() {
-        return true;
+        return pairs.hasPairs();
+    }
+
+    /** How conversations are written; null where there are none, or the model has no template for them. */
+    @Override
+    public @Nullable ChatFormat chatFormat() {
+        return chat;
     }
 
     @Override

@@ -93,6 +93,25 @@ final class TextLogits {
                 said);
     }
 
+    /**
+     * The same of texts with their special tokens in them, as a chat template writes them, which are never cut.
+     *
+     * @throws ConfigException at one that is longer than the greatest length
+     */
+    <T> List<T> ofWritten(List<String> texts, Function<Tensor, List<T>> said) {
+        List<Encoded> rows = texts.stream()
+                .map(text -> new Encoded(tokenizer.encode(text, false), new long[0]))
+                .toList();
+        for (int i = 0; i < rows.size(); i++) {
+            if (rows.get(i).ids().length > maxLength) {
+                throw new ConfigException("a conversation is not cut, since its answer stands at its end, and the one with"
+                        + " index " + i + " of " + rows.size() + ", counted from 0, has " + rows.get(i).ids().length
+                        + " tokens, where max_length is " + maxLength);
+            }
+        }
+        return of(rows, said);
+    }
+
     /** How many texts, or pairs, have been cut so far. */
     long cut() {
         return cut.get();

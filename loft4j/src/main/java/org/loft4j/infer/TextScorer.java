@@ -63,6 +63,17 @@ public final class TextScorer {
         return logits.ofPairs(pairs, this::scores);
     }
 
+    /**
+     * One number a conversation, in their order: {@link org.loft4j.data.ChatFormat#written} makes a text of one. None is cut.
+     *
+     * @param texts with the special tokens that the chat template writes; no others are added
+     * @throws ConfigException at one that has no tokens, or more than the greatest length
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
+     */
+    public List<Double> scoreWritten(List<String> texts) {
+        return logits.ofWritten(texts, this::scores);
+    }
+
     private List<Double> scores(Tensor some) {
         List<Double> scores = new ArrayList<>();
         for (double score : Tensors.toDoubles(some.flatten())) {

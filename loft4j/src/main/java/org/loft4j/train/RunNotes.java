@@ -72,7 +72,9 @@ record RunNotes(
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
         return new RunNotes(
-                TaskFile.of(model, data.maxLength(), chat).withRewards(judging),
+                TaskFile.of(model, data.maxLength(), chat)
+                        .withPairs(data.train().hasPairs())
+                        .withRewards(judging),
                 copied,
                 format.template().source(),
                 learns == null ? null : EndOfTurn.of(format.template(), learns),
