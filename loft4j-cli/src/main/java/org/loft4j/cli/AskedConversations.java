@@ -31,8 +31,9 @@ final class AskedConversations {
         ChatFormat chat = format(conversation);
         if (chat == null) {
             throw row.origin()
-                    .fault("is a conversation, and the model has no chat template to make a text of it: name the column of"
-                            + " a text (--text-column), or take a model that has one");
+                    .fault(
+                            "is a conversation, and the model has no chat template to make a text of it: name the column of"
+                                    + " a text (--text-column), or take a model that has one");
         }
         String text = chat.written(conversation);
         int tokens = tokenizer.encode(text, false).length;

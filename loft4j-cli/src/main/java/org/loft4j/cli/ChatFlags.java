@@ -116,15 +116,14 @@ final class ChatFlags {
             rows.parallelStream()
                     .filter(row -> !format.unwritten(row).isEmpty())
                     .findFirst()
-                    .ifPresent(
-                            row -> err.println(
-                                    "loft: the chat template leaves out what the "
-                                            + String.join(" and the ", format.unwritten(row)) + " says, as in "
-                                            + row.origin().source() + ", "
-                                            + row.origin().place()
-                                            + ": the model is neither taught nor asked with it"
-                                            + (tokenizer == null ? "" : "; --chat-template takes another template")));
-            for (String end : tokenizer == null ? List.<String>of() : format.template().stopStrings(tokenizer)) {
+                    .ifPresent(row -> err.println("loft: the chat template leaves out what the "
+                            + String.join(" and the ", format.unwritten(row)) + " says, as in "
+                            + row.origin().source() + ", "
+                            + row.origin().place()
+                            + ": the model is neither taught nor asked with it"
+                            + (tokenizer == null ? "" : "; --chat-template takes another template")));
+            for (String end :
+                    tokenizer == null ? List.<String>of() : format.template().stopStrings(tokenizer)) {
                 err.println("loft: the chat template ends an answer with \"" + Shown.text(end.strip())
                         + "\", which is no special token of the tokenizer: it is learnt as text, loft's answers end"
                         + " there, and other programs need it as a stop text");

@@ -19,7 +19,6 @@ import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Summary;
-import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
@@ -28,7 +27,6 @@ import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
-import org.loft4j.nn.Task;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
@@ -387,7 +385,7 @@ final class CompareCommand implements Verb {
         };
         try (Interruption interruption = new Interruption(stop, Interruption.Deadline.NONE, judging::kill)) {
             Comparison.Outcome outcome = comparison.run();
-            return end(outcome);
+            return new CompareReport(spec, output).end(outcome, common.json);
         }
     }
 
@@ -419,23 +417,6 @@ final class CompareCommand implements Verb {
                         judging.judges() ? training.withRewards(judging.rewards()) : training,
                         packing.encode(rows, test, tokenizer, format, rowLength, "test", err()))
                 .withRows(rows.train(), validation, test);
-    }
-
-    private int end(Comparison.Outcome outcome) throws IOException {
-        String again = Pasted.command() + " compare --config " + Pasted.quoted(output.resolve(TrainCommand.SETTINGS));
-        switch (outcome) {
-            case STOPPED -> {
-                err().println("stopped; to go on: " + again);
-                return Interruption.STATUS;
-            }
-            case OTHERS_AT_WORK ->
-                err().println("nothing is left to take, other processes are still at work: the last of them writes the"
-                        + " summary; what there is by now: " + Pasted.command() + " compare --output "
-                        + Pasted.quoted(output)
-                        + " --report-only");
-            case FINISHED -> new CompareReport(spec, output).print(Summary.of(output), common.json);
-        }
-        return ExitCode.OK;
     }
 
     private PrintWriter err() {

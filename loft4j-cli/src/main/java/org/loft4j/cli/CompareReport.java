@@ -6,10 +6,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.Summary;
 import org.loft4j.cli.compare.SummaryFiles;
 import org.loft4j.cli.compare.SummaryTable;
+import org.loft4j.cli.report.Pasted;
 import org.loft4j.io.Json;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -43,6 +46,25 @@ final class CompareReport {
     /** The value of an option that the call itself has; else null. */
     static @Nullable String given(CommandSpec spec, String option, @Nullable String value) {
         return spec.commandLine().getParseResult().hasMatchedOption(option) ? value : null;
+    }
+
+    /** Says what became of a call, and sums up what is finished; the exit status. */
+    int end(Comparison.Outcome outcome, boolean json) throws IOException {
+        PrintWriter err = spec.commandLine().getErr();
+        switch (outcome) {
+            case STOPPED -> {
+                err.println("stopped; to go on: " + Pasted.command() + " compare --config "
+                        + Pasted.quoted(output.resolve(TrainCommand.SETTINGS)));
+                return Interruption.STATUS;
+            }
+            case OTHERS_AT_WORK ->
+                err.println("nothing is left to take, other processes are still at work: the last of them writes the"
+                        + " summary; what there is by now: " + Pasted.command() + " compare --output "
+                        + Pasted.quoted(output)
+                        + " --report-only");
+            case FINISHED -> print(Summary.of(output), json);
+        }
+        return ExitCode.OK;
     }
 
     void print(Summary summary, boolean json) throws IOException {

@@ -208,14 +208,17 @@ class RankingEndToEndTest {
         Path decoder = Fixtures.copy("stories260K", folder.resolve("decoder"));
         StringBuilder rows = new StringBuilder();
         for (int i = 0; i < 12; i++) {
-            String before = "{\"role\":\"user\",\"content\":\"a ball\"},{\"role\":\"assistant\",\"content\":\"which one\"},"
-                    + "{\"role\":\"user\",\"content\":\"number " + i + "\"}";
-            rows.append("{\"prompt\":[" + before + "],\"chosen\":[{\"role\":\"assistant\",\"content\":\"red red ball\"}],"
-                    + "\"rejected\":[{\"role\":\"assistant\",\"content\":\"blue blue ball\"}]}\n");
+            String before =
+                    "{\"role\":\"user\",\"content\":\"a ball\"},{\"role\":\"assistant\",\"content\":\"which one\"},"
+                            + "{\"role\":\"user\",\"content\":\"number " + i + "\"}";
+            rows.append(
+                    "{\"prompt\":[" + before + "],\"chosen\":[{\"role\":\"assistant\",\"content\":\"red red ball\"}],"
+                            + "\"rejected\":[{\"role\":\"assistant\",\"content\":\"blue blue ball\"}]}\n");
         }
         Path turns = Files.writeString(folder.resolve("turns.jsonl"), rows);
         String[] call = {"--model", decoder.toString(), "--task", RANKING, "--epochs", "4", "--batch-size", "4"};
-        assertRefused(train(turns, "none", call), "holds a conversation of 4 turns, and the model has no chat template");
+        assertRefused(
+                train(turns, "none", call), "holds a conversation of 4 turns, and the model has no chat template");
         Captured unwritten = Captured.loft(
                 "data", "check", turns.toString(), "--model", decoder.toString(), "--problem-type", "ranking");
         assertTrue(unwritten.out().contains("a conversation of 4 turns"), unwritten.out() + unwritten.err());
@@ -235,8 +238,8 @@ class RankingEndToEndTest {
         for (String line : rows.toString().split("\n")) {
             String prompt = line.replaceAll(".*\"prompt\":\\[(.*)\\],\"chosen.*", "$1");
             for (String answer : List.of("red", "blue")) {
-                both.append("{\"messages\":[" + prompt + ",{\"role\":\"assistant\",\"content\":\"" + answer + " " + answer
-                        + " ball\"}]}\n");
+                both.append("{\"messages\":[" + prompt + ",{\"role\":\"assistant\",\"content\":\"" + answer + " "
+                        + answer + " ball\"}]}\n");
             }
         }
         Path asked = Files.writeString(folder.resolve("asked.jsonl"), both);
@@ -255,17 +258,19 @@ class RankingEndToEndTest {
         }
         assertEquals(judged.get("margin").asDouble(), margin, 2e-4);
         assertRefused(
-                Captured.loft(Stream.concat(Stream.of(predict), Stream.of("--max-length", "24")).toArray(String[]::new)),
+                Captured.loft(Stream.concat(Stream.of(predict), Stream.of("--max-length", "24"))
+                        .toArray(String[]::new)),
                 "asked.jsonl, line 1: is a conversation of ");
         Captured shown = Captured.loft(
                 "inspect", "--data", turns.toString(), "--model", model, "--task", RANKING, "--rows", "1");
         assertEquals(0, shown.status(), shown.err());
         assertTrue(shown.out().replace("|", "").contains("user: number 0"), shown.out());
-        Captured resumed = train(
-                turns, "run", Stream.concat(Stream.of(call), Stream.of("--resume")).toArray(String[]::new));
-        assertEquals(0, resumed.status(), resumed.err());
         assertRefused(
-                train(turns, "short", Stream.concat(Stream.of(call), Stream.of("--max-length", "24")).toArray(String[]::new)),
+                train(
+                        turns,
+                        "short",
+                        Stream.concat(Stream.of(call), Stream.of("--max-length", "24"))
+                                .toArray(String[]::new)),
                 "tokens with its answer, and max_length is 24");
     }
 

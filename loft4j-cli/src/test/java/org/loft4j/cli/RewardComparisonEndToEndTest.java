@@ -65,7 +65,7 @@ class RewardComparisonEndToEndTest {
         Files.writeString(folder.resolve("worth"), "0.5\n");
         Object[] rewards = {"--reward", "regex:[aeiou]$", "--reward", judge(), "--reward-weights", "1,2"};
         List<Object> first = new ArrayList<>(List.of(rewards));
-        first.addAll(List.of("--methods", "lora,loft", "--baseline", "lora", "--keep-weights"));
+        first.addAll(List.of("--methods", "lora", "--keep-weights"));
         Captured compared = compare(first.toArray());
         assertEquals(0, compared.status(), compared.err());
         assertTrue(
@@ -131,6 +131,18 @@ class RewardComparisonEndToEndTest {
         Captured again = compare(call);
         assertEquals(0, again.status(), again.err());
         assertEquals(7, result("lora-1-1e-3-s0").get("test").get("reward").asDouble());
+    }
+
+    /** A model that makes no numbers any more has no answers, and its rate has its place in the table. */
+    @Test
+    void aRateThatIsTooHighStandsAsFailed() throws IOException {
+        Object[] call = {
+            "--reward", "regex:[aeiou]$", "--methods", "lora", "--learning-rates", "1e30", "--dtype", "float16", "--max-grad-norm", "0"
+        };
+        Captured compared = compare(call);
+        assertEquals(0, compared.status(), compared.err());
+        assertTrue(compared.err().contains("failed: the logits of this llama are not finite"), compared.err());
+        assertTrue(compared.out().contains("failed"), compared.out());
     }
 
     @Test

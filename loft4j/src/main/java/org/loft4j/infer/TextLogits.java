@@ -104,9 +104,11 @@ final class TextLogits {
                 .toList();
         for (int i = 0; i < rows.size(); i++) {
             if (rows.get(i).ids().length > maxLength) {
-                throw new ConfigException("a conversation is not cut, since its answer stands at its end, and the one with"
-                        + " index " + i + " of " + rows.size() + ", counted from 0, has " + rows.get(i).ids().length
-                        + " tokens, where max_length is " + maxLength);
+                throw new ConfigException(
+                        "a conversation is not cut, since its answer stands at its end, and the one with"
+                                + " index " + i + " of " + rows.size() + ", counted from 0, has "
+                                + rows.get(i).ids().length
+                                + " tokens, where max_length is " + maxLength);
             }
         }
         return of(rows, said);

@@ -21,8 +21,8 @@ import org.loft4j.DataException;
 class RankedDatasetTest {
     private static final Path TOKENIZER = Path.of("src/test/resources/fixtures/tiny_wordpiece");
 
-    private static final List<Message> THREE = List.of(
-            Message.of("user", "the cat"), Message.of("assistant", "is happy"), Message.of("user", "the dog"));
+    private static final List<Message> THREE =
+            List.of(Message.of("user", "the cat"), Message.of("assistant", "is happy"), Message.of("user", "the dog"));
 
     private static RankedDataset of(int maxLength, Row... rows) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.open(TOKENIZER)) {
@@ -113,19 +113,21 @@ class RankedDatasetTest {
                                 + " [SEP] the dog",
                         false);
                 assertArrayEquals(
-                        expected, data.texts().get(answer.equals("a cat") ? 1 : 0).ids());
+                        expected,
+                        data.texts().get(answer.equals("a cat") ? 1 : 0).ids());
             }
         }
         // a prompt that is a text stays the first of a pair
         assertEquals(2, data.size());
         assertTrue(data.hasPairs());
-        assertArrayEquals(
-                of(32, text).texts().get(1).ids(), data.texts().get(3).ids());
+        assertArrayEquals(of(32, text).texts().get(1).ids(), data.texts().get(3).ids());
         assertFalse(ofTurns(64, template, longer).hasPairs());
         assertNotNull(data.chatFormat());
         assertNull(ofTurns(64, template, text).chatFormat());
         DataException cut = assertThrows(DataException.class, () -> ofTurns(16, template, longer));
-        assertTrue(String.valueOf(cut.getMessage()).contains("tokens with its answer, and max_length is 16"), cut::toString);
+        assertTrue(
+                String.valueOf(cut.getMessage()).contains("tokens with its answer, and max_length is 16"),
+                cut::toString);
         Row tool = new Preference(
                 new Conversation(append(List.of(Message.of("tool", "7")), "seven"), 1, Map.of(), Origin.MEMORY),
                 new Conversation(append(List.of(Message.of("tool", "7")), "six"), 1, Map.of(), Origin.MEMORY));
@@ -146,8 +148,7 @@ class RankedDatasetTest {
                 new Conversation(append(THREE, "is happy"), 3, Map.of(), Origin.MEMORY),
                 new Conversation(append(THREE, "a cat"), 3, Map.of(), Origin.MEMORY));
         assertTrue(
-                fault(32, conversation)
-                        .contains("holds a conversation of 4 turns, and the model has no chat template"),
+                fault(32, conversation).contains("holds a conversation of 4 turns, and the model has no chat template"),
                 fault(32, conversation));
     }
 

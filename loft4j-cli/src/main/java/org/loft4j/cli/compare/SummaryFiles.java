@@ -117,10 +117,11 @@ public final class SummaryFiles {
     }
 
     private static List<Map<String, @Nullable Object>> runs(Summary summary) {
-        TreeSet<String> scores = new TreeSet<>();
+        TreeSet<String> ofValidation = new TreeSet<>();
+        TreeSet<String> ofTest = new TreeSet<>();
         summary.results().forEach(result -> {
-            scores.addAll(result.validation().keySet());
-            scores.addAll(result.test().keySet());
+            ofValidation.addAll(result.validation().keySet());
+            ofTest.addAll(result.test().keySet());
         });
         List<Map<String, @Nullable Object>> rows = new ArrayList<>();
         for (TrialResult result : summary.results()) {
@@ -132,8 +133,8 @@ public final class SummaryFiles {
             row.put("rank", trial.rank() == 0 ? null : trial.rank());
             row.put("learning_rate", trial.rate());
             row.put("seed", trial.seed());
-            scores.forEach(score -> row.put("validation_" + score, TrialResult.finite(result.validation(score))));
-            scores.forEach(score -> row.put("test_" + score, TrialResult.finite(result.test(score))));
+            ofValidation.forEach(score -> row.put("validation_" + score, TrialResult.finite(result.validation(score))));
+            ofTest.forEach(score -> row.put("test_" + score, TrialResult.finite(result.test(score))));
             row.put("predicts_one_class", result.predictsOneClass());
             row.put("skipped_steps", result.skippedSteps());
             row.put("seconds", TrialResult.finite(result.cost().seconds()));
