@@ -143,6 +143,29 @@ class TargetParametersTest {
         return assertThrows(ConfigException.class, action::run).getMessage();
     }
 
+    /** Trained on the language model alone, and opened on the one that it lies in. */
+    @Test
+    void namesOfALanguageModelAloneAreReadInsideOfAnother() throws IOException {
+        LoraConfig named = config("model.language_model.layers.1.experts.down_proj");
+        Map<String, Tensor> alone = new LinkedHashMap<>();
+        try (NativeScope scope = new NativeScope();
+                Model model = open("gemma4_moe");
+                LoraAdapter adapter = LoraAdapter.create(model, named, 1)) {
+            PeftFiles.tensors(adapter, model)
+                    .forEach((name, tensor) -> alone.put(name.replace("language_model.", ""), tensor));
+            PeftFiles.saveConfig(directory, adapter, model, new PeftMetadata("base", null));
+            SafetensorsWriter.write(directory.resolve(PeftFiles.WEIGHTS), alone, Map.of());
+        }
+        ObjectNode settings = Json.read(directory.resolve(PeftFiles.CONFIG)).toTree();
+        settings.putArray("target_parameters").add("model.layers.1.experts.down_proj");
+        Json.write(directory.resolve(PeftFiles.CONFIG), settings);
+        try (Model model = open("gemma4_moe");
+                LoraAdapter adapter = PeftFiles.load(directory, model)) {
+            assertEquals(named.targetParameters(), adapter.config().targetParameters());
+            assertEquals(6, adapter.layers().size());
+        }
+    }
+
     /** Their experts had out for in, and later versions of PEFT refuse the file. */
     @Test
     void factorsOfOlderVersionsAreRefused() throws IOException {
