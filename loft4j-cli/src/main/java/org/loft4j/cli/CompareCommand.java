@@ -52,6 +52,8 @@ import picocli.CommandLine.Spec;
             "  loft compare --model models/MiniLM --data train.csv --eval-data valid.csv --test-data test.csv \\",
             "      --methods loft,lora:alpha=64:label=LoRA-64 --learning-rates 3e-4 \\",
             "      --learning-rates lora-64=1e-3,3e-3 --output compared",
+            "  loft compare --model models/SmolLM2 --data sums.jsonl --eval-data valid.jsonl \\",
+            "      --test-data test.jsonl --chat --reward exact --methods loft,lora --output compared",
             "  loft compare --output compared --report-only"
         })
 final class CompareCommand implements Verb {

@@ -12,7 +12,7 @@ final class DrawFlags {
             names = "--temperature",
             paramLabel = "T",
             description =
-                    "Divides the logits before a token is drawn; 0 for always the likeliest one. Default: 1 for train, 0 for generate and eval, 1 where another of these options draws; for chat the model's own.")
+                    "Divides the logits before a token is drawn; 0 for always the likeliest one. Default: 1 for train and compare, 0 for generate and eval, 1 where another of these options draws; for chat the model's own.")
     @Nullable
     Double temperature;
 

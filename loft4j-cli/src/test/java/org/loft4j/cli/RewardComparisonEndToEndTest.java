@@ -137,7 +137,16 @@ class RewardComparisonEndToEndTest {
     @Test
     void aRateThatIsTooHighStandsAsFailed() throws IOException {
         Object[] call = {
-            "--reward", "regex:[aeiou]$", "--methods", "lora", "--learning-rates", "1e30", "--dtype", "float16", "--max-grad-norm", "0"
+            "--reward",
+            "regex:[aeiou]$",
+            "--methods",
+            "lora",
+            "--learning-rates",
+            "1e30",
+            "--dtype",
+            "float16",
+            "--max-grad-norm",
+            "0"
         };
         Captured compared = compare(call);
         assertEquals(0, compared.status(), compared.err());
