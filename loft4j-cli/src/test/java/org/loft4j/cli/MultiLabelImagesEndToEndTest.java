@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -16,6 +17,8 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ConfigException;
+import org.loft4j.infer.ImageClassifier;
 import org.loft4j.infer.ImageLabeler;
 import org.loft4j.io.Json;
 
@@ -156,6 +159,7 @@ class MultiLabelImagesEndToEndTest {
                 "--json"));
         assertEquals(2, asked.get("predictions").get(0).get("labels").size(), asked.toString());
         assertEquals(0, asked.get("predictions").get(1).get("labels").size(), asked.toString());
+        assertThrows(ConfigException.class, () -> ImageClassifier.open(run));
         try (ImageLabeler labeler = ImageLabeler.open(run)) {
             assertEquals(
                     List.of("right"),

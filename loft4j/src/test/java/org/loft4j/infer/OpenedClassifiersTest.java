@@ -174,6 +174,7 @@ class OpenedClassifiersTest {
         Path model = Fixture.directory("vit_cls");
         List<Path> files = List.of(picture(1), picture(2), picture(3));
         Path broken = Files.writeString(directory.resolve("broken.png"), "no picture");
+        assertThrows(ConfigException.class, () -> ImageLabeler.open(model));
         ImageClassifier classifier = ImageClassifier.open(model);
         assertEquals(5, classifier.labels().size());
         DataException fault = assertThrows(DataException.class, () -> classifier.classify(List.of(broken)));
