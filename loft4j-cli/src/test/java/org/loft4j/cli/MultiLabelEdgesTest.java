@@ -57,7 +57,7 @@ class MultiLabelEdgesTest {
             {
                 "--task",
                 "causal-lm",
-                "--problem-type multi_label_classification is for --task sequence-classification, got"
+                "--problem-type multi_label_classification is for --task sequence-classification or image-classification, got"
             },
             {"--label-columns", "a,b", "label_separator and label_columns exclude each other"},
             {"--packing", "blocks", "packing is for language models, but the data is for a classifier"},

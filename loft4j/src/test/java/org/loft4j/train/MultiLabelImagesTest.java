@@ -93,6 +93,18 @@ class MultiLabelImagesTest {
     }
 
     @Test
+    void labelsThatNoImageHasAreAmongThoseThatTheTableDeclares() throws IOException {
+        Path file = folder.resolve("0.png");
+        ImageIO.write(new BufferedImage(4, 4, BufferedImage.TYPE_BYTE_GRAY), "png", file.toFile());
+        LabeledImages images = LabeledImages.ofSeveral(folder, List.of(file, file), List.of(List.of("x"), List.of()));
+        assertEquals(
+                List.of("z", "x", "y"),
+                Labels.of(images, List.of("z", "x", "y"), List.of(), folder).names());
+        assertEquals(LABELS, Labels.of(images, List.of(), LABELS, folder).names());
+        assertThrows(DataException.class, () -> Labels.of(images, folder));
+    }
+
+    @Test
     void whatDoesNotFitIsRefused() throws IOException {
         ImageDataset data = data(List.of(List.of("z", "x"), List.of(), List.of("y")));
         ImageDataset none = data(List.of(List.of(), List.of()));
