@@ -67,7 +67,7 @@ final class MissingClass {
             Set.of("camembert", "deit", "dinov2", "dinov2_with_registers", "distilbert", "electra");
 
     /** Decoders whose class in vLLM has not been looked at. */
-    private static final Set<String> UNTRIED_IN_VLLM = 
+    private static final Set<String> UNTRIED_IN_VLLM =
             Set.of("deepseek_v3", "gemma4", "gemma4_text", "glm4_moe", "glm4_moe_lite");
 
     private MissingClass() {}

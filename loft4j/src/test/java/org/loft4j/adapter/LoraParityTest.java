@@ -132,7 +132,8 @@ class LoraParityTest {
 
     @Test
     void anAdapterWrittenAndReadBackGivesTheSameBits() throws IOException {
-        for (String base : List.of("llama_gqa", "bert_cls", "gpt2", "vit_cls", "gpt_oss", "qwen3_5_moe_text", "dinov2")) {
+        for (String base :
+                List.of("llama_gqa", "bert_cls", "gpt2", "vit_cls", "gpt_oss", "qwen3_5_moe_text", "dinov2")) {
             float[] before;
             try (Model model = open(base, null);
                     LoraAdapter adapter = PeftFiles.load(root().resolve(base + "/adapter"), model)) {
