@@ -22,6 +22,12 @@ final class AdaptedExperts {
     private static final Map<String, String> OF_A_PAIR =
             Map.of(".gate_proj", ".up_proj", ".up_proj", ".gate_proj", ".w1", ".w3", ".w3", ".w1");
 
+    /** A layer of a feed-forward part whose name a matrix of an expert has too. */
+    private static final Pattern ALIKE = Pattern.compile(".*\\.mlp\\..*(?:gate|up|down)_proj");
+
+    /** Families with such layers beside every expert. */
+    private static final Set<String> WITH_SHARED = Set.of("deepseek_v3", "glm4_moe", "glm4_moe_lite");
+
     /** The path of an expert's matrix, around its number. */
     private static final Pattern NUMBER = Pattern.compile("(.+\\.experts\\.)(\\d{1,9})(\\..+)");
 
@@ -57,6 +63,7 @@ final class AdaptedExperts {
         if (parameters != null && !parameters.isEmpty()) {
             parameters(parameters);
         }
+        checkBeside(paths);
         String adapted = paths.stream()
                 .filter(path -> TensorNames.isOfExpert(path) || TensorNames.isRouter(path))
                 .findFirst()
@@ -120,6 +127,28 @@ final class AdaptedExperts {
                 remedies.mergedGguf());
     }
 
+    /** Dense parts and shared experts, whose names PEFT's conversion for Transformers 5 takes for those of experts. */
+    private void checkBeside(Set<String> paths) throws CheckpointException {
+        boolean shared = baseConfig != null && WITH_SHARED.contains(baseConfig.stringOr("model_type", ""));
+        boolean experts = paths.stream()
+                .anyMatch(path ->
+                        TensorNames.isOfExpert(path) && ALIKE.matcher(path).matches());
+        if (!shared && !experts) {
+            return;
+        }
+        paths.stream()
+                .filter(path ->
+                        !TensorNames.isOfExpert(path) && ALIKE.matcher(path).matches())
+                .findFirst()
+                .ifPresent(path -> notes.add(
+                        Severity.CHANGE,
+                        Consumer.PEFT,
+                        "layers beside experts are adapted that have their names, such as " + path
+                                + ": with Transformers 5 PEFT takes the names for those of experts, and leaves these"
+                                + " layers out",
+                        "load it with Transformers 4, or merge it into the model: loft merge"));
+    }
+
     /** What PEFT's conversion for Transformers 5 does not get right of experts that are adapted; null for nothing. */
     private @Nullable String faultOfExperts(Set<String> paths) throws CheckpointException {
         if (isSet("use_dora")) {
@@ -162,7 +191,8 @@ final class AdaptedExperts {
         int all = 0;
         if (baseConfig != null) {
             JsonObject text = TextConfig.ofLanguageModel(baseConfig);
-            all = text.intOr("num_local_experts", text.intOr("num_experts", 0, 0), 0);
+            all = text.intOr(
+                    "num_local_experts", text.intOr("num_experts", text.intOr("n_routed_experts", 0, 0), 0), 0);
         }
         for (String path : experts) {
             Matcher number = NUMBER.matcher(path);

@@ -59,6 +59,27 @@ class AdapterDoctorOfBasesTest {
                 diagnosis.toString());
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "glm4_moe_lite, mlp.shared_experts.up_proj, true",
+        "deepseek_v3, mlp.down_proj, true",
+        "glm4_moe, self_attn.q_proj, false",
+        "llama, mlp.down_proj, false"
+    })
+    void layersThatPeftTakesForExpertsAreNamed(String family, String module, boolean said) throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), family);
+        String layer = "base_model.model.model.layers.0." + module + ".";
+        Diagnosis diagnosis = AdapterDoctorTest.examine(
+                directory,
+                Map.of("target_modules", new String[] {module}),
+                Map.of(layer + "lora_A.weight", new float[64], layer + "lora_B.weight", new float[64]),
+                base.write().directory);
+        assertEquals(
+                said,
+                AdapterDoctorTest.says(diagnosis, Consumer.PEFT, "0." + module + ": with Transformers 5"),
+                diagnosis.toString());
+    }
+
     /** One model_type for two language models, of which one is exported. */
     @ParameterizedTest
     @CsvSource({"mistral, false", "ministral3, true"})
