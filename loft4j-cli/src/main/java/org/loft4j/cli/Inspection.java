@@ -59,6 +59,8 @@ record Inspection(
             "intermediate_size",
             "num_experts",
             "num_local_experts",
+            "n_routed_experts",
+            "n_shared_experts",
             "num_experts_per_tok",
             "moe_intermediate_size",
             "vocab_size",
