@@ -186,18 +186,21 @@ final class Basis implements AutoCloseable {
         return x.sub(x.mm(factor.wide(pair).t()).mm(projector()));
     }
 
-    /** The condition number of S; infinite for a singular matrix. */
+    /** The condition number of S; infinite for a singular matrix and where the factor is not finite. */
     double condition() {
         try (NativeScope scope = new NativeScope()) {
-            double[] values =
-                    Tensors.toDoubles(torch.linalg_eigvalsh(presentGram().cpu()));
+            Tensor gram = presentGram().cpu();
+            if (!isFinite(gram)) {
+                return Double.POSITIVE_INFINITY;
+            }
+            double[] values = Tensors.toDoubles(torch.linalg_eigvalsh(gram));
             return values[0] > 0 ? values[values.length - 1] / values[0] : Double.POSITIVE_INFINITY;
         }
     }
 
     /**
      * How far the factor's subspace has turned when it was written last, as in {@link LoftDiagnostics#turn}: the cosines of the
-     * principal angles are the singular values of {@code S^{-½}·F·Fprevᵀ·Sprev^{-½}}.
+     * principal angles are the singular values of {@code S^{-½}·F·Fprevᵀ·Sprev^{-½}}. Not a number where the factor is not finite.
      */
     double turn() {
         Tensor previous = previousGram();
@@ -206,8 +209,12 @@ final class Basis implements AutoCloseable {
         }
         try (NativeScope scope = new NativeScope()) {
             Tensor sPrevious = previous.cpu();
+            Tensor sNow = presentGram().cpu();
+            if (!isFinite(sPrevious) || !isFinite(sNow)) {
+                return Double.NaN;
+            }
             Tensor before = SymmetricPowers.of(sPrevious, RANK_TOLERANCE).inverseRoot();
-            Tensor now = SymmetricPowers.of(presentGram().cpu(), RANK_TOLERANCE).inverseRoot();
+            Tensor now = SymmetricPowers.of(sNow, RANK_TOLERANCE).inverseRoot();
             double rank = before.mm(sPrevious).mm(before).trace().item_double();
             double squaredCosines = now.mm(Objects.requireNonNull(overlap, "made without an overlap")
                             .cpu())
@@ -231,6 +238,11 @@ final class Basis implements AutoCloseable {
     private static Tensor gramOf(Tensor wide) {
         Tensor exact = wide.to(ScalarType.Double);
         return exact.mm(exact.t());
+    }
+
+    /** Of numbers that are not finite libtorch has no eigenvalues. */
+    private static boolean isFinite(Tensor gram) {
+        return gram.isfinite().all().item_bool();
     }
 
     private Tensor inverseOf(Tensor gram) {

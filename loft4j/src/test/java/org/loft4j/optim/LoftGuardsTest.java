@@ -150,6 +150,24 @@ class LoftGuardsTest {
         }
     }
 
+    /** A run whose factors have run away is ended for the steps that are skipped from then on, and logs until it is. */
+    @Test
+    void factorsThatAreNotFiniteAreToldOf() {
+        Random random = new Random(SEED);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair = new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(gaussian(random, M, R)), 2);
+            try (Optimizer loft = Loft.adamW(List.of(pair), LoftConfig.defaults())) {
+                move(loft, pair, tensor(gaussian(random, M, N)));
+                move(loft, pair, tensor(gaussian(random, M, N)));
+                pair.loraA().detach().select(0, 1).fill_(new Scalar(Double.NaN));
+                LoftDiagnostics told = loft.diagnostics().get(0);
+                assertEquals(Double.POSITIVE_INFINITY, told.conditionA());
+                assertTrue(Double.isFinite(told.conditionB()), "seed " + SEED);
+                assertEquals(Double.NaN, told.turn());
+            }
+        }
+    }
+
     /** Of the active factor and of the one at rest, whose basis is zero in the first step (B = 0) and is not in the others. */
     @ParameterizedTest
     @CsvSource({"1, 1", "1, 2", "1, 3", "3, 1", "3, 2", "3, 3", "16, 1", "16, 2", "16, 3"})
