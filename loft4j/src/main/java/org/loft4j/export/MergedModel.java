@@ -135,9 +135,19 @@ public final class MergedModel {
         boolean full = isMixed(parts) || parts.stream().anyMatch(MergedModel::isHeadForBoth);
         Map<String, Part> byName = new LinkedHashMap<>();
         for (Part part : parts) {
-            byName.put(full || part.stored() == null ? part.ours() : part.stored(), part);
+            String name = name(part, full);
+            if (byName.put(name, part) != null) {
+                throw new IllegalStateException("two tensors of " + base + " would be written as " + name);
+            }
         }
         return byName;
+    }
+
+    private String name(Part part, boolean full) {
+        if (part.stored() == null || (full && !part.isOfStack())) {
+            return part.ours();
+        }
+        return full ? model.weights().nameOf(part.stored()) : part.stored();
     }
 
     /**
