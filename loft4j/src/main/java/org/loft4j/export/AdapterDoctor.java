@@ -61,7 +61,8 @@ public final class AdapterDoctor {
         this.base = base;
         this.baseConfig = base == null ? null : Json.read(base.resolve("config.json"));
         boolean quantised = baseConfig != null && TextConfig.isQuantised(baseConfig);
-        this.remedies = AdapterRemedies.of(directory, quantised, classifies());
+        this.remedies = AdapterRemedies.of(
+                directory, quantised, !classifies() && (baseConfig == null || MissingClass.isExported(baseConfig)));
     }
 
     /**

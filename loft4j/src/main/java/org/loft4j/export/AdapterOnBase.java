@@ -7,8 +7,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.adapter.LoraConfig;
 import org.loft4j.export.Diagnosis.Notes;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
@@ -47,6 +49,7 @@ final class AdapterOnBase {
      * @param base directory of the base model
      * @param baseConfig its config.json
      * @param config the adapter's settings
+     * @param lora the same; null where they are not read here
      * @param names of all tensors of the adapter
      * @param pairs its factors, by the paths of the modules
      */
@@ -54,13 +57,14 @@ final class AdapterOnBase {
             Path base,
             JsonObject baseConfig,
             JsonObject config,
+            @Nullable LoraConfig lora,
             Set<String> names,
             Map<String, Map<String, TensorInfo>> pairs,
             Notes notes)
             throws CheckpointException {
         try (ModelDirectory model = ModelDirectory.open(base)) {
             AdapterOnBase comparison = new AdapterOnBase(model, notes);
-            comparison.factors(comparison.ofModules(pairs, config), isKnown(baseConfig, config));
+            comparison.factors(comparison.ofModules(pairs, config, lora), isKnown(baseConfig, config));
             comparison.savedModules(config.node("modules_to_save"), names);
             comparison.sharedVectors(baseConfig, config.node("modules_to_save"));
         }
@@ -92,19 +96,33 @@ final class AdapterOnBase {
                 && (task == null || !task.asText().equals("FEATURE_EXTRACTION"));
     }
 
-    /** Those but of parameters of the base, whose factors have the name of the module that they belong to. */
+    /** Those but of parameters of the base, whose factors have the name of the module that they belong to, and are compared here. */
     private Map<String, Map<String, TensorInfo>> ofModules(
-            Map<String, Map<String, TensorInfo>> pairs, JsonObject config) {
+            Map<String, Map<String, TensorInfo>> pairs, JsonObject config, @Nullable LoraConfig lora)
+            throws CheckpointException {
         JsonNode parameters = config.node("target_parameters");
         if (parameters == null || parameters.isEmpty()) {
             return pairs;
         }
         Map<String, Map<String, TensorInfo>> ofModules = new TreeMap<>(pairs);
         ofModules.keySet().removeIf(path -> {
-            String module = canonical(path.replaceAll("(\\.base_layer)+$", "")) + ".";
+            String module = canonical(AdaptedParameters.moduleOf(path)) + ".";
             return model.names().stream().anyMatch(name -> canonical(name).startsWith(module))
                     && named(path + ".weight").isEmpty();
         });
+        List<String> targets = new ArrayList<>();
+        parameters.forEach(name -> targets.add(name.asText()));
+        AdaptedParameters adapted = new AdaptedParameters(model, targets, lora, notes);
+        Set<String> modules = new TreeSet<>();
+        pairs.keySet().stream()
+                .filter(path -> !ofModules.containsKey(path))
+                .forEach(path -> modules.add(AdaptedParameters.moduleOf(path)));
+        for (String module : modules) {
+            // what is wrong with one layer is mostly wrong with all
+            if (!adapted.fit(module, pairs)) {
+                break;
+            }
+        }
         return ofModules;
     }
 
@@ -219,7 +237,7 @@ final class AdapterOnBase {
     }
 
     /** A name without the modules that a language model lies in, such as {@code model.language_model.}. */
-    private static String canonical(String name) {
+    static String canonical(String name) {
         return name.replaceAll("(^|\\.)(?:(?:language_model|model)\\.)+", "$1");
     }
 }

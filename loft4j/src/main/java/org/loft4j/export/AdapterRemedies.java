@@ -11,18 +11,18 @@ import org.loft4j.adapter.PeftFiles;
  * @param directory of the adapter
  * @param unread why loft4j does not read its settings, so that it neither merges nor exports; null where it does
  * @param quantised whether the weights of its base are, so that nothing can be merged into them
- * @param classifies whether it makes a classifier, which llama.cpp does not run
+ * @param inGguf whether the model that it makes can be a GGUF: no classifier, and not on a base that is not exported
  */
-record AdapterRemedies(Path directory, @Nullable String unread, boolean quantised, boolean classifies) {
+record AdapterRemedies(Path directory, @Nullable String unread, boolean quantised, boolean inGguf) {
     /** For what loft4j does not read. */
     static final String BY_PEFT = "merge it with PEFT: merge_and_unload, then save_pretrained";
 
-    static AdapterRemedies of(Path directory, boolean quantised, boolean classifies) {
+    static AdapterRemedies of(Path directory, boolean quantised, boolean inGguf) {
         try {
             PeftFiles.readConfig(directory);
-            return new AdapterRemedies(directory, null, quantised, classifies);
+            return new AdapterRemedies(directory, null, quantised, inGguf);
         } catch (CheckpointException e) {
-            return new AdapterRemedies(directory, e.getMessage(), quantised, classifies);
+            return new AdapterRemedies(directory, e.getMessage(), quantised, inGguf);
         }
     }
 
@@ -34,13 +34,13 @@ record AdapterRemedies(Path directory, @Nullable String unread, boolean quantise
                         : "merge it: loft merge --adapter DIR --output MERGED");
     }
 
-    /** What works where an adapter alone cannot become a GGUF; nothing does for a classifier. */
+    /** What works where an adapter alone cannot become a GGUF; empty where nothing does. */
     String mergedGguf() {
         String model = quantised ? " --model MODEL, the one that its base was made from," : "";
-        return classifies
-                ? ""
-                : orByPeft("merge it into a GGUF of the whole model: loft export --to gguf" + model + " --adapter "
-                        + directory + " --output FILE");
+        return inGguf
+                ? orByPeft("merge it into a GGUF of the whole model: loft export --to gguf" + model + " --adapter "
+                        + directory + " --output FILE")
+                : "";
     }
 
     /** A remedy of loft4j's, where it reads the adapter. */

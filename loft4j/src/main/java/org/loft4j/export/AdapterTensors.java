@@ -38,6 +38,9 @@ final class AdapterTensors {
     private static final Pattern FACTOR =
             Pattern.compile("base_model\\.model\\.(.+)\\.lora_(?:(A|B)\\.weight|embedding_(A|B))");
 
+    /** What PEFT wraps for parameters of experts: their module, and a wrapper around it. */
+    private static final Pattern OF_PARAMETERS = Pattern.compile(".*\\bexperts(?:\\.base_layer)*");
+
     /** Frozen matrices that vLLM leaves aside; every other tensor that is no factor it refuses. */
     private static final List<String> PASSED_OVER =
             List.of(".embed_tokens.base_layer.weight", ".lm_head.base_layer.weight");
@@ -94,7 +97,7 @@ final class AdapterTensors {
             new AdaptedExperts(config, baseConfig, lora(), remedies, notes).check(pairs.keySet());
             inputs(pairs.keySet());
             if (base != null && baseConfig != null && ModelDirectory.exists(base)) {
-                AdapterOnBase.check(base, baseConfig, config, source.names(), pairs, notes);
+                AdapterOnBase.check(base, baseConfig, config, lora(), source.names(), pairs, notes);
             }
             values(source);
         } catch (CheckpointException e) {
@@ -244,9 +247,16 @@ final class AdapterTensors {
     private ToIntFunction<String> ranks() {
         JsonNode type = config.node("peft_type");
         JsonNode parameters = config.node("target_parameters");
-        if (type == null || !type.asText().equals("LORA") || (parameters != null && !parameters.isEmpty())) {
+        if (type == null || !type.asText().equals("LORA")) {
             return path -> 0;
         }
+        ToIntFunction<String> ranks = ranksOfModules();
+        return parameters == null || parameters.isEmpty()
+                ? ranks
+                : path -> OF_PARAMETERS.matcher(path).matches() ? 0 : ranks.applyAsInt(path);
+    }
+
+    private ToIntFunction<String> ranksOfModules() {
         LoraConfig lora = lora();
         if (lora == null) {
             // what is not read here says its rank in the same words

@@ -4,20 +4,28 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.adapter.PeftFiles;
 import org.loft4j.export.Diagnosis.Verdict;
 import org.loft4j.export.Finding.Consumer;
+import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Fixture;
+import org.loft4j.tensor.NativeScope;
 
 /** What of an adapter the model under it decides. */
 class AdapterDoctorOfBasesTest {
@@ -168,6 +176,59 @@ class AdapterDoctorOfBasesTest {
         assertEquals(1, told.size(), diagnosis.toString());
         assertTrue(told.get(0).remedy().contains(remedy), told.toString());
         assertEquals(verdict, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+    }
+
+    /** Settings that are no longer those of the training, and a base that is another one. */
+    @ParameterizedTest
+    @ValueSource(strings = {"gpt_oss", "qwen3_5_moe_text"})
+    void factorsOfExpertsAreComparedWithTheBase(String fixture) throws IOException {
+        Path base = Fixture.directory(fixture);
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        for (String file : List.of(PeftFiles.CONFIG, PeftFiles.WEIGHTS)) {
+            Files.copy(base.resolve("adapter").resolve(file), adapter.resolve(file));
+        }
+        Diagnosis sound = AdapterDoctor.examine(adapter, base);
+        assertEquals(Verdict.YES, sound.verdict(Consumer.PEFT), sound.toString());
+        // a mixture of linear attention is not exported, merged or not
+        assertEquals(
+                fixture.equals("gpt_oss"),
+                sound.of(Consumer.LLAMA_CPP).stream()
+                        .anyMatch(finding -> finding.remedy().contains("--to gguf")),
+                sound.toString());
+        Diagnosis fewer = AdapterDoctor.examine(adapter, withFirstExperts(base));
+        assertEquals(Verdict.NO, fewer.verdict(Consumer.PEFT), fewer.toString());
+        assertTrue(AdapterDoctorTest.says(fewer, Consumer.PEFT, "are none of model.layers.0.mlp.experts."));
+        ObjectNode settings = Json.read(adapter.resolve(PeftFiles.CONFIG)).toTree();
+        ObjectNode shortened = settings.deepCopy();
+        shortened.putArray("target_parameters").add("mlp.experts.down_proj");
+        Json.write(adapter.resolve(PeftFiles.CONFIG), shortened);
+        Diagnosis left = AdapterDoctor.examine(adapter, base);
+        assertEquals(Verdict.AFTER, left.verdict(Consumer.PEFT), left.toString());
+        assertTrue(AdapterDoctorTest.says(left, Consumer.PEFT, "PEFT leaves them out"), left.toString());
+        settings.put("r", 5);
+        Json.write(adapter.resolve(PeftFiles.CONFIG), settings);
+        Diagnosis rank = AdapterDoctor.examine(adapter, base);
+        assertEquals(Verdict.NO, rank.verdict(Consumer.PEFT), rank.toString());
+        assertTrue(AdapterDoctorTest.says(rank, Consumer.PEFT, "at rank 5"), rank.toString());
+    }
+
+    /** The model with four experts a layer. */
+    private Path withFirstExperts(Path base) throws IOException {
+        Path fewer = Files.createDirectories(directory.resolve("fewer"));
+        Files.copy(base.resolve("config.json"), fewer.resolve("config.json"));
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(base)) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            for (String name : source.names()) {
+                if (name.contains("mlp.experts.") && !name.matches(".*experts\\.\\d.*")) {
+                    tensors.put(name, source.read(name).narrow(0, 0, 4));
+                } else if (!name.matches(".*experts\\.[4-9].*")) {
+                    tensors.put(name, source.read(name));
+                }
+            }
+            SafetensorsWriter.write(fewer.resolve("model.safetensors"), tensors, Map.of());
+        }
+        return fewer;
     }
 
     @Test
