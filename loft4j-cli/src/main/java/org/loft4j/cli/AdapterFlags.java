@@ -67,7 +67,9 @@ final class AdapterFlags {
 
     /** The parameters of experts that get an adapter. */
     List<String> parameters() {
-        return targetParameters == null ? List.of() : targetParameters;
+        return targetParameters == null
+                ? List.of()
+                : targetParameters.stream().map(String::strip).toList();
     }
 
     /** Null where no layer is left out. */

@@ -43,6 +43,6 @@ final class MethodFlags {
     private LoraConfig lora(AdapterFlags place) {
         boolean byRoot = rslora || method == Method.RSLORA;
         double ours = alpha == null ? LoraConfig.defaultAlpha(rank, byRoot) : alpha;
-        return place.lora(rank, ours, byRoot);
+        return place.lora(rank, ours, byRoot).withDora(method == Method.DORA);
     }
 }

@@ -369,6 +369,15 @@ class CompareEndToEndTest {
         assertEquals(6, tried);
     }
 
+    @Test
+    void aNameThatFitsNoLayerIsRefusedBeforeTheFirstRun() throws IOException {
+        Path output = directory.resolve("compared");
+        Captured refused = Captured.loft(callOf(output, List.of("--methods", "full,lora", "--target-modules", "quer")));
+        assertEquals(2, refused.status());
+        assertTrue(refused.err().contains("no linear layer is named quer"), refused.err());
+        assertEquals(Map.of(), finished(output));
+    }
+
     /** A file of settings that a training left serves a comparison, and says packing as that does. */
     @Test
     void packingIsAsInTraining() throws IOException {

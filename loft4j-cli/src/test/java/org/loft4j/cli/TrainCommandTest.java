@@ -10,6 +10,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -102,6 +103,15 @@ class TrainCommandTest {
         assertTrue(call.err().contains("eval_share must lie in [0, 1), got 2"), call.err());
         assertTrue(call.err().contains("--seed"), call.err());
         assertTrue(call.err().contains("--output"), call.err());
+    }
+
+    @Test
+    void parametersOfExpertsAreNamesAndNothingForDora() {
+        TrainCommand train = parse("--model", "m", "--data", "d", "--output", "o", "--target-parameters", "a, b");
+        assertEquals(List.of("a", "b"), train.adapter.parameters());
+        Captured call = Captured.loft("train", "--method", "dora", "--target-parameters", "a");
+        assertEquals(2, call.status(), call.err());
+        assertTrue(call.err().contains("use_dora does not go with target_parameters"), call.err());
     }
 
     private static TrainCommand parse(String... args) {

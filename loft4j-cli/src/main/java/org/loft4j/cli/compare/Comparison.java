@@ -105,6 +105,7 @@ public final class Comparison {
                 TrainingRun.requireFits(model, data.training(), config);
             }
             Evaluator.requireFits(model, data.test(), "test");
+            settings.adapters().forEach(adapter -> adapter.layers(model));
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
             requireBaseline();

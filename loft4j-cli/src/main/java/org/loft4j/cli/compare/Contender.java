@@ -114,6 +114,7 @@ public record Contender(String name, String title, Method method, Map<String, St
         for (Map.Entry<String, String> option : options.entrySet()) {
             ours = ContenderOption.named(option.getKey()).adapt(ours, option.getValue());
         }
-        return ours;
+        // not left to the run, which the others would come before
+        return ours.withDora(method == Method.DORA);
     }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -96,6 +97,17 @@ class ContenderTest {
         Contender yes = Contender.parse("lora:rslora=yes");
         assertThrows(ConfigException.class, () -> yes.adapter(COMMON, 4));
         assertThrows(ConfigException.class, () -> Contender.parse("full:alpha=8"));
+    }
+
+    @Test
+    void whatDoraCannotTrainIsRefusedOfTheContender() {
+        ComparisonSettings.Adapters experts = (rank, rslora) ->
+                COMMON.of(rank, rslora).withDropout(0).withTargetParameters(List.of("experts.down_proj"));
+        assertEquals(4, Contender.parse("lora").adapter(experts, 4).rank());
+        Contender dora = Contender.parse("dora");
+        assertTrue(dora.adapter(COMMON, 4).useDora());
+        ConfigException e = assertThrows(ConfigException.class, () -> dora.adapter(experts, 4));
+        assertTrue(e.getMessage().contains("use_dora does not go with target_parameters"), e.getMessage());
     }
 
     @Test
