@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.TargetModules;
 import picocli.CommandLine;
 import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
@@ -259,7 +260,12 @@ final class ConfigFile implements IDefaultValueProvider {
         } else if (value.isArray()) {
             List<String> elements = new ArrayList<>();
             value.forEach(element -> elements.add(element.asText()));
-            put(key, new Setting(file, elements, true));
+            // adapter_config.json has none of the modules as an empty list
+            put(
+                    key,
+                    elements.isEmpty() && key.equals("target_modules")
+                            ? new Setting(file, List.of(TargetModules.NONE), false)
+                            : new Setting(file, elements, true));
         } else {
             problems.add(file + ": " + key + " must be a value or a list of values");
         }

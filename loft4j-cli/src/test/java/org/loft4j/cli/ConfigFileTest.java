@@ -95,6 +95,13 @@ class ConfigFileTest {
                 err.contains(file + ": of lr_scheduler_kwargs min_lr_rate alone is known, and there is min_lr"), err);
     }
 
+    /** As adapter_config.json has it. */
+    @Test
+    void anEmptyListOfModulesIsNone() throws IOException {
+        String required = "model: somewhere\ntrain_file: rows.csv\noutput_dir: run\n";
+        assertEquals("none", parse(required + "target_modules: []\n").adapter.targetModules);
+    }
+
     @Test
     void labelSmoothingHasTheNameOfTransformers() throws IOException {
         String required = "model: somewhere\ntrain_file: rows.csv\noutput_dir: run\n";
