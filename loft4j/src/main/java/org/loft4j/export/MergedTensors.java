@@ -10,8 +10,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -24,12 +22,15 @@ import org.loft4j.io.TensorMap;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.StackedLinears;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /**
  * The tensors of a model and its adapter with the numbers that a merge into the model in float32 gives, each computed when it is
- * read: the model stays as it is, in its own type, and one matrix at a time is in float32. What the adapter changes is read in
+ * read: the model stays as it is, in its own type, and one tensor at a time is in float32, which of experts that lie in one is that of
+ * all of a layer. What the adapter changes is read in
  * float32, so that whoever writes it rounds it once; {@link #info} has the model's type of it.
  */
 public final class MergedTensors implements TensorSource {
@@ -112,8 +113,22 @@ public final class MergedTensors implements TensorSource {
     /** The matrices that lie in one parameter, in its layout. */
     private static Tensor merged(List<LoraLinear> layers) {
         try (NativeScope scope = new NativeScope()) {
-            List<Tensor> all = layers.stream().map(MergedTensors::merged).toList();
-            return scope.toEnclosing(torch.stack(new TensorVector(all.toArray(Tensor[]::new)), 0));
+            LoraLinear first = layers.get(0);
+            boolean turned = first.base().matrix().isStoredTransposed();
+            long in = first.base().inFeatures();
+            long out = first.base().outFeatures();
+            Tensor all = Tensors.empty(
+                    Dtype.of(first.loraA()),
+                    DeviceSpec.of(first.loraA()),
+                    layers.size(),
+                    turned ? in : out,
+                    turned ? out : in);
+            for (int i = 0; i < layers.size(); i++) {
+                try (NativeScope one = new NativeScope()) {
+                    all.select(0, i).copy_(merged(layers.get(i)));
+                }
+            }
+            return scope.toEnclosing(all);
         }
     }
 
