@@ -75,11 +75,11 @@ record AdapterShape(CommandSpec verb, MethodFlags method, AdapterFlags place) {
     /**
      * Holds the switches that name modules against those that the adapter has.
      *
+     * @param lora what the adapter is on the model
      * @param model or its outline
      * @throws ConfigException that names each switch which names others
      */
-    void requireSameModules(StartingAdapter start, Model model) {
-        LoraConfig lora = start.lora().knownTo(model);
+    void requireSameModules(StartingAdapter start, LoraConfig lora, Model model) {
         TargetModules targets = isGiven(TARGETS) ? TargetModules.parse(place.targetModules) : lora.targetModules();
         TargetModules excluded = isGiven(EXCLUDED) ? place.excluded() : lora.excludeModules();
         List<String> faults = new ArrayList<>();
@@ -90,7 +90,11 @@ record AdapterShape(CommandSpec verb, MethodFlags method, AdapterFlags place) {
                 .keySet();
         Set<String> adapted = lora.layers(model).keySet();
         if (!asked.equals(adapted)) {
-            String given = isGiven(TARGETS) ? TARGETS : isGiven(EXCLUDED) ? EXCLUDED : PARAMETERS;
+            boolean others = !lora.withTargetParameters(parameters)
+                    .layers(model)
+                    .keySet()
+                    .equals(adapted);
+            String given = others ? PARAMETERS : isGiven(TARGETS) ? TARGETS : EXCLUDED;
             faults.add(given + " means " + Quantities.of(asked.size(), "layer")
                     + ", and the adapter is on other ones, " + adapted.size() + ": target_modules "
                     + words(lora.targetModules())

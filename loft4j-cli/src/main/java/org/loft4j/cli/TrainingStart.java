@@ -145,14 +145,14 @@ record TrainingStart(
         if (adapter == null) {
             return lora(shape);
         }
-        LoraConfig known = adapter.lora().knownTo(outline);
+        LoraConfig known = adapter.lora(outline);
         try {
             known.layers(outline);
         } catch (ConfigException e) {
             throw new CheckpointException(
                     adapter.directory(), "does not fit " + directory() + ": " + e.getMessage(), e);
         }
-        shape.requireSameModules(adapter, outline);
+        shape.requireSameModules(adapter, known, outline);
         return known;
     }
 

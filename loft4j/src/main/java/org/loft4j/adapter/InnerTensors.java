@@ -59,9 +59,12 @@ record InnerTensors(TensorSource file, Map<String, String> stored) implements Te
         return new InnerTensors(file, stored);
     }
 
-    /** The settings of such an adapter, with the layers that it adapts by their paths in the model. */
-    static LoraConfig fitted(LoraConfig config, Model model) {
+    /** The settings of such an adapter, with the layers that it adapts by their paths in the model; those of others as they are. */
+    static LoraConfig fitted(LoraConfig config, TensorSource file, Model model) {
         boolean inside = isInside(model);
+        if (inside == file.names().stream().anyMatch(InnerTensors::isInside)) {
+            return config;
+        }
         TargetModules targets = config.targetModules();
         TargetModules exclude = config.excludeModules();
         List<String> paths = model.linears().keySet().stream()

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -208,18 +209,22 @@ public record LoraConfig(
                 parameters);
     }
 
-    /** The same configuration without names that fit no layer of a model, as PEFT lets them pass in an adapter's file. */
-    public LoraConfig knownTo(Model model) {
-        if (!(targetModules instanceof TargetModules.Names list)) {
+    /** The same configuration without names that fit nothing in a model; if none fits anything, as it is. */
+    LoraConfig knownTo(Model model) {
+        Set<String> paths = model.linears().keySet();
+        List<String> parameters = TargetParameters.known(model, this);
+        boolean ofModules = targetModules.matchesAny(paths);
+        if (!ofModules && parameters.isEmpty()) {
             return this;
         }
-        List<String> known = list.names().stream()
-                .filter(name ->
-                        TargetModules.names(name).matchesAny(model.linears().keySet()))
-                .toList();
-        return known.isEmpty()
-                ? this
-                : withTargets(new TargetModules.Names(known, list.layers(), list.layersPattern()), excludeModules);
+        TargetModules known = ofModules ? targetModules : TargetModules.none();
+        if (known instanceof TargetModules.Names list) {
+            List<String> names = list.names().stream()
+                    .filter(name -> TargetModules.names(name).matchesAny(paths))
+                    .toList();
+            known = new TargetModules.Names(names, list.layers(), list.layersPattern());
+        }
+        return withTargets(known, excludeModules).withTargetParameters(parameters);
     }
 
     /** The same configuration with this list of modules that are saved in full. */

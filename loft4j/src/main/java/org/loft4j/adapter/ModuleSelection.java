@@ -36,11 +36,11 @@ final class ModuleSelection {
                 .forEach(stack -> stack.all().forEach(layer -> selected.put(layer.path(), layer)));
         if (selected.isEmpty() && config.targetModules() instanceof TargetModules.None) {
             throw new ConfigException(
-                    "target_modules is none and there are no target_parameters, so nothing would be trained");
+                    "target_modules is none and there are no target_parameters, so no layer would get an adapter");
         }
         if (selected.isEmpty()) {
             throw new ConfigException("target_modules: every layer that fits is taken out again by exclude_modules, "
-                    + "modules_to_save or layers_to_transform, so nothing would be trained");
+                    + "modules_to_save or layers_to_transform, so no layer would get an adapter");
         }
         return selected;
     }
@@ -52,21 +52,27 @@ final class ModuleSelection {
         return all;
     }
 
-    /** Those among them that are modules. */
+    /**
+     * Those among them that are modules.
+     *
+     * @param everyName whether each listed name must exist; else some must, or parameters that are named beside them
+     */
     static Map<String, Linear> modules(Model model, LoraConfig config, boolean everyName) {
         Set<String> paths = model.linears().keySet();
         TargetModules targets = config.targetModules();
+        boolean alone = everyName || TargetParameters.known(model, config).isEmpty();
         if (targets instanceof TargetModules.Names list) {
             List<String> unknown = list.names().stream()
                     .filter(name -> !TargetModules.names(name).matchesAny(paths))
                     .toList();
-            if (unknown.size() == list.names().size() || (everyName && !unknown.isEmpty())) {
+            boolean none = unknown.size() == list.names().size();
+            if (none ? alone : everyName && !unknown.isEmpty()) {
                 refuseExperts(model, TargetModules.names(unknown), unknown.get(0));
                 throw new ConfigException("target_modules: no linear layer is named " + String.join(", ", unknown)
                         + "; there are " + String.join(", ", nearest(unknown.get(0), suffixes(paths))));
             }
         }
-        if (targets instanceof TargetModules.Regex regex && !targets.matchesAny(paths)) {
+        if (targets instanceof TargetModules.Regex regex && alone && !targets.matchesAny(paths)) {
             refuseExperts(model, targets, regex.pattern());
             throw new ConfigException("target_modules: no linear layer matches " + regex.pattern()
                     + " in full; paths look like " + example(model) + ", and end in "
@@ -211,8 +217,7 @@ final class ModuleSelection {
     /** Refuses modules to save of mixtures whose files have other names than Transformers' modules, by which PEFT looks for them. */
     private static void requireNamedAlike(Model model, LoraConfig config) {
         for (MixtureOfExperts mixture : model.mixtures()) {
-            if (mixture.among() instanceof Experts.Stacked stacked
-                    && !stacked.parameters().get(0).startsWith(stacked.path())) {
+            if (mixture.among() instanceof Experts.Stacked stacked && !TargetParameters.isNamedAlike(stacked)) {
                 List<String> names = new ArrayList<>(stacked.parameters());
                 names.add(mixture.router().path() + ".weight");
                 for (String name : config.modulesToSave()) {

@@ -1,6 +1,10 @@
 package org.loft4j.adapter;
 
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.TensorSource;
+import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 
 /**
@@ -15,6 +19,19 @@ public record PeftConfig(LoraConfig lora, @Nullable Task task, PeftMetadata meta
     /** The same with another dropout, which is of training alone. */
     public PeftConfig withDropout(double dropout) {
         return with(lora.withDropout(dropout));
+    }
+
+    /**
+     * The settings of the factors as they are on a model: by its names, where the adapter has those of a language model in another, or
+     * of one alone, and without names that fit nothing in it, which PEFT lets pass.
+     *
+     * @param directory of the adapter
+     * @throws CheckpointException if the file of its tensors is missing or faulty
+     */
+    public LoraConfig loraOn(Model model, Path directory) throws CheckpointException {
+        try (TensorSource file = PeftFiles.open(directory)) {
+            return InnerTensors.fitted(lora, file, model).knownTo(model);
+        }
     }
 
     /** The same with other settings of the factors. */

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -109,8 +110,10 @@ public final class PeftFiles {
         try (NativeScope scope = new NativeScope()) {
             Map<String, Tensor> tensors = tensors(adapter, model);
             Map<String, Factors> factors = new LinkedHashMap<>();
-            differences.forEach((path, difference) ->
-                    factors.put(path, new Factors(difference.stackedA(), difference.stackedB(), null)));
+            for (String path : adapter.layers().keySet()) {
+                ProductDifference each = Objects.requireNonNull(differences.get(path));
+                factors.put(path, new Factors(each.stackedA(), each.stackedB(), null));
+            }
             tensors.putAll(named(factors, model));
             SafetensorsWriter.write(directory.resolve(WEIGHTS), tensors, Map.of());
         }
@@ -119,8 +122,8 @@ public final class PeftFiles {
 
     /**
      * The tensors of an adapter under the names of the file; they belong to the adapter and the model, but those of experts whose
-     * matrices lie in one parameter, which are put together and belong to the open scope. A matrix that is input and output embedding
-     * has the names of both, for PEFT looks for both.
+     * matrices lie in one parameter, which are put together on the host and belong to the open scope. A matrix that is input and
+     * output embedding has the names of both, for PEFT looks for both.
      *
      * @param model the model that the adapter is on
      */
@@ -252,7 +255,7 @@ public final class PeftFiles {
         try (NativeScope scope = new NativeScope();
                 TensorSource stored = open(directory)) {
             TensorSource file = InnerTensors.fitted(stored, model);
-            PeftConfig settings = file == stored ? config : config.with(InnerTensors.fitted(config.lora(), model));
+            PeftConfig settings = config.with(InnerTensors.fitted(config.lora(), stored, model));
             String hint = ofAnotherModel(config.metadata(), model);
             LoraConfig lora = SavedInFull.read(settings, model, file.names());
             ModuleSelection.requireWritable(model, lora);

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
@@ -31,10 +32,7 @@ record StackedFactors(Map<String, StackedLinears> byModule) {
         parameters.forEach(stack -> byName.put(stack.parameter(), stack));
         Map<String, StackedLinears> byModule = new LinkedHashMap<>();
         TargetParameters.modules(model, byName.keySet()).forEach((parameter, module) -> {
-            StackedLinears stack = byName.get(parameter);
-            if (stack != null) {
-                byModule.put(module, stack);
-            }
+            byModule.put(module, Objects.requireNonNull(byName.get(parameter)));
         });
         return new StackedFactors(byModule);
     }
@@ -57,8 +55,8 @@ record StackedFactors(Map<String, StackedLinears> byModule) {
             }
         });
         Map<String, String> modules = TargetParameters.modules(model, new LinkedHashSet<>(byParameter.keySet()));
-        modules.forEach(
-                (parameter, module) -> together.put(module, together(byParameter.getOrDefault(parameter, List.of()))));
+        modules.forEach((parameter, module) ->
+                together.put(module, together(Objects.requireNonNull(byParameter.get(parameter)))));
         return together;
     }
 
@@ -70,8 +68,9 @@ record StackedFactors(Map<String, StackedLinears> byModule) {
         }
     }
 
+    /** On the host, where they are written from: a device may have no room for all of them once more. */
     private static TensorVector vector(Collection<Tensor> tensors) {
-        return new TensorVector(tensors.toArray(Tensor[]::new));
+        return new TensorVector(tensors.stream().map(Tensor::cpu).toArray(Tensor[]::new));
     }
 
     /**

@@ -41,7 +41,8 @@ final class TargetParameters {
     /**
      * The parameters, in the model's order.
      *
-     * @param everyName whether each listed name must exist; PEFT lets a name pass that fits nothing
+     * @param everyName whether each listed name must exist; PEFT lets a name pass that fits nothing. Else some must, or modules that
+     *     are named beside them
      */
     static List<StackedLinears> select(Model model, LoraConfig config, boolean everyName) {
         List<String> names = config.targetParameters();
@@ -54,7 +55,10 @@ final class TargetParameters {
         List<String> unknown = names.stream()
                 .filter(name -> selected.stream().noneMatch(stack -> fits(name, stack.parameter())))
                 .toList();
-        if (unknown.size() == names.size() || (everyName && !unknown.isEmpty())) {
+        boolean none = unknown.size() == names.size();
+        boolean alone =
+                everyName || !config.targetModules().matchesAny(model.linears().keySet());
+        if (none ? alone : everyName && !unknown.isEmpty()) {
             throw new ConfigException(FIELD + unknown(model, String.join(", ", unknown)));
         }
         for (StackedLinears stack : selected) {
@@ -64,6 +68,13 @@ final class TargetParameters {
             }
         }
         return selected;
+    }
+
+    /** The names that fit a parameter. */
+    static List<String> known(Model model, LoraConfig config) {
+        return config.targetParameters().stream()
+                .filter(name -> named(model).stream().anyMatch(stack -> fits(name, stack.parameter())))
+                .toList();
     }
 
     private static boolean fits(String name, String parameter) {

@@ -76,6 +76,16 @@ public record StartingAdapter(
     }
 
     /**
+     * The same by the names of a model, and without those that fit nothing in it.
+     *
+     * @param model or its outline
+     * @throws CheckpointException if the file of the adapter's tensors is missing or faulty
+     */
+    public LoraConfig lora(Model model) throws CheckpointException {
+        return settings.loraOn(model, directory);
+    }
+
+    /**
      * Refuses a method that cannot train what the adapter has.
      *
      * @throws ConfigException that names a way

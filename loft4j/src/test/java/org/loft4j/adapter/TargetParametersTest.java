@@ -1,5 +1,6 @@
 package org.loft4j.adapter;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,9 +10,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +32,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /** Adapters of experts whose matrices lie in one tensor; their numbers are those of PEFT in {@link LoraParityTest}. */
 class TargetParametersTest {
@@ -129,7 +134,7 @@ class TargetParametersTest {
         assertTrue(refusal(() -> experts.withTargetParameters(List.of(" "))).contains("empty"));
         try (Model model = open("gpt_oss")) {
             LoraConfig none = experts.withTargetParameters(List.of());
-            assertTrue(refusal(() -> LoraAdapter.create(model, none, 1)).contains("nothing would be trained"));
+            assertTrue(refusal(() -> LoraAdapter.create(model, none, 1)).contains("no layer would get an adapter"));
             LoraConfig both = experts.withModulesToSave(List.of("model.layers.0.mlp"));
             assertTrue(refusal(() -> LoraAdapter.create(model, both, 1)).contains("modules_to_save"));
         }
@@ -146,7 +151,8 @@ class TargetParametersTest {
     /** Trained on the language model alone, and opened on the one that it lies in. */
     @Test
     void namesOfALanguageModelAloneAreReadInsideOfAnother() throws IOException {
-        LoraConfig named = config("model.language_model.layers.1.experts.down_proj");
+        LoraConfig named = config("model.language_model.layers.1.experts.down_proj")
+                .withTargets(TargetModules.names("model.language_model.layers.1.self_attn.q_proj"), null);
         Map<String, Tensor> alone = new LinkedHashMap<>();
         try (NativeScope scope = new NativeScope();
                 Model model = open("gemma4_moe");
@@ -158,11 +164,78 @@ class TargetParametersTest {
         }
         ObjectNode settings = Json.read(directory.resolve(PeftFiles.CONFIG)).toTree();
         settings.putArray("target_parameters").add("model.layers.1.experts.down_proj");
+        settings.putArray("target_modules").add("model.layers.1.self_attn.q_proj");
         Json.write(directory.resolve(PeftFiles.CONFIG), settings);
         try (Model model = open("gemma4_moe");
                 LoraAdapter adapter = PeftFiles.load(directory, model)) {
             assertEquals(named.targetParameters(), adapter.config().targetParameters());
-            assertEquals(6, adapter.layers().size());
+            assertEquals(7, adapter.layers().size());
+            LoraConfig onModel = PeftFiles.readConfig(directory).loraOn(model, directory);
+            assertEquals(named.targetParameters(), onModel.targetParameters());
+            assertEquals(adapter.layers().keySet(), onModel.layers(model).keySet());
+        }
+    }
+
+    /** PEFT warns of a field that fits nothing where the other one does, and passes over one of several names. */
+    @ParameterizedTest
+    @CsvSource({"typo, experts.down_proj, 12", "q_proj, typo, 2", "q_proj, experts.down_proj typo, 14"})
+    void namesThatFitNothingPassInAFile(String modules, String parameters, int layers) throws IOException {
+        List<String> listed = List.of(parameters.split(" "));
+        TargetModules targets = modules.equals("typo") ? TargetModules.none() : TargetModules.names(modules);
+        LoraConfig config = LoraConfig.of(2, 4, targets)
+                .withTargetParameters(
+                        listed.stream().filter(name -> !name.equals("typo")).toList());
+        try (Model model = open("gpt_oss");
+                LoraAdapter adapter = LoraAdapter.create(model, config, 1)) {
+            PeftFiles.save(directory, adapter, model, new PeftMetadata("base", null));
+        }
+        ObjectNode settings = Json.read(directory.resolve(PeftFiles.CONFIG)).toTree();
+        settings.putArray("target_modules").add(modules);
+        listed.forEach(settings.putArray("target_parameters")::add);
+        Json.write(directory.resolve(PeftFiles.CONFIG), settings);
+        try (Model model = open("gpt_oss")) {
+            try (LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                assertEquals(layers, adapter.layers().size());
+                assertEquals(
+                        adapter.layers().keySet(),
+                        PeftFiles.readConfig(directory)
+                                .loraOn(model, directory)
+                                .layers(model)
+                                .keySet());
+            }
+            settings.putArray("target_modules").add("typo");
+            settings.putArray("target_parameters").add("typo");
+            Json.write(directory.resolve(PeftFiles.CONFIG), settings);
+            assertThrows(CheckpointException.class, () -> PeftFiles.load(directory, model));
+        }
+    }
+
+    @Test
+    void differencesAreWrittenInTheOrderOfTheModel() throws IOException {
+        Map<String, double[]> starts = new LinkedHashMap<>();
+        try (NativeScope scope = new NativeScope();
+                Model model = open("gpt_oss");
+                LoraAdapter adapter = LoraAdapter.create(model, config("1.mlp.experts.down_proj"), 1)) {
+            List<String> backwards = new ArrayList<>(adapter.layers().keySet());
+            Collections.reverse(backwards);
+            Map<String, ProductDifference> differences = new LinkedHashMap<>();
+            for (String path : backwards) {
+                Tensor a = Objects.requireNonNull(adapter.layers().get(path)).loraA();
+                Tensor b = Objects.requireNonNull(adapter.layers().get(path)).loraB();
+                differences.put(path, new ProductDifference(a, b, a, b));
+                starts.put(path, Tensors.toDoubles(a.detach()));
+            }
+            PeftFiles.saveDifferences(directory, adapter, differences, model, new PeftMetadata("base", null));
+        }
+        try (NativeScope scope = new NativeScope();
+                Model model = open("gpt_oss");
+                LoraAdapter read = PeftFiles.load(directory, model)) {
+            assertEquals(6, read.layers().size());
+            read.layers()
+                    .forEach((path, layer) -> assertArrayEquals(
+                            starts.get(path),
+                            Tensors.toDoubles(layer.loraA().detach().narrow(0, 0, 2)),
+                            path));
         }
     }
 
