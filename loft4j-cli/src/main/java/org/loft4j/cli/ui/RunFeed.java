@@ -12,11 +12,13 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -46,6 +48,8 @@ final class RunFeed {
     private final ParsedFile stateFile;
     private final ParsedFile settingsFile;
     private final Map<String, @Nullable Object> described = new LinkedHashMap<>();
+    // files of which the page has lines
+    private final Set<String> shown = new HashSet<>();
     private RunStatus status = RunStatus.UNKNOWN;
     private String told = "";
     private String started = "";
@@ -123,9 +127,7 @@ final class RunFeed {
                                 .filter(line -> line.path("step").asLong(0) > first)
                                 .count();
             }
-            if (!next.lines().isEmpty()) {
-                addLines(news, tail.getKey(), parsed, next.fromStart());
-            }
+            addNews(news, tail.getKey(), parsed, next);
         }
         addAnswers(news);
         describe(about, written);
@@ -155,6 +157,17 @@ final class RunFeed {
         return events;
     }
 
+    /** What a look at a file has found; that none are left of those that were told is told once. */
+    private void addNews(List<UiEvent> events, String file, List<JsonNode> lines, LineTail.News look)
+            throws IOException {
+        if (!look.lines().isEmpty()) {
+            shown.add(file);
+            addLines(events, file, lines, look.fromStart());
+        } else if (look.fromStart() && shown.remove(file)) {
+            addLines(events, file, List.of(), true);
+        }
+    }
+
     /** In one event at least: that lines replace those before is told of none too. */
     private void addLines(List<UiEvent> events, String file, List<JsonNode> lines, boolean replaces)
             throws IOException {
@@ -172,7 +185,14 @@ final class RunFeed {
     private void addAnswers(List<UiEvent> events) throws IOException {
         boolean anew = false;
         boolean any = false;
-        for (LineTail.News next = completions.next(); !next.lines().isEmpty(); next = completions.next()) {
+        LineTail.News next = completions.next();
+        if (next.lines().isEmpty()) {
+            if (next.fromStart()) {
+                answers.clear();
+            }
+            addNews(events, Rewards.COMPLETIONS, List.of(), next);
+        }
+        for (; !next.lines().isEmpty(); next = completions.next()) {
             if (next.fromStart()) {
                 answers.clear();
                 anew = true;
@@ -182,6 +202,7 @@ final class RunFeed {
         }
         if (any) {
             ShownAnswers.News news = answers.news();
+            shown.add(Rewards.COMPLETIONS);
             addLines(events, Rewards.COMPLETIONS, news.steps(), anew || news.all());
         }
     }

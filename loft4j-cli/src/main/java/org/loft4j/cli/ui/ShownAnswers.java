@@ -3,6 +3,7 @@ package org.loft4j.cli.ui;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -31,7 +32,8 @@ final class ShownAnswers {
      * What the page does not have yet.
      *
      * @param steps one object each: {@code step}, {@code eval}, {@code count} of all its answers, {@code answers}, and {@code passing}
-     *     where it makes room for the next; one of the same {@code step} and {@code eval} takes the other's place
+     *     where it makes room for the next; one of the same {@code step} and {@code eval} takes the other's place. Answers that follow
+     *     each other in a step and have the same whole prompt are of one {@code group}, each of an evaluation is one by itself
      * @param all whether they replace everything
      */
     record News(List<JsonNode> steps, boolean all) {}
@@ -60,6 +62,8 @@ final class ShownAnswers {
         private final Map<Long, ObjectNode> kept = new LinkedHashMap<>();
         private final Map<Long, ObjectNode> changed = new LinkedHashMap<>();
         private ObjectNode last = JsonNodeFactory.instance.objectNode();
+        private JsonNode prompt = MissingNode.getInstance();
+        private int group;
         private long begun;
         private long every = 1;
         private boolean thinned;
@@ -84,7 +88,11 @@ final class ShownAnswers {
             }
             last.put("count", last.path("count").asInt() + 1);
             if (last.get("answers") instanceof ArrayNode answers && answers.size() < ANSWERS) {
-                answers.add(shortened(line));
+                boolean same =
+                        !eval && !answers.isEmpty() && line.path("prompt").equals(prompt);
+                group = answers.isEmpty() ? 0 : same ? group : group + 1;
+                prompt = line.path("prompt");
+                answers.add(shortened(line).put("group", group));
             }
             changed.put(step, last);
         }
@@ -138,7 +146,7 @@ final class ShownAnswers {
                     answer.set(entry.getKey(), value);
                 }
             });
-            return answer.without(List.of("step", "eval"));
+            return answer.remove(List.of("step", "eval"));
         }
 
         private static String shortened(String text) {

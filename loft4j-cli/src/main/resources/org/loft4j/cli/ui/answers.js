@@ -3,11 +3,11 @@ import {element, number} from "loft/format";
 
 const KINDS = [[false, "answers in training"], [true, "answers to held-out prompts"]];
 
-/** Answers to one prompt together, as they stand. */
+/** Answers to one prompt together, as they stand: prompts may be shortened, and have a number each. */
 function byPrompt(answers) {
     const groups = [];
     answers.forEach(answer => {
-        if (groups.at(-1)?.[0].prompt !== answer.prompt) {
+        if (groups.length === 0 || groups.at(-1)[0].group !== answer.group) {
             groups.push([]);
         }
         groups.at(-1).push(answer);
@@ -17,7 +17,7 @@ function byPrompt(answers) {
 
 /** Everything that is known of an answer, for whoever rests on its reward. */
 function details(answer) {
-    return Object.keys(answer).filter(key => typeof answer[key] === "number")
+    return Object.keys(answer).filter(key => typeof answer[key] === "number" && key !== "group")
         .map(key => `${key} ${number(answer[key])}`).join("\n");
 }
 
@@ -63,9 +63,9 @@ class Panel {
         this.slider.hidden = steps.length < 2;
         this.where.textContent = "step " + step.toLocaleString("en")
             + (count > answers.length ? `, the first ${answers.length} of ${count.toLocaleString("en")}` : "");
-        const told = JSON.stringify([step, count, answers.length]);
-        if (told !== this.told) {
-            this.told = told;
+        // another run in the same place may answer as often
+        if (steps[at] !== this.told) {
+            this.told = steps[at];
             this.list.replaceChildren(...byPrompt(answers).map(group => element("section", {},
                 element("h4", {}, group[0].prompt),
                 element("ol", {"data-answers": String(group.length)}, ...group.map(said)))));

@@ -19,21 +19,25 @@ function training(key, smoothing) {
     };
 }
 
+/** Nothing where no evaluation tells it. */
 function evaluation(metric, style) {
-    return run => [{
-        run, steps: run.evaluations.map(line => line.step), values: run.evaluations.map(line => line["eval_" + metric] ?? null),
-        ...style,
-    }];
+    return run => {
+        const lines = run.evaluations.filter(line => ("eval_" + metric) in line);
+        return lines.length === 0 ? [] : [{
+            run, steps: lines.map(line => line.step), values: lines.map(line => line["eval_" + metric]), ...style,
+        }];
+    };
 }
 
 /** What the training and the evaluations both tell. */
 function both(key, share) {
     return run => {
         const lines = run.training[key] ? training(key, share)(run) : [];
-        if (run.evaluations.length > 0 && lines.length > 0) {
+        const held = evaluation(key, {label: "eval", points: true, dash: [5, 4]})(run);
+        if (held.length > 0 && lines.length > 0) {
             lines.at(-1).label = "train";
         }
-        return [...lines, ...evaluation(key, {label: "eval", points: true, dash: [5, 4]})(run)];
+        return [...lines, ...held];
     };
 }
 

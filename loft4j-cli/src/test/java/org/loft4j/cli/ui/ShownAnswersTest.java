@@ -85,6 +85,25 @@ class ShownAnswersTest {
         assertFalse(answer.has("step"));
     }
 
+    /** Prompts that begin alike are one prompt where a page has their beginnings alone; evaluations ask each prompt once. */
+    @Test
+    void answersToOnePromptAreOfOneGroup() {
+        ShownAnswers answers = new ShownAnswers();
+        String beginning = "x".repeat(ShownAnswers.LENGTH);
+        for (boolean eval : new boolean[] {false, true}) {
+            for (String end : List.of("1", "1", "2", "1")) {
+                answers.add(line(3, eval, beginning + end, "c"));
+            }
+        }
+        List<List<Integer>> groups = new ArrayList<>();
+        for (JsonNode step : answers.news().steps()) {
+            List<Integer> each = new ArrayList<>();
+            step.get("answers").forEach(answer -> each.add(answer.get("group").asInt()));
+            groups.add(each);
+        }
+        assertEquals(List.of(List.of(0, 0, 1, 2), List.of(0, 1, 2, 3)), groups);
+    }
+
     /** A run that goes on drops what came behind its checkpoint and writes it again. */
     @Test
     void aFileThatIsCutIsReadAnew(@TempDir Path directory) throws IOException {
@@ -100,6 +119,13 @@ class ShownAnswersTest {
         assertEquals("false 3 three more", told(feed.poll()));
         Files.writeString(directory.resolve("completions.jsonl"), first);
         assertEquals("true 1 one", told(feed.poll()));
+        // another run in the same place that keeps no answers
+        Files.delete(directory.resolve("completions.jsonl"));
+        run.about(20, null, 0);
+        assertEquals("true", told(feed.poll()));
+        assertEquals("", told(feed.poll()));
+        run.append("completions.jsonl", line(1, false, "p", "new") + "\n");
+        assertEquals("true 1 new", told(feed.poll()));
     }
 
     /** Whether the lines replace all before, and of each step its answers. */
