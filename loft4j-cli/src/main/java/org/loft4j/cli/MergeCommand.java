@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.MergeReport;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.export.MergedModel;
 import org.loft4j.export.OwnPooling;
@@ -140,8 +141,12 @@ final class MergeCommand implements Verb {
 
     private void write(LoadedModel loaded, MergedModel merged, Path directory) throws IOException {
         copyAlong(loaded, directory);
-        TrainedConfig.of(loaded.model(), device.dtype(), ClassifierPadding.id(loaded.model(), loaded.tokenizer()))
-                .write(directory);
+        ChatTemplate chat = loaded.trainedChat() == null
+                ? null
+                : ChatTemplate.find(loaded.adapterDirectory(), loaded.directory())
+                        .orElse(null);
+        long padId = ClassifierPadding.id(loaded.model(), loaded.tokenizer(), chat);
+        TrainedConfig.of(loaded.model(), device.dtype(), padId).write(directory);
         if (loaded.model().task() == Task.SENTENCE_EMBEDDING) {
             TaskFile trained = loaded.trainedAs();
             SentenceFiles.trained(loaded.model(), loaded.found().sentences(), trained == null ? 0 : trained.maxLength())

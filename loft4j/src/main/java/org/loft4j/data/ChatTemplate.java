@@ -326,6 +326,16 @@ public final class ChatTemplate {
         return line.isEmpty() || stop.length() <= LITTLE ? List.of() : List.of(stop);
     }
 
+    /** Whether a token is the last of a conversation that ends with an answer; where this template takes none, nobody knows that it is not. */
+    public boolean mayEndWith(long id, Tokenizer tokenizer) {
+        try {
+            long[] ids = tokenizer.encode(written(false, USER, ANSWER), false);
+            return ids.length > 0 && ids[ids.length - 1] == id;
+        } catch (ConfigException e) {
+            return true;
+        }
+    }
+
     /** What this template writes behind an answer; empty where it takes none. */
     private String behindAnAnswer() {
         try {

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.data.AdaptersTokenizer;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
@@ -23,12 +24,14 @@ public final class ClassifierPadding {
 
     /**
      * The id that texts are padded with, where config.json lacks it. To pass over it at the end of a text must leave the token
-     * that the training has read: it has to be a special token, and not one that the tokenizer puts behind every text.
+     * that the training has read: it has to be a special token, and not one that the tokenizer puts behind every text, or the chat
+     * template behind every conversation that was learnt.
      *
      * @param tokenizer directory of the tokenizer; null for none
+     * @param chat what wrote the conversations that the classifier has learnt; null where it has learnt none
      * @return -1 where config.json has an id or needs none, and where there is no such id
      */
-    public static long id(Model model, @Nullable Path tokenizer) throws IOException {
+    public static long id(Model model, @Nullable Path tokenizer, @Nullable ChatTemplate chat) throws IOException {
         Path origin = model.description().directory();
         if (origin == null || tokenizer == null || !Files.isRegularFile(tokenizer.resolve("tokenizer.json"))) {
             return -1;
@@ -43,7 +46,8 @@ public final class ClassifierPadding {
         try (Tokenizer opened = AdaptersTokenizer.open(origin, tokenizer)) {
             long id = opened.padId();
             boolean known = id < model.description().vocabularySize();
-            return known && isPassedOver(id, opened) ? id : -1;
+            boolean ends = chat != null && chat.mayEndWith(id, opened);
+            return known && !ends && isPassedOver(id, opened) ? id : -1;
         } catch (CheckpointException e) {
             // who trains by tokens of another making needs none that can be read
             return -1;

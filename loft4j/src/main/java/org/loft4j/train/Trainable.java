@@ -19,6 +19,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.io.InnerNames;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
@@ -93,6 +94,11 @@ public final class Trainable implements AutoCloseable {
      * @throws IllegalStateException if the model has been closed
      */
     public static Trainable create(Model model, @Nullable LoraConfig lora, TrainConfig config) {
+        return create(model, lora, config, null);
+    }
+
+    /** @param chat what wrote the conversations of a classifier's rows; null where they have none */
+    static Trainable create(Model model, @Nullable LoraConfig lora, TrainConfig config, @Nullable ChatTemplate chat) {
         if (config.method().usesAdapter() && lora == null) {
             throw new ConfigException("method " + config.method().word() + " needs the configuration of an adapter");
         }
@@ -100,12 +106,13 @@ public final class Trainable implements AutoCloseable {
             throw new ConfigException("method " + config.method().word()
                     + " cannot train the magnitudes of use_dora: use method dora, or leave use_dora out");
         }
-        NativeHeap.Training heap = begin(model);
+        InTraining.requireOpen(model);
+        NativeHeap.Training heap = NativeHeap.layApart();
         // what adapter and optimizers keep leaves this scope; whatever else they touch on the way does not
         try (NativeScope scope = new NativeScope()) {
             return lora != null && config.method().usesAdapter()
                     ? adapter(model, lora, config, heap)
-                    : full(model, config, heap);
+                    : full(model, config, heap, chat);
         } catch (RuntimeException | Error e) {
             heap.close();
             throw e;
@@ -120,18 +127,14 @@ public final class Trainable implements AutoCloseable {
      * @throws IllegalStateException if the model has been closed
      */
     public static Trainable from(StartingAdapter start, Model model, TrainConfig config) throws IOException {
-        NativeHeap.Training heap = begin(model);
+        InTraining.requireOpen(model);
+        NativeHeap.Training heap = NativeHeap.layApart();
         try (NativeScope scope = new NativeScope()) {
             return around(start.load(model, config.method()), model, config, heap);
         } catch (IOException | RuntimeException | Error e) {
             heap.close();
             throw e;
         }
-    }
-
-    private static NativeHeap.Training begin(Model model) {
-        InTraining.requireOpen(model);
-        return NativeHeap.layApart();
     }
 
     private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config, NativeHeap.Training heap) {
@@ -205,7 +208,8 @@ public final class Trainable implements AutoCloseable {
         }
     }
 
-    private static Trainable full(Model model, TrainConfig config, NativeHeap.Training heap) {
+    private static Trainable full(
+            Model model, TrainConfig config, NativeHeap.Training heap, @Nullable ChatTemplate chat) {
         requireFull(model);
         List<NamedParameter> body = new ArrayList<>();
         List<NamedParameter> head = new ArrayList<>();
@@ -216,7 +220,7 @@ public final class Trainable implements AutoCloseable {
         TrainedConfig trainedConfig;
         try {
             trainedConfig = TrainedConfig.alone(
-                    model, ClassifierPadding.id(model, model.description().directory()));
+                    model, ClassifierPadding.id(model, model.description().directory(), chat));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

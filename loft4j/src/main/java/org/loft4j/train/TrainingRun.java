@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PromptDataset;
@@ -173,8 +174,10 @@ public final class TrainingRun implements AutoCloseable {
             RunOutput output = RunOutput.open(outputDirectory, onExisting);
             held.add(output::close);
             output.requireKept(model.description().directory());
-            Trainable trainable =
-                    start != null ? Trainable.from(start, model, config) : Trainable.create(model, lora, config);
+            ChatFormat chat = data.train().chatFormat();
+            Trainable trainable = start != null
+                    ? Trainable.from(start, model, config)
+                    : Trainable.create(model, lora, config, chat == null ? null : chat.template());
             held.add(trainable::close);
             // before a checkpoint is restored: what the adapter is now is what it was before training
             Rollouts rollouts = data.rewards() == null ? null : new Rollouts(model, trainable, data, config);

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.io.Json;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
@@ -48,10 +49,23 @@ class ClassifierPaddingTest {
         Path base = base(family, stated, vocabulary, endsTexts);
         List<String> labels = task.isClassification() ? List.of("no", "yes") : List.of();
         try (Model model = Models.initialise(base, ModelOptions.of(task).withLabels(labels))) {
-            assertEquals(expected, ClassifierPadding.id(model, base));
-            assertEquals(-1, ClassifierPadding.id(model, null));
+            assertEquals(expected, ClassifierPadding.id(model, base, null));
+            assertEquals(-1, ClassifierPadding.id(model, null, null));
             Files.writeString(base.resolve("tokenizer.json"), "{}");
-            assertEquals(-1, ClassifierPadding.id(model, base));
+            assertEquals(-1, ClassifierPadding.id(model, base, null));
+        }
+    }
+
+    /** Of conversations the template writes the end: an id that is passed over must not be the token that was read. */
+    @ParameterizedTest
+    @CsvSource({"{{ m.content }}{{ eos_token }}, -1", "{{ m.content }}{{ eos_token }}., 2", "{{ nobody.at.all }}, -1"})
+    void itEndsNoConversationThatWasLearnt(String turn, long expected) throws IOException {
+        Path base = base("llama", null, 512, false);
+        Path file = Files.writeString(
+                folder.resolve("turns.jinja"), "{% for m in messages %}{{ bos_token }}" + turn + "{% endfor %}");
+        ChatTemplate chat = ChatTemplate.read(file, base);
+        try (Model model = Models.initialise(base, CLASSIFIER)) {
+            assertEquals(expected, ClassifierPadding.id(model, base, chat));
         }
     }
 
