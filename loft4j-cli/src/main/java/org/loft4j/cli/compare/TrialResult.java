@@ -48,34 +48,6 @@ public record TrialResult(
         Curve reward,
         List<Map<String, Double>> evaluations,
         Map<String, Object> machine) {
-    /** Of a run in which no reward judges answers. */
-    public TrialResult(
-            Trial trial,
-            @Nullable String failure,
-            Map<String, Object> settings,
-            Map<String, Double> validation,
-            Map<String, Double> test,
-            boolean predictsOneClass,
-            @Nullable Long skippedSteps,
-            Cost cost,
-            Curve loss,
-            List<Map<String, Double>> evaluations,
-            Map<String, Object> machine) {
-        this(
-                trial,
-                failure,
-                settings,
-                validation,
-                test,
-                predictsOneClass,
-                skippedSteps,
-                cost,
-                loss,
-                new Curve(),
-                evaluations,
-                machine);
-    }
-
     /**
      * What a run took.
      *

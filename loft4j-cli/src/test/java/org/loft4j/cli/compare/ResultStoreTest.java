@@ -30,6 +30,7 @@ class ResultStoreTest {
                 0L,
                 new TrialResult.Cost(10, 12, 1000, 1, 1),
                 new Curve(),
+                new Curve(),
                 List.of(),
                 Map.of());
     }

@@ -34,6 +34,7 @@ class SummaryRowsTest {
                 0L,
                 new TrialResult.Cost(10, 12, 1000, 7_000_000, 1),
                 new Curve(),
+                new Curve(),
                 List.of(),
                 machine));
     }
@@ -167,6 +168,7 @@ class SummaryRowsTest {
                 false,
                 null,
                 new TrialResult.Cost(Double.NaN, 12, Double.NaN, 0, 0),
+                new Curve(),
                 new Curve(),
                 List.of(),
                 Map.of()));

@@ -43,6 +43,7 @@ class SummaryTest {
                 skipped,
                 new TrialResult.Cost(10, 12, 1000, 1, 1),
                 loss,
+                new Curve(),
                 List.of(),
                 Map.of()));
     }
@@ -57,6 +58,7 @@ class SummaryTest {
                 false,
                 null,
                 new TrialResult.Cost(Double.NaN, 12, Double.NaN, 0, 0),
+                new Curve(),
                 new Curve(),
                 List.of(),
                 Map.of()));
@@ -190,6 +192,7 @@ class SummaryTest {
                 0L,
                 new TrialResult.Cost(Double.NaN, 1, Double.NaN, 1, 1),
                 new Curve(),
+                new Curve(),
                 List.of(),
                 Map.of()));
         assertEquals(10, standing("lora", 0L).seconds());
@@ -266,6 +269,7 @@ class SummaryTest {
                 false,
                 0L,
                 new TrialResult.Cost(10, 12, 1000, 1, 1),
+                new Curve(),
                 new Curve(),
                 List.of(),
                 Map.of()));

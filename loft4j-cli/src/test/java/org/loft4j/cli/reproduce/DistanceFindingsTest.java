@@ -75,6 +75,7 @@ class DistanceFindingsTest {
                 skipped,
                 new TrialResult.Cost(1, 1, 1, 1, 1),
                 new Curve(),
+                new Curve(),
                 List.of(),
                 Map.of());
     }

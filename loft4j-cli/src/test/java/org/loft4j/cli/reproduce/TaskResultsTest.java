@@ -45,6 +45,7 @@ class TaskResultsTest {
                 failure == null ? 2L : null,
                 new TrialResult.Cost(seconds, 1, 1, 1, 1),
                 new Curve(),
+                new Curve(),
                 List.of(),
                 Map.of()));
     }
