@@ -3,9 +3,13 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
 import org.loft4j.cli.AskedTexts.Asked;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Conversation;
+import org.loft4j.data.LabeledText;
+import org.loft4j.data.PromptCompletion;
+import org.loft4j.data.RankedDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 
@@ -23,27 +27,35 @@ final class AskedConversations {
         this.maxLength = maxLength;
     }
 
-    /** @throws org.loft4j.DataException if it is a conversation, and too long, or the model has no template that takes it */
+    /**
+     * What is asked in a row: a text, a pair of texts, or a conversation whose last turn is the assistant's.
+     *
+     * @throws DataException if it is a prompt, whose answer is not read, or a conversation that is too long, does not end with an
+     *     answer, or is none that the model's template takes; without a template it must be a turn and its answer
+     */
     Asked asked(Row row) throws IOException {
+        if (row instanceof PromptCompletion) {
+            throw row.origin()
+                    .fault(
+                            "is a prompt, and the model judges it with its answer, which is not read there: give both as"
+                                    + " \"messages\", as \"text\" and \"text_pair\", or the prompt alone as a text (--text-column)");
+        }
         if (!(row instanceof Conversation conversation)) {
             return Asked.of(row);
         }
-        ChatFormat chat = format(conversation);
-        if (chat == null) {
+        if (!conversation.endsWithAnswer()) {
             throw row.origin()
                     .fault(
-                            "is a conversation, and the model has no chat template to make a text of it: name the column of"
-                                    + " a text (--text-column), or take a model that has one");
+                            "is a conversation without an answer at its end, and the model judges whole ones: give the answer as"
+                                    + " the last of its \"messages\", with the role assistant");
         }
-        String text = chat.written(conversation);
-        int tokens = tokenizer.encode(text, false).length;
+        ChatFormat chat = format(conversation);
+        LabeledText whole = RankedDataset.whole(conversation, chat);
+        int tokens = chat == null ? 0 : tokenizer.encode(whole.text(), false).length;
         if (tokens > maxLength) {
-            throw row.origin()
-                    .fault("is a conversation of " + tokens + " tokens, and max_length is " + maxLength
-                            + ": a conversation is not cut, since its answer stands at its end; raise max_length, or leave"
-                            + " the row out");
+            throw row.origin().fault(ChatFormat.tooLong(tokens, maxLength));
         }
-        return new Asked(text, null, null, true, row.origin());
+        return new Asked(whole.text(), whole.textPair(), null, chat != null, row.origin());
     }
 
     private @Nullable ChatFormat format(Conversation row) throws IOException {

@@ -33,7 +33,8 @@ final class ChatFlags {
     @Option(
             names = "--chat-template",
             paramLabel = "FILE",
-            description = "Jinja template for conversations. Default: the model's own.")
+            description =
+                    "Jinja template for conversations, of a language model or to be ranked. Default: the model's own.")
     @Nullable
     Path template;
 
@@ -59,6 +60,18 @@ final class ChatFlags {
     void check(Problems problems) {
         ModelFlags.requireFile(problems, "--chat-template", template);
         TemplateVariables.check(problems, variables);
+    }
+
+    /** What of them is of a task: rankings have whole conversations, and pairs of texts stay pairs. */
+    ChatFlags of(LearntTask aim) {
+        if (!aim.ranking()) {
+            return this;
+        }
+        ChatFlags ranked = new ChatFlags();
+        ranked.chat = false;
+        ranked.template = template;
+        ranked.variables = variables;
+        return ranked;
     }
 
     /** The format for some rows; null if none of them is a conversation, or the model has no template for them. */

@@ -307,7 +307,7 @@ final class CompareCommand implements Verb {
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
         LearntTask aim = learnt.of(directory, Models.defaultTask(directory), embedding.prompts, data.format(data.data));
-        TaskOptions.require(spec, aim.task());
+        TaskOptions.require(spec, aim);
         String chosenMetric = metric != null ? metric : reward.areGiven() ? "reward" : aim.usualMetric();
         long hiddenSize = Models.hiddenSize(directory);
         ComparisonSettings plain = settings(chosenMetric, method -> method.learningRate(hiddenSize));
@@ -407,7 +407,7 @@ final class CompareCommand implements Verb {
         int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
         int rowLength = reward.promptLength(maxLength);
         ChatFormat format = rows.learnt().takesConversations()
-                ? chat.format(directory, rows.all(test), Comparison.chatDate(output))
+                ? chat.of(rows.learnt()).format(directory, rows.all(test), Comparison.chatDate(output))
                 : null;
         List<Row> validation = Objects.requireNonNull(rows.eval());
         TrainData training = new TrainData(

@@ -130,7 +130,7 @@ final class DataCheckCommand implements Verb {
             List<Row> some = read.parts().stream()
                     .flatMap(part -> part.rows().some().stream())
                     .toList();
-            ChatFormat format = aim.takesConversations() ? chat.format(directory, some) : null;
+            ChatFormat format = aim.takesConversations() ? chat.of(aim).format(directory, some) : null;
             if (task == Task.CAUSAL_LM
                     && format == null
                     && some.stream().anyMatch(row -> !row.conversations().isEmpty())) {

@@ -211,6 +211,7 @@ final class EvalCommand implements Verb {
             LearntTask known = new LearntTask(task, List.of(), ProblemType.of(loaded.model()));
             DataRows read = faulty.read(data.data, known.columns(data), "evaluation");
             LearntTask aim = known.judgedBy(read.rows().get(0));
+            TaskOptions.require(spec, aim);
             boolean judged = read.rows().get(0) instanceof JudgedAnswer;
             boolean preferences =
                     task == Task.CAUSAL_LM && (judged || read.rows().get(0) instanceof Preference);
@@ -235,7 +236,7 @@ final class EvalCommand implements Verb {
                 data.labels.requireAll(labels);
             }
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
-            ChatFormat format = aim.takesConversations() ? chat.format(loaded, rows) : null;
+            ChatFormat format = aim.takesConversations() ? chat.of(aim).format(loaded, rows) : null;
             boolean matches = task == Task.SENTENCE_EMBEDDING;
             MatchPrompts prompts = matches ? matched.of(loaded.found().sentences()) : MatchPrompts.NONE;
             if (!prompts.equals(MatchPrompts.NONE)) {

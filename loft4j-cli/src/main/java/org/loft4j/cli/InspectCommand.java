@@ -122,7 +122,7 @@ final class InspectCommand implements Verb {
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            ChatFormat format = aim.takesConversations() ? chat.format(directory, all.train()) : null;
+            ChatFormat format = aim.takesConversations() ? chat.of(aim).format(directory, all.train()) : null;
             for (int i = 0; i < Math.min(rows, all.train().size()); i++) {
                 RowInspection row = RowInspection.of(
                         i + 1,

@@ -233,34 +233,27 @@ final class PredictCommand implements Verb {
             if (loaded.model().isRegression()) {
                 TextScorer scorer = new TextScorer(loaded.model(), tokenizer, length, batchSize);
                 judgeAll(
-                        loaded,
                         new AskedConversations(loaded, tokenizer, length)::asked,
                         scorer::hasTokens,
-                        scorer::score,
-                        scorer::scoreWritten,
-                        scorer::scorePairs,
+                        some -> some.get(0).written()
+                                ? scorer.scoreWritten(texts(some))
+                                : judge(loaded, some, scorer::score, scorer::scorePairs),
                         new ScoreLines(out)::print);
                 tellOfCuts(scorer.textsCut(), length);
             } else if (loaded.model().isMultiLabel()) {
                 TextLabeler labeler = new TextLabeler(loaded.model(), tokenizer, length, batchSize, threshold.value());
                 judgeAll(
-                        loaded,
                         Asked::of,
                         labeler::hasTokens,
-                        labeler::label,
-                        labeler::label,
-                        labeler::labelPairs,
+                        some -> judge(loaded, some, labeler::label, labeler::labelPairs),
                         new LabelLines(out, "text", labels)::print);
                 tellOfCuts(labeler.textsCut(), length);
             } else {
                 TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
                 judgeAll(
-                        loaded,
                         Asked::of,
                         classifier::hasTokens,
-                        classifier::classify,
-                        classifier::classify,
-                        classifier::classifyPairs,
+                        some -> judge(loaded, some, classifier::classify, classifier::classifyPairs),
                         new ClassLines(out, "text", labels)::print);
                 tellOfCuts(classifier.textsCut(), length);
             }
@@ -271,27 +264,21 @@ final class PredictCommand implements Verb {
      * Asks for all texts, or pairs of texts, or conversations.
      *
      * @param reading what is asked in a row
-     * @param ofWritten what a chat template has written
      */
     private <T> void judgeAll(
-            LoadedModel loaded,
             AskedTexts.Reading reading,
             Predicate<String> hasTokens,
-            Function<List<String>, List<T>> ofTexts,
-            Function<List<String>, List<T>> ofWritten,
-            Function<List<TextPair>, List<T>> ofPairs,
+            Classification<T> classification,
             Printing<T> printing)
             throws IOException {
         long count = call().count(reading, hasTokens);
         try (AskedTexts asked = call().open(reading, hasTokens)) {
-            classify(
-                    asked,
-                    count,
-                    some -> some.get(0).written()
-                            ? ofWritten.apply(some.stream().map(Asked::text).toList())
-                            : judge(loaded, some, ofTexts, ofPairs),
-                    printing);
+            classify(asked, count, classification, printing);
         }
+    }
+
+    private static List<String> texts(List<Asked> some) {
+        return some.stream().map(Asked::text).toList();
     }
 
     private void tell(String what) {
@@ -325,7 +312,7 @@ final class PredictCommand implements Verb {
                     "the model was trained on pairs of texts, and single ones are asked: give the second by --text-pair, or"
                             + " by rows that have both (text_pair, or --text-pair-column)");
         }
-        return pairs.isEmpty() ? ofTexts.apply(some.stream().map(Asked::text).toList()) : ofPairs.apply(pairs);
+        return pairs.isEmpty() ? ofTexts.apply(texts(some)) : ofPairs.apply(pairs);
     }
 
     /** What a model says of some texts, one for each. */

@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -14,9 +15,15 @@ import picocli.CommandLine.ParseResult;
 final class TaskOptions {
     private static final Map<String, Set<Task>> USES = new LinkedHashMap<>();
 
+    // of classifiers of texts for those that rank conversations
+    private static final List<String> TEMPLATES = List.of("--chat-template", "--chat-template-kwargs");
+
     static {
-        for (String option : new String[] {"--chat", "--chat-template", "--chat-template-kwargs", "--loss-on"}) {
+        for (String option : new String[] {"--chat", "--loss-on"}) {
             USES.put(option, EnumSet.of(Task.CAUSAL_LM));
+        }
+        for (String option : TEMPLATES) {
+            USES.put(option, EnumSet.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION));
         }
         for (String option : new String[] {"--augment", "--classes", "--max-images"}) {
             USES.put(option, EnumSet.of(Task.IMAGE_CLASSIFICATION));
@@ -50,6 +57,25 @@ final class TaskOptions {
                 .map(use -> use.getKey() + " is for "
                         + use.getValue().stream().map(Task::word).collect(Collectors.joining(" and "))
                         + ", and the model is for " + task.word() + ": leave it out")
+                .collect(Collectors.joining("\n"));
+        if (!faults.isEmpty()) {
+            throw new ConfigException(faults);
+        }
+    }
+
+    /**
+     * The same where it is known what rows are learnt for: a chat template writes conversations to rank, and no other texts of
+     * classifiers.
+     *
+     * @throws ConfigException that names each option without a use
+     */
+    static void require(CommandSpec spec, LearntTask aim) {
+        require(spec, aim.task());
+        String faults = TEMPLATES.stream()
+                .filter(option -> aim.task() == Task.SEQUENCE_CLASSIFICATION && !aim.ranking())
+                .filter(option -> spec.commandLine().getParseResult().hasMatchedOption(option))
+                .map(option -> option + " is for causal-lm and for --problem-type ranking, and the model tells "
+                        + (aim.oneOutput() ? "a number of texts" : "classes") + ": leave it out")
                 .collect(Collectors.joining("\n"));
         if (!faults.isEmpty()) {
             throw new ConfigException(faults);

@@ -225,7 +225,7 @@ final class TrainCommand implements Verb {
         LearntTask aim = start.aim();
         TrainConfig plain = config(start.directory(), aim, false, false);
         Task task = aim.task();
-        TaskOptions.require(spec, task);
+        TaskOptions.require(spec, aim);
         aim.require(plain);
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(start, plain);
@@ -258,8 +258,9 @@ final class TrainCommand implements Verb {
         reward.require(rows.all(List.of()));
         int rowLength = reward.promptLength(maxLength);
         try (Tokenizer tokenizer = start.found().openTokenizer()) {
-            ChatFormat format =
-                    aim.takesConversations() ? chat.format(start.found(), rows.all(List.of()), run.chatDate()) : null;
+            ChatFormat format = aim.takesConversations()
+                    ? chat.of(aim).format(start.found(), rows.all(List.of()), run.chatDate())
+                    : null;
             ChatFlags.tell(format, rows.train(), task == Task.CAUSAL_LM ? tokenizer : null, err());
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())

@@ -173,7 +173,10 @@ class RankingEndToEndTest {
     @Test
     void rewardsAreLearntFromPreferences() throws IOException {
         // of an encoder, which cannot write the answers; a decoder has to be asked for a number
-        Captured encoder = train(answers, "encoder", "--model", model, "--epochs", "8");
+        // a file of settings may wrap the prompts of language models
+        Path settings = Files.writeString(folder.resolve("settings.yaml"), "chat: true\n");
+        Captured encoder =
+                train(answers, "encoder", "--model", model, "--epochs", "8", "--config", settings.toString());
         assertEquals(0, encoder.status(), encoder.err());
         assertEquals(1, eval(answers, "encoder").get("accuracy").asDouble());
         assertFalse(encoder.err().contains("of the usual learning rate"), encoder.err());
@@ -202,6 +205,60 @@ class RankingEndToEndTest {
         assertTrue(JSON.readTree(judged.out()).get("accuracy").asDouble() > 0.9, judged.out() + judged.err());
     }
 
+    /** A model without a chat template, which has learnt a turn and its answer as a pair. */
+    @Test
+    void anAnswerIsToldItsNumberAndAPromptWithoutOneIsRefused() throws IOException {
+        assertEquals(
+                0, train(answers, "run", "--model", model, "--max-steps", "1").status());
+        String turn = "{\"messages\":[{\"role\":\"user\",\"content\":\"which one\"}";
+        String answer = ",{\"role\":\"assistant\",\"content\":\"red ball\"}";
+        Captured pair = predict("run", "--text", "which one", "--text-pair", "red ball");
+        Captured turns = predict("run", "--data", rows(turn + answer + "]}"));
+        assertEquals(0, turns.status(), turns.err());
+        assertEquals(pair.out().split("\t")[0], turns.out().split("\t")[0]);
+        assertRefused(
+                predict("run", "--data", answers.toString()),
+                "answers.jsonl, line 1: is a prompt, and the model judges");
+        assertRefused(
+                predict("run", "--data", rows(turn + "]}")), "line 1: is a conversation without an answer at its end");
+        assertRefused(
+                predict("run", "--data", rows(turn + answer + answer.replace("assistant", "user") + "]}")),
+                "without an answer at its end");
+        assertRefused(
+                predict(
+                        "run",
+                        "--data",
+                        rows(turn.replace("messages", "prompt") + "],\"completion\":[" + answer.substring(1) + "]}")),
+                "without an answer at its end");
+        assertRefused(
+                predict("run", "--data", rows(turn + answer + answer + "]}")),
+                "holds a conversation of 3 turns, and the model has no chat template");
+    }
+
+    private String rows(String line) throws IOException {
+        return Files.writeString(folder.resolve("asked.jsonl"), line + "\n").toString();
+    }
+
+    private Captured predict(String run, String... more) {
+        return Captured.loft(Stream.concat(
+                        Stream.of(
+                                "predict",
+                                "--model",
+                                model,
+                                "--adapter",
+                                folder.resolve(run).toString()),
+                        Stream.of(more))
+                .toArray(String[]::new));
+    }
+
+    private static List<Double> numbers(Captured told) {
+        assertEquals(0, told.status(), told.err());
+        return told.out()
+                .lines()
+                .map(line -> Double.parseDouble(line.split("\t")[0]))
+                .toList();
+    }
+
     /** Conversations of several turns, of which the last answer tells which is right, by the model's chat template. */
     @Test
     void conversationsAreRankedAsTheTemplateWritesThem() throws IOException {
@@ -222,9 +279,13 @@ class RankingEndToEndTest {
         Captured unwritten = Captured.loft(
                 "data", "check", turns.toString(), "--model", decoder.toString(), "--problem-type", "ranking");
         assertTrue(unwritten.out().contains("a conversation of 4 turns"), unwritten.out() + unwritten.err());
-        Files.writeString(
-                decoder.resolve("chat_template.jinja"),
-                "{% for message in messages %}{{ bos_token }}{{ message.role }}: {{ message.content }}\n{% endfor %}");
+        // the end token, which short rows are padded with, is the token that is read
+        String template = Files.writeString(
+                        folder.resolve("turns.jinja"),
+                        "{% for message in messages %}{{ bos_token }}{{ message.role }}: {{ message.content }}{{ eos_token }}{% endfor %}")
+                .toString();
+        call = Stream.concat(Stream.of(call), Stream.of("--chat-template", template))
+                .toArray(String[]::new);
         Captured trained = train(turns, "run", call);
         assertEquals(0, trained.status(), trained.err());
         assertTrue(Files.exists(folder.resolve("run/chat_template.jinja")));
@@ -243,26 +304,35 @@ class RankingEndToEndTest {
             }
         }
         Path asked = Files.writeString(folder.resolve("asked.jsonl"), both);
-        String[] predict = {
-            "predict", "--model", model, "--adapter", folder.resolve("run").toString(), "--data", asked.toString()
-        };
-        Captured told = Captured.loft(predict);
-        assertEquals(0, told.status(), told.err());
-        List<Double> numbers = told.out()
-                .lines()
-                .map(line -> Double.parseDouble(line.split("\t")[0]))
-                .toList();
+        List<Double> numbers = numbers(predict("run", "--data", asked.toString()));
         double margin = 0;
         for (int i = 0; i < 8; i++) {
             margin += (numbers.get(2 * i) - numbers.get(2 * i + 1)) / 8;
         }
         assertEquals(judged.get("margin").asDouble(), margin, 2e-4);
         assertRefused(
-                Captured.loft(Stream.concat(Stream.of(predict), Stream.of("--max-length", "24"))
-                        .toArray(String[]::new)),
-                "asked.jsonl, line 1: is a conversation of ");
+                predict("run", "--data", asked.toString(), "--max-length", "24"),
+                "asked.jsonl, line 1: holds a conversation of ");
+        String merged = folder.resolve("merged").toString();
+        Captured merge = Captured.loft(
+                "merge", "--model", model, "--adapter", folder.resolve("run").toString(), "--output", merged);
+        assertEquals(0, merge.status(), merge.err());
+        List<Double> ofMerged = numbers(Captured.loft("predict", "--model", merged, "--data", asked.toString()));
+        for (int i = 0; i < 16; i++) {
+            assertEquals(numbers.get(i), ofMerged.get(i), 2e-4);
+        }
         Captured shown = Captured.loft(
-                "inspect", "--data", turns.toString(), "--model", model, "--task", RANKING, "--rows", "1");
+                "inspect",
+                "--data",
+                turns.toString(),
+                "--model",
+                model,
+                "--task",
+                RANKING,
+                "--rows",
+                "1",
+                "--chat-template",
+                template);
         assertEquals(0, shown.status(), shown.err());
         assertTrue(shown.out().replace("|", "").contains("user: number 0"), shown.out());
         assertRefused(
@@ -272,6 +342,25 @@ class RankingEndToEndTest {
                         Stream.concat(Stream.of(call), Stream.of("--max-length", "24"))
                                 .toArray(String[]::new)),
                 "tokens with its answer, and max_length is 24");
+        Path full = folder.resolve("full");
+        Captured whole = train(
+                turns,
+                "full",
+                Stream.concat(Stream.of(call), Stream.of("--method", "full", "--eval-data", turns.toString()))
+                        .toArray(String[]::new));
+        assertEquals(0, whole.status(), whole.err());
+        // what is left is the model of the best evaluation
+        double least = Double.MAX_VALUE;
+        double ofBest = Double.NaN;
+        for (String line : Files.readAllLines(full.resolve("metrics.jsonl"))) {
+            JsonNode told = JSON.readTree(line);
+            if (told.path("eval_loss").asDouble(Double.MAX_VALUE) < least) {
+                least = told.get("eval_loss").asDouble();
+                ofBest = told.get("eval_margin").asDouble();
+            }
+        }
+        Captured own = Captured.loft("eval", "--json", "--model", full.toString(), "--data", turns.toString());
+        assertEquals(ofBest, JSON.readTree(own.out()).get("margin").asDouble(), 2e-4, own.err());
     }
 
     @Test
@@ -315,6 +404,9 @@ class RankingEndToEndTest {
                 train(matches, "none", "--model", model, "--task", RANKING, "--eval-data", labels.toString()),
                 "holds no texts that belong together, as the rows to learn from do");
         assertFalse(Files.exists(folder.resolve("none")));
+        assertRefused(
+                train(labels, "none", "--model", model, "--chat-template", labels.toString()),
+                "--chat-template is for causal-lm and for --problem-type ranking, and the model tells classes");
         assertEquals(
                 0,
                 train(labels, "classes", "--model", model, "--max-steps", "1").status());

@@ -61,6 +61,16 @@ public record ChatFormat(
     }
 
     /**
+     * Why a whole conversation is refused that is not cut, though it is longer than the greatest length.
+     *
+     * @param tokens of it
+     */
+    public static String tooLong(int tokens, int maxLength) {
+        return "holds a conversation of " + tokens + " tokens with its answer, and max_length is " + maxLength
+                + ": a conversation is not cut, since its answer stands at its end; raise max_length, or leave it out";
+    }
+
+    /**
      * Whose turns the template leaves out of a row ({@link ChatTemplate#unwritten}); nobody's where the row is no conversation, or
      * none that the template takes.
      */

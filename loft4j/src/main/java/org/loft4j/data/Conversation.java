@@ -38,6 +38,11 @@ public record Conversation(List<Message> messages, int given, Map<String, @Nulla
         return last > 0 && given == last && messages.get(last).isAnswer();
     }
 
+    /** Whether the last turn is the assistant's. */
+    public boolean endsWithAnswer() {
+        return !messages.isEmpty() && messages.get(messages.size() - 1).isAnswer();
+    }
+
     /** How many turns there are before the first answer: the prompt, where the row makes a difference. */
     int asked() {
         return given > 0 ? given : asked(messages);

@@ -52,10 +52,7 @@ record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost, int[] 
                     .orElseThrow(() -> origin.fault(
                             "the tokenizer finds no tokens in " + (pair ? "one of the texts" : "the text")));
             if (text.ids().length > maxLength) {
-                throw origin.fault("holds a conversation of " + text.ids().length
-                        + " tokens with its answer, and max_length is " + maxLength
-                        + ": a conversation is not cut, since its answer stands at its end; raise max_length, or leave the row out"
-                        + " (--skip-faulty-rows)");
+                throw origin.fault(ChatFormat.tooLong(text.ids().length, maxLength) + " (--skip-faulty-rows)");
             }
             ids[i] = text.ids();
             secondFrom[i] = text.secondFrom();

@@ -30,11 +30,6 @@ public final class RankedDataset implements Tokenized {
                 pairs, IntStream.concat(begins, IntStream.of(pairs.size())).toArray());
     }
 
-    /** The same of a model without a chat template: a conversation must be a turn and its answer, which are a pair of texts. */
-    public static RankedDataset of(List<? extends Row> rows, Tokenizer tokenizer, int maxLength) throws DataException {
-        return of(rows, tokenizer, maxLength, null);
-    }
-
     /**
      * Tokenizes rows: a {@link TextMatch} with its negatives, or a {@link Preference} that is a prompt with two texts, or a conversation
      * with two turns behind it. Blanks around texts are left out; a pair is cut as {@link Dataset#classification} cuts it, and a row counts
@@ -112,18 +107,29 @@ public final class RankedDataset implements Tokenized {
         if (row instanceof PromptCompletion prompted) {
             return pair(prompted.alone(), prompted.completion(), row.origin());
         }
-        Conversation conversation = (Conversation) row;
+        return whole((Conversation) row, chat);
+    }
+
+    /**
+     * What is ranked of a conversation with its answer: the one text that the chat template writes, or a turn and its answer as a pair.
+     *
+     * @param chat null for a model without a template
+     * @throws DataException if the template does not take the turns, or there is none and they are not two
+     */
+    public static LabeledText whole(Conversation conversation, @Nullable ChatFormat chat) throws DataException {
         List<Message> turns = conversation.messages();
         if (chat != null) {
-            return new LabeledText(chat.written(conversation), null, "", row.origin());
+            return new LabeledText(chat.written(conversation), null, "", conversation.origin());
         }
         if (turns.size() != 2) {
-            throw row.origin()
-                    .fault("holds a conversation of " + turns.size()
-                            + " turns, and the model has no chat template to make a text of it: take a model that has one, or"
-                            + " rows whose prompt is one turn, or a text");
+            throw conversation
+                    .origin()
+                    .fault(
+                            "holds a conversation of " + turns.size()
+                                    + " turns, and the model has no chat template to make a text of it: name one to train with"
+                                    + " (--chat-template), take a model that has one, or rows whose prompt is one turn, or a text");
         }
-        return pair(turns.get(0).text(), turns.get(1).text(), row.origin());
+        return pair(turns.get(0).text(), turns.get(1).text(), conversation.origin());
     }
 
     private static LabeledText pair(String text, String other, Origin origin) {

@@ -13,6 +13,7 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Encoded;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
@@ -104,11 +105,8 @@ final class TextLogits {
                 .toList();
         for (int i = 0; i < rows.size(); i++) {
             if (rows.get(i).ids().length > maxLength) {
-                throw new ConfigException(
-                        "a conversation is not cut, since its answer stands at its end, and the one with"
-                                + " index " + i + " of " + rows.size() + ", counted from 0, has "
-                                + rows.get(i).ids().length
-                                + " tokens, where max_length is " + maxLength);
+                throw new ConfigException("the one with index " + i + " of " + rows.size() + ", counted from 0, "
+                        + ChatFormat.tooLong(rows.get(i).ids().length, maxLength));
             }
         }
         return of(rows, said);

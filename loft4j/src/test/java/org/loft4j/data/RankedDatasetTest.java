@@ -26,7 +26,7 @@ class RankedDatasetTest {
 
     private static RankedDataset of(int maxLength, Row... rows) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.open(TOKENIZER)) {
-            return RankedDataset.of(List.of(rows), tokenizer, maxLength);
+            return RankedDataset.of(List.of(rows), tokenizer, maxLength, null);
         }
     }
 

@@ -51,7 +51,7 @@ class RankingTest {
             rows.add(new TextMatch(words(random), "cat " + words(random), negatives));
         }
         try (Tokenizer tokenizer = Tokenizer.open(Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece"))) {
-            return RankedDataset.of(rows, tokenizer, 32);
+            return RankedDataset.of(rows, tokenizer, 32, null);
         }
     }
 
