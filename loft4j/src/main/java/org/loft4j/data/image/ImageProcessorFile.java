@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -94,24 +95,27 @@ public final class ImageProcessorFile {
 
     private final Path file;
     private final JsonNode tree;
+    private final int channels;
 
-    private ImageProcessorFile(Path file, JsonNode tree) {
+    private ImageProcessorFile(Path file, JsonNode tree, int channels) {
         this.file = file;
         this.tree = tree;
+        this.channels = channels;
     }
 
     /**
      * Reads the file of a model directory; null where there is none.
      *
+     * @param channels of the model, for each of which one number in {@code image_mean} or {@code image_std} stands
      * @throws DataException for a setting of the wrong type, or one that is not supported
      */
-    public static @Nullable ImageProcessor read(Path directory) throws IOException {
+    public static @Nullable ImageProcessor read(Path directory, int channels) throws IOException {
         Path file = directory.resolve(NAME);
         if (!Files.isRegularFile(file)) {
             return null;
         }
         try {
-            return new ImageProcessorFile(file, MAPPER.readTree(file.toFile())).processor();
+            return new ImageProcessorFile(file, MAPPER.readTree(file.toFile()), channels).processor();
         } catch (JsonProcessingException e) {
             throw new DataException(file, "must be JSON: " + e.getOriginalMessage());
         } catch (CharConversionException e) {
@@ -123,7 +127,7 @@ public final class ImageProcessorFile {
 
     /** The same, or where there is no file {@link ImageProcessor#plain} for a model that reads such images. */
     public static ImageProcessor readOr(Path directory, int channels, int height, int width) throws IOException {
-        ImageProcessor processor = read(directory);
+        ImageProcessor processor = read(directory, channels);
         return processor == null ? ImageProcessor.plain(channels, height, width) : processor;
     }
 
@@ -211,7 +215,8 @@ public final class ImageProcessorFile {
         JsonNode height = value.isObject() ? value.path("height") : value;
         JsonNode width = value.isObject() ? value.path("width") : value;
         if (!height.isInt() || !width.isInt()) {
-            throw fault(key, "must be a whole number, height and width, or a shortest_edge, got " + value);
+            throw fault(key, "must be a whole number, or height and width" + (key.equals("size") ? ", or a shortest_edge" : "")
+                            + ", got " + value);
         }
         return new Size(height.intValue(), width.intValue());
     }
@@ -238,13 +243,19 @@ public final class ImageProcessorFile {
         return value.doubleValue();
     }
 
-    /** One for each channel. */
+    /** One for each channel; a single number is that of all. */
     private List<Double> numbers(String key, List<Double> absent) throws DataException {
         JsonNode value = tree.path(key);
         if (value.isMissingNode() || value.isNull()) {
             return absent;
         }
+        if (value.isNumber()) {
+            return Collections.nCopies(channels, value.doubleValue());
+        }
         List<Double> numbers = new ArrayList<>();
+        if (value.isEmpty() || !value.isArray()) {
+            throw fault(key, "must be a number, or an array of one for each channel, got " + value);
+        }
         for (JsonNode element : value) {
             if (!element.isNumber()) {
                 throw fault(key, "must be an array of numbers, got " + value);

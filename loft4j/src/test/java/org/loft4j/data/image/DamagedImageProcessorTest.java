@@ -22,7 +22,7 @@ class DamagedImageProcessorTest implements HostileFormat {
 
     @Override
     public void read(Path folder, Path damaged) throws IOException {
-        ImageProcessor processor = Objects.requireNonNull(ImageProcessorFile.read(folder));
+        ImageProcessor processor = Objects.requireNonNull(ImageProcessorFile.read(folder, 3));
         processor.requireFits(3, 28, 28);
         byte[] grey = new byte[20 * 31 * 3];
         Arrays.fill(grey, (byte) 90);

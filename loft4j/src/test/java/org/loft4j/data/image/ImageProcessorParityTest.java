@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -16,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.DataException;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -63,7 +66,7 @@ class ImageProcessorParityTest {
             })
     void processedValuesEqualTheReference(String variant) throws IOException {
         Files.copy(path("variant_" + variant + ".preprocessor_config.json"), folder.resolve(ImageProcessorFile.NAME));
-        ImageProcessor processor = ImageProcessorFile.read(folder);
+        ImageProcessor processor = ImageProcessorFile.read(folder, 3);
         assertNotNull(processor);
         Pixels image = processor.resized(pixels("w50h37"), 3);
         float[] values = new float[image.values().length];
@@ -92,9 +95,9 @@ class ImageProcessorParityTest {
     void aSilentFileIsThatOfItsProcessor(String processor, String spelledOut) throws IOException {
         Path file = folder.resolve(ImageProcessorFile.NAME);
         Files.writeString(file, "{\"image_processor_type\": \"" + processor + "\"}");
-        ImageProcessor silent = ImageProcessorFile.read(folder);
+        ImageProcessor silent = ImageProcessorFile.read(folder, 3);
         Files.writeString(file, spelledOut.replace('\'', '"'));
-        assertEquals(ImageProcessorFile.read(folder), silent);
+        assertEquals(ImageProcessorFile.read(folder, 3), silent);
     }
 
     /** Of BiT's one number is the shorter side, of the others' both. */
@@ -104,10 +107,44 @@ class ImageProcessorParityTest {
         Files.writeString(
                 file, "{\"image_processor_type\": \"BitImageProcessor\", \"size\": 20, \"do_center_crop\": false}");
         Pixels wide = new Pixels(10, 30, 1, new byte[300]);
-        assertEquals(60, ImageProcessorFile.read(folder).resized(wide, 1).width());
-        assertNull(ImageProcessorFile.read(folder).made());
+        assertEquals(60, ImageProcessorFile.read(folder, 1).resized(wide, 1).width());
+        assertNull(ImageProcessorFile.read(folder, 3).made());
         Files.writeString(file, "{\"size\": 20}");
-        assertEquals(20, ImageProcessorFile.read(folder).resized(wide, 1).width());
+        assertEquals(20, ImageProcessorFile.read(folder, 1).resized(wide, 1).width());
+    }
+
+    /** As in Transformers. */
+    @Test
+    void oneNumberIsThatOfAllChannels() throws IOException {
+        Path file = folder.resolve(ImageProcessorFile.NAME);
+        Files.writeString(file, "{\"image_mean\": 0.25, \"image_std\": [0.5, 0.5, 0.5]}");
+        ImageProcessor processor = ImageProcessorFile.read(folder, 3);
+        assertEquals(List.of(0.25, 0.25, 0.25), processor.mean());
+        float[] values = new float[3];
+        processor.normalise(new Pixels(1, 1, 3, new byte[] {0, (byte) 255, 51}), values, 0);
+        assertArrayEquals(new float[] {-0.5f, 1.5f, -0.1f}, values, 1e-6f);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "image_mean | '0.5' | must be a number, or an array",
+                "image_std | {} | must be a number, or an array",
+                "image_std | [] | must be a number, or an array",
+                "image_mean | true | must be a number, or an array",
+                "image_mean | [0.5, 'x', 0.5] | must be an array of numbers",
+                "crop_size | {'shortest_edge': 16} | must be a whole number, or height and width, got",
+                "size | {'height': 16} | must be a whole number, or height and width, or a shortest_edge, got"
+            })
+    void whatIsOfAnotherTypeIsRefused(String key, String value, String words) throws IOException {
+        Files.writeString(
+                folder.resolve(ImageProcessorFile.NAME),
+                ("{'do_center_crop': true, '" + key + "': " + value + "}").replace('\'', '"'));
+        String fault = assertThrows(DataException.class, () -> ImageProcessorFile.read(folder, 3))
+                .getMessage();
+        assertTrue(fault.contains("\"" + key + "\" " + words), fault);
     }
 
     @Test
