@@ -105,6 +105,11 @@ public final class AdapterDoctor {
         return task != null && task.asText().endsWith("_CLS");
     }
 
+    /** Such an adapter is of a classifier, without a task_type. */
+    private boolean readsImages() throws CheckpointException {
+        return baseConfig != null && ModelDoctor.OF_IMAGES.contains(baseConfig.stringOr("model_type", ""));
+    }
+
     private boolean on(String key) {
         JsonNode value = config.node(key);
         return value != null && value.asBoolean();
@@ -116,7 +121,7 @@ public final class AdapterDoctor {
                 && (value.isTextual() ? !value.textValue().isEmpty() : value.isNumber() || value.size() > 0);
     }
 
-    private void settings() {
+    private void settings() throws CheckpointException {
         JsonNode named = config.node("peft_type");
         String type = named == null ? "" : named.asText();
         if (!type.equals("LORA")) {
@@ -205,6 +210,10 @@ public final class AdapterDoctor {
         }
         variants();
         JsonNode task = config.node("task_type");
+        if (task == null && readsImages()) {
+            // PEFT has no word for them
+            return;
+        }
         if (task == null) {
             notes.add(
                     Severity.NOTE,

@@ -24,7 +24,7 @@ import org.loft4j.io.TiedHead;
 /** Looks at a model directory for what servers stumble over: weights, tokenizer, chat template, end and padding. */
 public final class ModelDoctor {
     /** The families that read images, and no text. */
-    private static final Set<String> OF_IMAGES = Set.of("deit", "dinov2", "dinov2_with_registers", "vit");
+    static final Set<String> OF_IMAGES = Set.of("deit", "dinov2", "dinov2_with_registers", "vit");
 
     /** The families that read texts in both directions. */
     static final Set<String> ENCODERS = Set.of(

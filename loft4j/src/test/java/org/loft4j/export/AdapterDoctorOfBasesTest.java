@@ -232,6 +232,18 @@ class AdapterDoctorOfBasesTest {
     }
 
     @Test
+    void anAdapterOfImagesIsOfNoTextsAndNoGguf() throws IOException {
+        Path base = Files.createDirectories(directory.resolve("base"));
+        Files.writeString(base.resolve("config.json"), "{\"model_type\": \"dinov2\"}");
+        Map<String, Object> settings = new LinkedHashMap<>(Map.of("modules_to_save", List.of("classifier")));
+        settings.put("task_type", null);
+        Diagnosis diagnosis = AdapterDoctorTest.examine(directory, settings, Map.of(), base);
+        assertFalse(AdapterDoctorTest.says(diagnosis, Consumer.PEFT, "task_type"), diagnosis.toString());
+        assertTrue(AdapterDoctorTest.says(diagnosis, Consumer.LLAMA_CPP, "modules_to_save"), diagnosis.toString());
+        assertFalse(diagnosis.toString().contains("--to gguf"), diagnosis.toString());
+    }
+
+    @Test
     void theVectorsOfTokensOfAnEncoderDecoderAreSavedUnderANameThatPeftDoesNotAsk() throws IOException {
         Path base = Fixture.directory("t5");
         Diagnosis diagnosis = AdapterDoctorTest.examine(
