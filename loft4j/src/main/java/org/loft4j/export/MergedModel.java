@@ -35,6 +35,9 @@ import org.loft4j.tensor.Shapes;
 public final class MergedModel {
     private static final String HEAD = "lm_head.weight";
 
+    /** A buffer of float32, in blocks that are not read too. */
+    private static final String ROUTER_BIAS = ".e_score_correction_bias";
+
     private final Model model;
     private final Path base;
     private final @Nullable Dtype dtype;
@@ -187,8 +190,8 @@ public final class MergedModel {
                 ? Shapes.of(model.weights().get(part.ours()))
                 : before.shape();
         Dtype kept = before != null ? before.dtype() : Dtype.of(model.weights().get(part.ours()));
-        boolean converted =
-                dtype != null && kept.isFloating() && !model.weights().isFixed(part.ours());
+        boolean fixed = model.weights().isFixed(part.ours()) || part.ours().endsWith(ROUTER_BIAS);
+        boolean converted = dtype != null && kept.isFloating() && !fixed;
         Dtype type = converted ? Objects.requireNonNull(dtype) : kept;
         long elements = 1;
         for (long size : shape) {

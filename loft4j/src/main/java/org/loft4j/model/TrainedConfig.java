@@ -21,6 +21,7 @@ import org.loft4j.model.qwen2.Qwen2Model;
 import org.loft4j.model.qwen3.Qwen3Model;
 import org.loft4j.model.qwen35.Qwen35Config;
 import org.loft4j.model.qwen35.Qwen35Model;
+import org.loft4j.model.shared.ScoredExperts;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.Pooling;
@@ -150,6 +151,10 @@ public final class TrainedConfig {
                 config.path("model_type").asText());
         if (padId >= 0) {
             config.put(PADDING, padId);
+        }
+        if (config.has(ScoredExperts.FURTHER)) {
+            // such blocks are not read, and so not written
+            config.put(ScoredExperts.FURTHER, 0);
         }
         return new TrainedConfig(config);
     }

@@ -178,6 +178,24 @@ class TrainedConfigTest {
         assertFalse(json.has("dtype"));
     }
 
+    /** A merge carries blocks that predict further tokens over; what was trained has none. */
+    @Test
+    void whatWasTrainedHasNoBlocksForFurtherTokens() throws IOException {
+        Path from = config("deepseek_v3", json -> {});
+        assertEquals(
+                1,
+                written(from, Task.CAUSAL_LM).node("num_nextn_predict_layers").asInt());
+        Path out = folder.resolve("out");
+        try (Model model = Models.initialise(from, ModelOptions.of(Task.CAUSAL_LM))) {
+            TrainedConfig.alone(model, -1).write(out);
+        }
+        assertEquals(
+                0,
+                Json.read(out.resolve("config.json"))
+                        .node("num_nextn_predict_layers")
+                        .asInt());
+    }
+
     /** As Transformers writes {@code num_labels=1}: the count is that of the names. */
     @Test
     void aRegressionHasOneLabelAndSaysSo() throws IOException {

@@ -40,7 +40,8 @@ public record ScoredExperts(
     private static final String WIDTH = "moe_intermediate_size";
     private static final String SHARED = "mlp.shared_experts";
     private static final String DENSE_FIRST = "first_k_dense_replace";
-    private static final String FURTHER = "num_nextn_predict_layers";
+    /** The key that counts blocks which predict further tokens. */
+    public static final String FURTHER = "num_nextn_predict_layers";
 
     private static final Set<String> KEYS = Set.of(
             COUNT,
