@@ -55,8 +55,8 @@ final class LabelFlags {
                     "--label-columns names no column for "
                             + (untold.size() == 1 ? "a label" : untold.size() + " labels") + " of the model, "
                             + TrainingRows.some(untold)
-                            + ": nothing says which texts have " + (untold.size() == 1 ? "it" : "them")
-                            + "; name a column for each of its labels, or give lists, which say that a text has no other labels");
+                            + ": nothing says which texts or images have " + (untold.size() == 1 ? "it" : "them")
+                            + "; name a column for each of its labels, or give lists, which say that there are no other labels");
         }
     }
 

@@ -117,7 +117,7 @@ class MultiLabelEdgesTest {
         String run = folder.resolve("run").toString();
         List<String> some = List.of("--model", model, "--adapter", run, "--data", rows, "--label-columns", "blue,red");
         String words =
-                "--label-columns names no column for a label of the model, \"ball\": nothing says which texts have it";
+                "--label-columns names no column for a label of the model, \"ball\": nothing says which texts or images have it";
         for (Captured refused : List.of(
                 loft("eval", some),
                 loft("train", some, "--output", folder.resolve("more").toString()),
