@@ -32,6 +32,7 @@ import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
+import org.loft4j.infer.ModelImages;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.MatchLoss;
@@ -176,10 +177,7 @@ final class EvalCommand implements Verb {
     }
 
     private int judgeImages(LoadedModel loaded) throws IOException {
-        if (faults.skip) {
-            throw new ConfigException(
-                    "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
-        }
+        TrainingImages.requireNoFaultyRows(faults);
         preference.judge(false, false, loaded);
         Labels labels = labels(loaded, List.of());
         LabeledImages chosen =
@@ -190,8 +188,8 @@ final class EvalCommand implements Verb {
             err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut("", chosen));
             err.flush();
         }
-        ImageDataset dataset =
-                TrainingImages.dataset(loaded.model(), loaded.directory(), chosen, labels, Augmentation.NONE);
+        ImageDataset dataset = TrainingImages.dataset(
+                ModelImages.of(loaded.model(), loaded.directory()), chosen, labels, Augmentation.NONE);
         Evaluator evaluator = new Evaluator(loaded.model(), 0, batchSize, threshold.value());
         print(loaded, evaluator.evaluate(dataset), dataset.size(), Map.of());
         return ExitCode.OK;

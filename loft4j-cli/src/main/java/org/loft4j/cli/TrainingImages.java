@@ -12,7 +12,6 @@ import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.infer.ModelImages;
 import org.loft4j.model.Models;
-import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.tensor.NativeScope;
@@ -34,6 +33,11 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
             throw new ConfigException(
                     "--streaming is for rows of text; images are read as they are learnt in any case");
         }
+        requireNoFaultyRows(faults);
+    }
+
+    /** Files that are no images are left out in any case. */
+    static void requireNoFaultyRows(FaultFlags faults) {
         if (faults.skip) {
             throw new ConfigException(
                     "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
@@ -99,23 +103,16 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
 
     /** Ready for a model; prepared as its directory says. */
     TrainData encode(Model model, Path directory, Augmentation augmentation) throws IOException {
-        ImageDataset held = eval == null ? null : dataset(model, directory, eval, classes.labels(), Augmentation.NONE);
-        ImageDataset learnt = dataset(model, directory, train, classes.labels(), augmentation);
+        ModelImages prepared = ModelImages.of(model, directory);
+        ImageDataset held = eval == null ? null : dataset(prepared, eval, classes.labels(), Augmentation.NONE);
+        ImageDataset learnt = dataset(prepared, train, classes.labels(), augmentation);
         // an image has as many states whatever the run: its length is that of the images
-        int states = (int) model.imageStates(ModelImages.of(model, directory).shape());
+        int states = (int) model.imageStates(prepared.shape());
         return new TrainData(learnt, held, 0, states);
     }
 
-    static ImageDataset dataset(
-            Model model, Path directory, LabeledImages images, Labels labels, Augmentation augmentation)
+    static ImageDataset dataset(ModelImages prepared, LabeledImages images, Labels labels, Augmentation augmentation)
             throws IOException {
-        ModelImages prepared = ModelImages.of(model, directory);
-        ImageShape shape = prepared.shape();
-        return new ImageDataset(
-                images,
-                labels,
-                new ImageDataset.Shape((int) shape.channels(), (int) shape.height(), (int) shape.width()),
-                prepared.processor(),
-                augmentation);
+        return new ImageDataset(images, labels, prepared.read(), prepared.processor(), augmentation);
     }
 }

@@ -14,6 +14,7 @@ import java.util.SplittableRandom;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
@@ -37,17 +38,43 @@ public final class ImageDataset implements Examples {
     private final Augmentation augmentation;
 
     /** What the model reads. */
-    public record Shape(int channels, int height, int width) {}
+    public record Shape(int channels, int height, int width) {
+        /**
+         * How many numbers the pixels of some images are.
+         *
+         * @throws ConfigException if one array does not hold them
+         */
+        public int numbers(int images) {
+            long plane = (long) height * width;
+            long one = plane > Integer.MAX_VALUE ? plane : plane * channels;
+            if (one > Integer.MAX_VALUE || one * images > Integer.MAX_VALUE) {
+                throw new ConfigException(
+                        "a batch of " + images + (images == 1 ? " image" : " images") + " of " + height
+                                + "×" + width + " pixels in " + channels
+                                + (channels == 1 ? " channel" : " channels") + " is more than " + Integer.MAX_VALUE
+                                + " numbers, which one array does not hold: take "
+                                + (images == 1 ? "smaller images (preprocessor_config.json)" : "a smaller batch"));
+            }
+            return (int) (one * images);
+        }
+    }
 
     /**
      * @param augmentation of training batches
      * @throws DataException if an image's label is unknown
-     * @throws ConfigException if the processor does not make what the model reads
+     * @throws ConfigException if the processor does not make what the model reads, or not of any part of an image that the
+     *     augmentation draws
      */
     public ImageDataset(
             LabeledImages images, Labels labels, Shape shape, ImageProcessor processor, Augmentation augmentation)
             throws DataException {
         processor.requireFits(shape.channels(), shape.height(), shape.width());
+        shape.numbers(1);
+        if (augmentation.crop() && !processor.makesOneSize()) {
+            throw new ConfigException("augment crop needs parts of images to get the size of the whole: let"
+                    + " preprocessor_config.json resize to a height and width, or to a shortest_edge that holds crop_size, or"
+                    + " leave crop out");
+        }
         this.images = images;
         this.labels = new int[images.size()][];
         this.known = labels.size();
@@ -104,6 +131,16 @@ public final class ImageDataset implements Examples {
         return images.heapBytes() + HeapSize.of(labels);
     }
 
+    /**
+     * How many numbers the pixels of a batch are; 0 for other examples.
+     *
+     * @param batchSize images at once, where there are as many
+     * @throws ConfigException if one array does not hold them
+     */
+    public static int numbers(@Nullable Examples examples, int batchSize) {
+        return examples instanceof ImageDataset images ? images.shape.numbers(Math.min(batchSize, images.size())) : 0;
+    }
+
     /** Of an IDX file's images their bytes; of files where they lie and how long they are. */
     @Override
     public String fingerprint() {
@@ -123,7 +160,7 @@ public final class ImageDataset implements Examples {
 
     @Override
     public ImageBatch batch(int[] indices, long padId) throws IOException {
-        return collate(indices, index -> processor.resized(images.read(index), shape.channels()));
+        return collate(indices, (index, image) -> processor.resized(image, shape.channels()));
     }
 
     @Override
@@ -131,8 +168,8 @@ public final class ImageDataset implements Examples {
         long ofEpoch = Seeds.derive(seed, "augment", epoch);
         return collate(
                 indices,
-                index -> augmentation.apply(
-                        images.read(index),
+                (index, image) -> augmentation.apply(
+                        image,
                         processor,
                         shape.channels(),
                         new SplittableRandom(Seeds.derive(ofEpoch, "image", index))));
@@ -141,7 +178,7 @@ public final class ImageDataset implements Examples {
     /**
      * Decodes each picture once, on all cores, and keeps none.
      *
-     * @throws DataException if some cannot be decoded: the first of them, each with its cause
+     * @throws DataException if some cannot be decoded, or do not become what the model reads: the first of them, each with its cause
      */
     public void requireReadable() throws IOException {
         List<DataException> faults = new ArrayList<>();
@@ -163,7 +200,7 @@ public final class ImageDataset implements Examples {
                     .collect(Collectors.joining());
             throw new DataException(
                     faults.size() + " of " + size() + " images",
-                    "cannot be read:" + all + (faults.size() > SHOWN ? "\n  …" : ""));
+                    "cannot be used:" + all + (faults.size() > SHOWN ? "\n  …" : ""));
         }
     }
 
@@ -172,7 +209,7 @@ public final class ImageDataset implements Examples {
             throw new UncheckedIOException(new InterruptedIOException("stopped while reading images"));
         }
         try {
-            images.read(index);
+            read(index);
             return Optional.empty();
         } catch (DataException e) {
             return Optional.of(e);
@@ -181,14 +218,21 @@ public final class ImageDataset implements Examples {
         }
     }
 
+    /** One that becomes what the model reads. */
+    private Pixels read(int index) throws IOException {
+        Pixels image = images.read(index);
+        processor.requireMakes(images.name(index), image, shape.height(), shape.width());
+        return image;
+    }
+
     private interface Prepared {
-        Pixels image(int index) throws IOException;
+        Pixels image(int index, Pixels image);
     }
 
     private ImageBatch collate(int[] indices, Prepared prepared) throws IOException {
         Checks.atLeast("number of images in a batch", indices.length, 1);
-        int size = Math.multiplyExact(shape.channels() * shape.height(), shape.width());
-        float[] pixels = new float[Math.multiplyExact(indices.length, size)];
+        int size = shape.numbers(1);
+        float[] pixels = new float[shape.numbers(indices.length)];
         try {
             // each row has its own part of the arrays
             IntStream.range(0, indices.length).parallel().forEach(row -> {
@@ -206,13 +250,7 @@ public final class ImageDataset implements Examples {
 
     private void prepare(Prepared prepared, int index, float[] pixels, int place) {
         try {
-            Pixels image = prepared.image(index);
-            if (image.height() != shape.height() || image.width() != shape.width()) {
-                throw new ConfigException(images.name(index) + " has " + image.height() + "×" + image.width()
-                        + " pixels, but the model reads " + shape.height() + "×" + shape.width()
-                        + ": let preprocessor_config.json resize or crop");
-            }
-            processor.normalise(image, pixels, place);
+            processor.normalise(prepared.image(index, read(index)), pixels, place);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.loft4j.ConfigException;
+import org.loft4j.data.ImageDataset;
 import org.loft4j.data.image.ImageFile;
 import org.loft4j.data.image.ImageProcessor;
 import org.loft4j.data.image.ImageProcessorFile;
@@ -41,6 +42,12 @@ public record ModelImages(ImageProcessor processor, ImageShape shape) {
         ImageProcessor.Size size = processor.made();
         ImageShape shape = size == null ? made : new ImageShape(channels, size.height(), size.width());
         if (model.imageStates(shape) == 0) {
+            if (model.imageStates(new ImageShape(channels, 2 * made.height(), 2 * made.width())) > 0) {
+                // it reads other sizes than its own
+                throw new ConfigException("preprocessor_config.json makes images of " + shape.height() + "×"
+                        + shape.width() + ", which are smaller than one patch of the model (patch_size): let size or"
+                        + " crop_size be larger");
+            }
             // refused in the next line, with the reason
             shape = made;
         }
@@ -48,21 +55,24 @@ public record ModelImages(ImageProcessor processor, ImageShape shape) {
         return new ModelImages(processor, shape);
     }
 
+    /** The shape, as data of a training has it. */
+    public ImageDataset.Shape read() {
+        return new ImageDataset.Shape((int) shape.channels(), (int) shape.height(), (int) shape.width());
+    }
+
     /**
      * Pictures as the model reads them; they belong to the open scope.
      *
-     * @throws org.loft4j.DataException for a file that cannot be decoded
+     * @throws org.loft4j.DataException for a file that cannot be decoded, or does not become what the model reads
      */
     ImageInput read(List<Path> files, DeviceSpec device) throws IOException {
-        int size = Math.toIntExact(shape.channels() * shape.height() * shape.width());
-        float[] values = new float[Math.multiplyExact(files.size(), size)];
+        ImageDataset.Shape read = read();
+        int size = read.numbers(1);
+        float[] values = new float[read.numbers(files.size())];
         for (int i = 0; i < files.size(); i++) {
-            Pixels image = processor.resized(ImageFile.read(files.get(i)), (int) shape.channels());
-            if (image.height() != shape.height() || image.width() != shape.width()) {
-                throw new ConfigException(files.get(i) + " has " + image.height() + "×" + image.width()
-                        + " pixels, but the model reads " + shape.height() + "×" + shape.width());
-            }
-            processor.normalise(image, values, i * size);
+            Pixels image = ImageFile.read(files.get(i));
+            processor.requireMakes(files.get(i).toString(), image, read.height(), read.width());
+            processor.normalise(processor.resized(image, read.channels()), values, i * size);
         }
         return new ImageInput(Tensors.of(values, files.size(), shape.channels(), shape.height(), shape.width())
                 .to(device.torch(), Dtype.F32.scalarType()));

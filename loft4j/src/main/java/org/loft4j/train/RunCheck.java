@@ -7,6 +7,7 @@ import java.util.Objects;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
@@ -102,6 +103,8 @@ final class RunCheck {
         }
         check(problems, "training", shown, model);
         check(problems, "evaluation", data.eval(), model);
+        Checks.collect(problems, () -> ImageDataset.numbers(shown, config.batchSize()));
+        Checks.collect(problems, () -> ImageDataset.numbers(data.eval(), config.evalBatchSize()));
         if (data.eval() instanceof MatchDataset held && held.texts().size() == 2) {
             problems.add("the evaluation data holds one text that is to be found, and none beside it: give more rows");
         }

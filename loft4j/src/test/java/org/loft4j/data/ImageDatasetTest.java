@@ -25,7 +25,10 @@ import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.ImageProcessor;
+import org.loft4j.data.image.ImageProcessor.Resize;
+import org.loft4j.data.image.ImageProcessor.Size;
 import org.loft4j.data.image.LabeledImages;
+import org.loft4j.data.image.Resampling;
 
 class ImageDatasetTest {
     private static final int[] ALL = {0, 1, 2, 3};
@@ -132,6 +135,84 @@ class ImageDatasetTest {
         return new ImageDataset.Shape(1, side, side);
     }
 
+    /** Before the training begins, and where there is none. */
+    @Test
+    void imagesThatDoNotBecomeWhatTheModelReadsAreToldByName() throws IOException {
+        for (String name : List.of("a/1", "a/2", "b/3", "b/4")) {
+            Path file = folder.resolve("pictures").resolve(name + ".png");
+            Files.createDirectories(file.getParent());
+            BufferedImage image = new BufferedImage(name.endsWith("3") ? 12 : 8, 8, BufferedImage.TYPE_BYTE_GRAY);
+            ImageIO.write(image, "png", file.toFile());
+        }
+        LabeledImages pictures = LabeledImages.read(folder.resolve("pictures"));
+        Size wide = new Size(8, 12);
+        ImageDataset cropped = of(pictures, wide, new ImageProcessor(null, wide, 1, List.of(), List.of()));
+        var three = assertThrows(DataException.class, cropped::requireReadable);
+        assertTrue(three.getMessage().startsWith("3 of 4 images: cannot be used:"), three.getMessage());
+        assertTrue(
+                three.getMessage().contains("1.png: has 8×8 pixels, into which crop_size 8×12 does not fit"),
+                three.getMessage());
+        var inBatch = assertThrows(DataException.class, () -> cropped.trainingBatch(new int[] {0}, 0, 1, 1));
+        assertTrue(inBatch.getMessage().contains("1.png: has 8×8 pixels"), inBatch.getMessage());
+        ImageProcessor edge =
+                new ImageProcessor(new Resize(Resampling.BILINEAR, null, 16), null, 1, List.of(), List.of());
+        var one = assertThrows(DataException.class, of(pictures, new Size(16, 16), edge)::requireReadable);
+        assertTrue(
+                one.getMessage().contains("3.png: has 8×12 pixels, resized 16×24, but the model reads 16×16"),
+                one.getMessage());
+        ImageProcessor vast =
+                new ImageProcessor(new Resize(Resampling.BILINEAR, null, 60000), wide, 1, List.of(), List.of());
+        var large = assertThrows(DataException.class, of(pictures, wide, vast)::requireReadable);
+        assertTrue(large.getMessage().contains("resized 60000×60000: that is too large"), large.getMessage());
+    }
+
+    private static ImageDataset of(LabeledImages pictures, Size size, ImageProcessor processor) throws DataException {
+        return new ImageDataset(
+                pictures,
+                Labels.ofNames(List.of("a", "b")),
+                new ImageDataset.Shape(1, size.height(), size.width()),
+                processor,
+                Augmentation.NONE);
+    }
+
+    /** A part of a picture is of other proportions. */
+    @Test
+    void partsThatGetAnotherSizeAreRefusedBeforeAnyIsDrawn() {
+        ImageProcessor silent = new ImageProcessor(null, null, 1, List.of(), List.of());
+        var refused = assertThrows(
+                ConfigException.class,
+                () -> new ImageDataset(
+                        images,
+                        Labels.ofNames(List.of("3", "5")),
+                        shape(8),
+                        silent,
+                        new Augmentation(true, false, false)));
+        assertTrue(refused.getMessage().startsWith("augment crop needs parts of images"), refused.getMessage());
+    }
+
+    @Test
+    void aBatchThatNoArrayHoldsIsRefusedWithItsSize() throws IOException {
+        ImageDataset.Shape shape = new ImageDataset.Shape(3, 16384, 16384);
+        assertEquals(805306368, shape.numbers(1));
+        String fault =
+                assertThrows(ConfigException.class, () -> shape.numbers(4)).getMessage();
+        assertTrue(fault.startsWith("a batch of 4 images of 16384×16384 pixels in 3 channels is more than"), fault);
+        assertTrue(fault.endsWith("take a smaller batch"), fault);
+        ImageDataset.Shape vast = new ImageDataset.Shape(3, Integer.MAX_VALUE, Integer.MAX_VALUE);
+        assertThrows(ConfigException.class, () -> vast.numbers(Integer.MAX_VALUE));
+        assertEquals(128, ImageDataset.numbers(dataset("none"), 2));
+        Size large = new Size(32768, 32768);
+        ImageProcessor processor =
+                new ImageProcessor(new Resize(Resampling.BILINEAR, large, 0), null, 1, List.of(), List.of());
+        ImageDataset two = new ImageDataset(
+                images,
+                Labels.ofNames(List.of("3", "5")),
+                new ImageDataset.Shape(1, 32768, 32768),
+                processor,
+                Augmentation.NONE);
+        assertThrows(ConfigException.class, () -> ImageDataset.numbers(two, 2));
+    }
+
     @Test
     void allImagesThatCannotBeDecodedAreTold() throws IOException {
         for (String name : List.of("a/1.png", "a/2.png", "b/3.png", "b/4.png")) {
@@ -155,7 +236,7 @@ class ImageDatasetTest {
         assertThrows(DataException.class, () -> data.batch(ALL, 0));
         Files.writeString(folder.resolve("pictures/b/3.png"), "no picture");
         var both = assertThrows(DataException.class, data::requireReadable);
-        assertTrue(both.getMessage().startsWith("2 of 4 images: cannot be read:\n  "), both.getMessage());
+        assertTrue(both.getMessage().startsWith("2 of 4 images: cannot be used:\n  "), both.getMessage());
         assertTrue(both.getMessage().indexOf("2.png") < both.getMessage().indexOf("3.png"), both.getMessage());
     }
 }

@@ -4,12 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 import org.loft4j.ShapeException;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
@@ -51,7 +55,7 @@ class ModelImagesTest {
             assertEquals(29, model.imageStates(new ImageShape(3, 22, 22)));
             assertEquals(0, model.imageStates(new ImageShape(3, 22, 3)));
             assertEquals(0, model.imageStates(new ImageShape(1, 22, 22)));
-            refused("makes images of 3×3", model, 3);
+            refused("makes images of 3×3, which are smaller than one patch of the model", model, 3);
         }
     }
 
@@ -75,6 +79,21 @@ class ModelImagesTest {
             String fault =
                     assertThrows(ShapeException.class, () -> model.logits(thin)).getMessage();
             assertTrue(fault.startsWith("pixel_values must be as large as a patch at least"), fault);
+        }
+    }
+
+    @Test
+    void aFileThatDoesNotFitIsNamed() throws IOException {
+        Path file = folder.resolve("small.png");
+        ImageIO.write(new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB), "png", file.toFile());
+        Files.writeString(
+                folder.resolve("preprocessor_config.json"),
+                "{\"do_resize\": false, \"do_center_crop\": true, \"crop_size\": 16}");
+        try (Model model = open("dinov2")) {
+            ModelImages prepared = ModelImages.of(model, folder);
+            String fault = assertThrows(DataException.class, () -> prepared.read(List.of(file), DeviceSpec.CPU))
+                    .getMessage();
+            assertTrue(fault.contains("small.png: has 8×8 pixels, into which crop_size 16×16 does not fit"), fault);
         }
     }
 

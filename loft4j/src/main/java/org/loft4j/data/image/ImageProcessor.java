@@ -4,6 +4,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 
 /**
  * What is done to a picture before a model sees it, in this order: channels, size, crop, factor, normalisation.
@@ -63,6 +64,13 @@ public record ImageProcessor(
         return crop != null ? crop : resize != null ? resize.size() : null;
     }
 
+    /** Whether any part of a picture becomes as large as the whole. */
+    public boolean makesOneSize() {
+        return resize != null
+                && (resize.size() != null
+                        || (crop != null && resize.shortestEdge() >= Math.max(crop.height(), crop.width())));
+    }
+
     /** Refuses a model whose images this does not make. */
     public void requireFits(int channels, int height, int width) {
         if (!mean.isEmpty() && mean.size() != channels) {
@@ -73,6 +81,33 @@ public record ImageProcessor(
         if (made != null && (made.height() != height || made.width() != width)) {
             throw new ConfigException("preprocessor_config.json makes images of " + made.height() + "×" + made.width()
                     + ", but the model reads " + height + "×" + width + ": its size must be the model's image_size");
+        }
+    }
+
+    /**
+     * Refuses a picture that {@link #resized} does not bring to a size, without resizing it.
+     *
+     * @param name of the picture, which is told
+     */
+    public void requireMakes(String name, Pixels image, int height, int width) throws DataException {
+        Size size = resize == null ? new Size(image.height(), image.width()) : resize.of(image);
+        String has = "has " + image.height() + "×" + image.width() + " pixels"
+                + (resize == null ? "" : ", resized " + size.height() + "×" + size.width());
+        if ((long) size.height() * size.width() > Integer.MAX_VALUE / 3) {
+            throw new DataException(name, has + ": that is too large for an array of bytes");
+        }
+        if (crop != null && (crop.height() > size.height() || crop.width() > size.width())) {
+            throw new DataException(
+                    name,
+                    has + ", into which crop_size " + crop.height() + "×" + crop.width()
+                            + " does not fit: leave the picture out, or let preprocessor_config.json resize to a larger size");
+        }
+        Size made = crop == null ? size : crop;
+        if (made.height() != height || made.width() != width) {
+            throw new DataException(
+                    name,
+                    has + ", but the model reads " + height + "×" + width
+                            + ": let preprocessor_config.json resize or crop");
         }
     }
 

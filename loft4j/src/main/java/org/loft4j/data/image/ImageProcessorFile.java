@@ -215,7 +215,9 @@ public final class ImageProcessorFile {
         JsonNode height = value.isObject() ? value.path("height") : value;
         JsonNode width = value.isObject() ? value.path("width") : value;
         if (!height.isInt() || !width.isInt()) {
-            throw fault(key, "must be a whole number, or height and width" + (key.equals("size") ? ", or a shortest_edge" : "")
+            throw fault(
+                    key,
+                    "must be a whole number, or height and width" + (key.equals("size") ? ", or a shortest_edge" : "")
                             + ", got " + value);
         }
         return new Size(height.intValue(), width.intValue());
