@@ -211,8 +211,7 @@ public final class AdapterDoctor {
         variants();
         JsonNode task = config.node("task_type");
         if (task == null && readsImages()) {
-            // PEFT has no word for them
-            return;
+            return; // PEFT has no word for it
         }
         if (task == null) {
             notes.add(
