@@ -72,7 +72,7 @@ final class PredictCommand implements Verb {
             paramLabel = "FILE",
             description =
                     "Texts to classify, as 'loft train' takes its rows: files, a pattern of files or a query; labels in them are not"
-                            + " read, and blank lines of .txt and of standard input are left out; conversations (messages), for a model of one output with a chat template. Or images: a folder, in which they"
+                            + " read, and blank lines of .txt and of standard input are left out; conversations (messages) with their answer, for a model of one output. Or images: a folder, in which they"
                             + " may lie at any depth, or a .csv, .tsv or .jsonl with the column image. Default: the lines of standard input.")
     @Nullable
     DataReference data;

@@ -17,7 +17,8 @@ import org.loft4j.tensor.Tensors;
  *
  * <pre>  y = Σ_{e of the chosen} w_e·expert_e(x)</pre>
  *
- * {@link Routing} says which are chosen, and their weights. Tokens are sorted by their experts, so that each expert sees its own as one matrix; one that has none is not visited, and its layers get no gradient.
+ * {@link Routing} says which are chosen, and their weights. Tokens are sorted by their experts, so that each expert sees its own as
+ * one matrix; one that has none is not visited, and its layers get no gradient.
  *
  * @param router {@code R}: from hidden states to one number an expert
  * @param among the experts, each of which maps {@code (rows, hidden)} to the same shape
@@ -184,7 +185,10 @@ public record MixtureOfExperts(
         return back;
     }
 
-    /** The router is none where the experts have none and it has no norm, or scores by sigmoids: in Transformers it is no layer then either. */
+    /**
+     * The router is none where the experts have none and it has no norm, or scores by sigmoids: in Transformers it is no layer then
+     * either.
+     */
     @Override
     public List<Linear> linears() {
         List<Linear> linears = new ArrayList<>(among.linears());
