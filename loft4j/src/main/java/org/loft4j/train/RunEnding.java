@@ -22,26 +22,16 @@ final class RunEnding {
     private final ClassWeights classWeights;
     private long peakResidentBytes;
 
-    RunEnding(
-            Model model,
-            TrainConfig config,
-            RunOutput output,
-            Trainable trainable,
-            RunPlan plan,
-            RunState state,
-            BaseFiles base,
-            RunNotes notes,
-            Pace pace,
-            ClassWeights classWeights) {
-        this.model = model;
-        this.config = config;
-        this.output = output;
-        this.trainable = trainable;
-        this.plan = plan;
-        this.state = state;
+    RunEnding(RunParts parts, BaseFiles base, RunNotes notes, ClassWeights classWeights) {
+        this.model = parts.model();
+        this.config = parts.config();
+        this.output = parts.output();
+        this.trainable = parts.trainable();
+        this.plan = parts.plan();
+        this.state = parts.state();
+        this.pace = parts.pace();
         this.base = base;
         this.notes = notes;
-        this.pace = pace;
         this.classWeights = classWeights;
     }
 

@@ -12,7 +12,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.io.JsonObject;
-import org.loft4j.nn.Model;
 
 /** Tells of a run: to the metrics file, to TensorBoard, to the state's history, and to the listeners. */
 final class RunRecorder implements AutoCloseable {
@@ -34,24 +33,16 @@ final class RunRecorder implements AutoCloseable {
      * @param rewards that judge answers, where a model learns by them
      * @param explained says of a file that cannot be written at the end what the run can go on from
      */
-    RunRecorder(
-            Path directory,
-            RunState state,
-            RunPlan plan,
-            TrainConfig config,
-            Model model,
-            Trainable trainable,
-            Listeners listeners,
-            @Nullable Rewards rewards,
-            UnaryOperator<IOException> explained)
+    RunRecorder(RunParts parts, Listeners listeners, @Nullable Rewards rewards, UnaryOperator<IOException> explained)
             throws IOException {
         this.explained = explained;
-        this.state = state;
-        this.plan = plan;
-        this.trainable = trainable;
+        Path directory = parts.output().directory();
+        this.state = parts.state();
+        this.plan = parts.plan();
+        this.trainable = parts.trainable();
         this.listeners = listeners;
-        this.images = model.imageShape() != null;
-        this.diagnosticsEvery = DiagnosticsLog.every(config, plan.totalSteps());
+        this.images = parts.model().imageShape() != null;
+        this.diagnosticsEvery = DiagnosticsLog.every(parts.config(), plan.totalSteps());
         this.log = RunLog.open(directory.resolve(RunOutput.METRICS), state.step(), this::isPending);
         DiagnosticsLog layers = null;
         CompletionsLog answered = null;

@@ -15,11 +15,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
-import org.loft4j.data.MiniBatch;
-import org.loft4j.data.PromptDataset;
 import org.loft4j.nn.Model;
-import org.loft4j.tensor.NativeHeap;
-import org.loft4j.tensor.ProcessMemory;
 
 /**
  * A whole run in an output directory: steps, evaluations, checkpoints, logs, and the result at the end. A run that was stopped,
@@ -40,15 +36,15 @@ public final class TrainingRun implements AutoCloseable {
     private final Trainable trainable;
     private final RunPlan plan;
     private final RunRows rows;
-    private final @Nullable Rollouts rollouts;
+    private final RunJudge judge;
     private final Listeners listeners = new Listeners();
     private final StopRequest stopRequest = new StopRequest();
     private final ReentrantLock atWork = new ReentrantLock();
     private final RunState state;
-    private final Pace pace;
     private final RunRhythm rhythm;
     private final boolean alreadyFinished;
     private final RunNotes notes;
+    private final RunParts parts;
     private final RunEnding ending;
     private final @Nullable Path startedFrom;
     private final ClassWeights classWeights;
@@ -74,8 +70,7 @@ public final class TrainingRun implements AutoCloseable {
         this.config = config;
         this.output = output;
         this.trainable = trainable;
-        this.rollouts = rollouts;
-        this.pace = new Pace(nanos);
+        this.judge = new RunJudge(model, data, config, rollouts);
         BaseFiles base = BaseFiles.of(model.description().directory());
         this.classWeights = config.loss().classWeights().counted(model, data.train());
         this.notes = RunNotes.of(model, data, config, start);
@@ -93,7 +88,8 @@ public final class TrainingRun implements AutoCloseable {
         } else {
             this.state = point.state(config);
         }
-        this.ending = new RunEnding(model, config, output, trainable, plan, state, base, notes, pace, classWeights);
+        this.parts = new RunParts(model, config, output, trainable, plan, state, new Pace(nanos));
+        this.ending = new RunEnding(parts, base, notes, classWeights);
         if (startedFrom != null) {
             trainable.restore(startedFrom);
             trainable.restoreOptimizer(startedFrom);
@@ -283,78 +279,6 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private TrainResult trained() throws IOException {
-        if (alreadyFinished) {
-            trainable.restore(output.directory());
-            trainable.setTraining(false);
-            return ending.alreadyFinished();
-        }
-        stopRequest.takeInterrupt();
-        Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps(), classWeights);
-        begin();
-        try (RunRecorder recorder = new RunRecorder(
-                        output.directory(),
-                        state,
-                        plan,
-                        config,
-                        model,
-                        trainable,
-                        listeners,
-                        rows.data().rewards(),
-                        this::explained);
-                RunSaver active = saver(recorder)) {
-            saver = active;
-            if (!hasReference(recorder)) {
-                return ending.interrupted();
-            }
-            while (!isOver()) {
-                active.poll();
-                // its checkpoint is there already, and the evaluation is made again if it is gone on from once more
-                boolean saved = state.evaluationPending();
-                StepResult result = saved ? null : step(trainer, recorder);
-                if (!saved && result == null) {
-                    return stoppedAmongAnswers(active);
-                }
-                boolean improved = result == null ? evaluate(recorder) : tell(recorder, result);
-                boolean givenUp = state.evaluationPending();
-                Divergence divergence = givenUp || isOver() ? null : state.divergence();
-                boolean stop = givenUp || (isStopWanted() && !isOver());
-                boolean end = isOver() && config.saveSteps() < Long.MAX_VALUE;
-                if (!saved && (stop || divergence != null || improved || end || rhythm.savesAfter(state.step()))) {
-                    save(active);
-                }
-                if (stop || divergence != null) {
-                    active.await();
-                    trainable.setTraining(false);
-                    return divergence != null ? ended(() -> ending.diverged(divergence)) : ending.interrupted();
-                }
-            }
-            active.await();
-        }
-        trainable.setTraining(false);
-        return ended(ending::finish);
-    }
-
-    /** A stop that comes while prompts are answered does not wait for the step, which the resumed run begins anew. */
-    private TrainResult stoppedAmongAnswers(RunSaver active) throws IOException {
-        saveNewest(active);
-        trainable.setTraining(false);
-        return ending.interrupted();
-    }
-
-    /** What is left of a run that has come to an end. */
-    private interface Ended {
-        TrainResult result() throws IOException;
-    }
-
-    private TrainResult ended(Ended how) throws IOException {
-        try {
-            return how.result();
-        } catch (IOException e) {
-            throw explained(e);
-        }
-    }
-
     /**
      * Judges what the run has trained by rows that chose nothing, such as those of a test, in batches of the evaluation's size.
      *
@@ -370,7 +294,7 @@ public final class TrainingRun implements AutoCloseable {
         atWork.lock();
         try {
             requireOpen();
-            return judged(held, () -> closing || givenUp.getAsBoolean(), (done, all) -> {}, answers -> {}, true);
+            return judge.judged(held, () -> closing || givenUp.getAsBoolean(), (done, all) -> {}, answers -> {}, true);
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
                 throw e;
@@ -389,26 +313,33 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** Whether someone asked for a stop, by an exception of a listener too. */
-    private boolean isStopWanted() {
-        return stopRequest.isMade() || listeners.failed();
-    }
-
-    private void save(RunSaver active) throws IOException {
-        // until the save before has ended, the best checkpoint may not be there
-        active.await();
-        RunSaver.Needed needed = new RunSaver.Needed(state.best().step(), state.suspectSince());
-        active.save(state.step(), state.tree(ending.seconds(), plan, output.checkpoints()), needed);
-        rhythm.saved();
-    }
-
-    /** The same where the newest checkpoint is not that of this step, and there is something to save. */
-    private void saveNewest(RunSaver active) throws IOException {
-        active.await();
-        if (state.step() > 0 && !output.checkpoints().path(state.step()).equals(active.newest())) {
-            save(active);
-            active.await();
+    private TrainResult trained() throws IOException {
+        if (alreadyFinished) {
+            trainable.restore(output.directory());
+            trainable.setTraining(false);
+            return ending.alreadyFinished();
         }
+        stopRequest.takeInterrupt();
+        Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps(), classWeights);
+        begin();
+        TrainResult stopped;
+        try (RunRecorder recorder =
+                        new RunRecorder(parts, listeners, rows.data().rewards(), this::explained);
+                RunSaver active = saver(recorder)) {
+            saver = active;
+            stopped = new RunLoop(parts, rhythm, rows, judge, ending, trainer, recorder, active, stopRequest, listeners)
+                    .train();
+        }
+        trainable.setTraining(false);
+        try {
+            return stopped != null ? stopped : ending.finish();
+        } catch (IOException e) {
+            throw explained(e);
+        }
+    }
+
+    private IOException explained(IOException fault) {
+        return Objects.requireNonNull(saver).explained(fault);
     }
 
     private RunSaver saver(RunRecorder recorder) {
@@ -428,193 +359,6 @@ public final class TrainingRun implements AutoCloseable {
             divergedBefore = 0;
         }
         recorder.saved(step, checkpoint);
-    }
-
-    /** Null where a stop came before there was anything to learn. */
-    private @Nullable StepResult step(Trainer trainer, RunRecorder recorder) throws IOException {
-        pace.startStep();
-        List<? extends MiniBatch> micro = rowsOfNext();
-        Rollouts.Step answers = null;
-        if (rollouts != null) {
-            answers = answered(rollouts, micro, recorder);
-            if (answers == null) {
-                return null;
-            }
-            micro = answers.batches();
-        }
-        trainable.setTraining(true);
-        StepResult result;
-        try {
-            result = trainer.step(micro, state.step());
-        } catch (RuntimeException | OutOfMemoryError e) {
-            throw explained(e, MemoryFault.Work.step(state.step() + 1, List.copyOf(micro)));
-        }
-        if (rollouts != null && answers != null) {
-            result = result.withScores(rollouts.scores(answers, result.loss()));
-        }
-        if (result.report().skipped()) {
-            BadPixels.warn(state.step() + 1, micro);
-        }
-        state.advance(result);
-        pace.endStep(result.tokens());
-        NativeHeap.trimNowAndThen(pace.steps());
-        return result;
-    }
-
-    /** Has the prompts of the next step answered; the steps before it are not lost where a reward fails. */
-    private Rollouts.@Nullable Step answered(
-            Rollouts answering, List<? extends MiniBatch> prompts, RunRecorder recorder) throws IOException {
-        trainable.setTraining(false);
-        try {
-            Rollouts.Step answers = answering.take(prompts, state.step(), this::isStopWanted);
-            stopRequest.takeInterrupt();
-            if (answers != null && rhythm.logs(state.step() + 1)) {
-                log(() -> recorder.answers(state.step() + 1, answers.answers()));
-            }
-            return answers;
-        } catch (IOException | RuntimeException | OutOfMemoryError e) {
-            saveDespite(e);
-            if (e instanceof IOException fault) {
-                throw fault;
-            }
-            throw explained(e, MemoryFault.Work.answers(state.step() + 1));
-        }
-    }
-
-    /** What the next step learns; the steps before it are not lost where it cannot be had. */
-    private List<MiniBatch> rowsOfNext() throws IOException {
-        try {
-            return rows.take(state.step());
-        } catch (IOException | RuntimeException e) {
-            saveDespite(e);
-            throw e;
-        }
-    }
-
-    /** Sees to what the model held of preferences before the first step; false where a stop came first. */
-    private boolean hasReference(RunRecorder recorder) throws IOException {
-        if (rows.areReady()) {
-            return true;
-        }
-        if (state.step() > 0) {
-            rows.readReference(output.directory());
-            return true;
-        }
-        trainable.setTraining(false);
-        try {
-            return rows.takeReference(evaluator(), output.directory(), this::isStopWanted, recorder::referenceProgress);
-        } catch (RuntimeException | OutOfMemoryError e) {
-            throw explained(e, MemoryFault.Work.reference());
-        }
-    }
-
-    /** @param errors whether means over prompts are told with their standard errors */
-    private @Nullable Evaluation judged(
-            Examples held,
-            BooleanSupplier givenUp,
-            Evaluator.Progress progress,
-            AnswerJudge.Listener answers,
-            boolean errors)
-            throws IOException {
-        return rollouts != null && held instanceof PromptDataset prompts
-                ? rollouts.evaluate(prompts, givenUp, progress, answers, errors)
-                : evaluator().evaluate(held, givenUp, progress);
-    }
-
-    private Evaluator evaluator() {
-        return Evaluator.of(model, rows.data(), config);
-    }
-
-    private RuntimeException explained(Throwable fault, MemoryFault.Work work) {
-        return Objects.requireNonNull(saver).explained(fault, work, model);
-    }
-
-    private IOException explained(IOException fault) {
-        return Objects.requireNonNull(saver).explained(fault);
-    }
-
-    private boolean isOver() {
-        boolean ended = state.step() >= plan.totalSteps() || state.best().exhausted(config.earlyStoppingPatience());
-        return ended && !state.evaluationPending();
-    }
-
-    /** Logs and evaluates where that is due; says whether this is the best evaluation so far. */
-    private boolean tell(RunRecorder recorder, StepResult result) throws IOException {
-        long resident = ProcessMemory.resident();
-        ending.sees(resident);
-        boolean judged = rows.data().eval() != null;
-        long evaluations = !judged ? 0 : rhythm.evaluationsFrom(state.step());
-        recorder.step(result, pace, evaluations, resident);
-        boolean evaluates = judged && rhythm.evaluatesAfter(state.step());
-        if (evaluates) {
-            // also where a fault of the log comes first
-            state.leaveEvaluation();
-        }
-        log(() -> {
-            if (rhythm.logs(state.step())) {
-                recorder.training(result, pace, ending.seconds(), resident);
-            }
-            recorder.diagnostics();
-        });
-        return evaluates && evaluate(recorder);
-    }
-
-    /** Says whether this is the best evaluation so far; once a stop is asked for, the rest of it is left for the resumed run. */
-    private boolean evaluate(RunRecorder recorder) throws IOException {
-        trainable.setTraining(false);
-        Examples held = Objects.requireNonNull(rows.data().eval());
-        Evaluation evaluation;
-        try {
-            evaluation = judged(
-                    held,
-                    this::isStopWanted,
-                    recorder::evaluationProgress,
-                    told -> log(() -> recorder.heldOutAnswers(told)),
-                    false);
-            if (evaluation == null) {
-                state.leaveEvaluation();
-                return false;
-            }
-            pace.endEvaluation(evaluation.seconds());
-            evaluation = rows.data().measured(model, evaluation);
-            stopRequest.takeInterrupt();
-        } catch (IOException | RuntimeException | OutOfMemoryError e) {
-            state.leaveEvaluation();
-            saveDespite(e);
-            if (e instanceof IOException fault) {
-                throw fault;
-            }
-            throw explained(e, MemoryFault.Work.evaluationAfter(state.step()));
-        }
-        boolean best = state.evaluated(evaluation.values().getOrDefault(config.metricForBest(), Double.NaN));
-        Evaluation made = evaluation;
-        log(() -> recorder.evaluation(made, best));
-        return best && config.loadBestAtEnd();
-    }
-
-    /** Lines of the log. */
-    private interface Logging {
-        void write() throws IOException;
-    }
-
-    /** A line that cannot be written ends the run; the steps before it are not lost with it, where they can be saved. */
-    private void log(Logging lines) throws IOException {
-        try {
-            lines.write();
-        } catch (IOException e) {
-            saveDespite(e);
-            throw explained(e);
-        }
-    }
-
-    /** The steps before a fault that left the weights as they were are not lost with it. */
-    private void saveDespite(Throwable fault) {
-        RunSaver active = Objects.requireNonNull(saver);
-        try {
-            saveNewest(active);
-        } catch (IOException | RuntimeException | OutOfMemoryError e) {
-            fault.addSuppressed(e);
-        }
     }
 
     /**
@@ -648,7 +392,7 @@ public final class TrainingRun implements AutoCloseable {
                 output;
                 trainable;
                 rows;
-                rollouts) {
+                Rollouts rollouts = judge.rollouts()) {
             // each lets go, the last first
         }
     }

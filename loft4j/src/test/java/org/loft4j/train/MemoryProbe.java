@@ -94,14 +94,20 @@ final class MemoryProbe {
 
     /** @param kind one of those above, or {@link #PACKED} */
     static Model model(String kind, Dtype dtype) throws IOException {
-        Path directory = Files.createTempDirectory(kind);
+        Path directory = goneAtExit(Files.createTempDirectory(kind));
         ModelOptions options = ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype);
         if (kind.equals(PACKED)) {
             writePacked(directory);
             return Models.open(directory, options);
         }
-        Files.writeString(directory.resolve("config.json"), CONFIGS.get(kind) + SIZES);
+        Files.writeString(goneAtExit(directory.resolve("config.json")), CONFIGS.get(kind) + SIZES);
         return Models.initialise(directory, kind.equals("writes") ? options.withTask(Task.SEQ2SEQ_LM) : options);
+    }
+
+    /** Files before their directory, as the last that is named goes first. */
+    private static Path goneAtExit(Path path) {
+        path.toFile().deleteOnExit();
+        return path;
     }
 
     /** Writes a checkpoint of the same sizes whose experts are in MXFP4. */
@@ -109,7 +115,7 @@ final class MemoryProbe {
         String config = """
                 {"model_type": "gpt_oss", "intermediate_size": 352, "num_local_experts": 16, "num_experts_per_tok": 4,
                 """ + SIZES;
-        Files.writeString(directory.resolve("config.json"), config);
+        Files.writeString(goneAtExit(directory.resolve("config.json")), config);
         try (NativeScope scope = new NativeScope();
                 Model floats = Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM))) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
@@ -122,7 +128,7 @@ final class MemoryProbe {
                     tensors.put(name, tensor);
                 }
             });
-            SafetensorsWriter.write(directory.resolve("model.safetensors"), tensors, Map.of());
+            SafetensorsWriter.write(goneAtExit(directory.resolve("model.safetensors")), tensors, Map.of());
         }
         Files.writeString(
                 directory.resolve("config.json"),
