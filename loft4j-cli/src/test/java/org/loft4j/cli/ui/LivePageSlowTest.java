@@ -151,6 +151,42 @@ class LivePageSlowTest {
         }
     }
 
+    /** The latest answers stand there, unless the slider has chosen others; what a model writes is text, whatever it looks like. */
+    @Test
+    void theAnswersOfAStepAreChosenByTheSlider() throws Exception {
+        String line =
+                "{\"step\":%d,\"eval\":false,\"prompt\":\"Once\",\"completion\":\"%s\",\"reward\":%s,\"ended\":%s}\n";
+        run.append("completions.jsonl", line.formatted(10, "<b>ten</b>", "0.25", "false"));
+        run.append("completions.jsonl", line.formatted(10, "a second one", "1", "true"));
+        run.append("completions.jsonl", line.formatted(20, "twenty", "0.5", "true"));
+        String said = "[...document.querySelectorAll('#answers q')].map(one => one.textContent).join()";
+        String slider = "document.querySelector('#answers input')";
+        try (UiServer server = UiServer.start(List.of(directory.resolve("runs")), 0, 50);
+                Chromium browser = chromium()) {
+            browser.open(server.address());
+            browser.await(said + " === 'twenty'");
+            assertEquals(
+                    "1 of them",
+                    browser.evaluate("document.querySelectorAll('#answers article').length + ' of them'")
+                            .asText());
+
+            browser.evaluate(slider + ".value = 0; " + slider + ".dispatchEvent(new Event('input'))");
+            browser.await(said + " === '<b>ten</b>,a second one'");
+            assertEquals(
+                    "0.25<b>ten</b> cut off",
+                    browser.evaluate("document.querySelector('#answers li').textContent")
+                            .asText());
+
+            run.append("completions.jsonl", line.formatted(30, "thirty", "0.75", "true"));
+            run.train(21, 30);
+            browser.await(slider + ".max === '2'");
+            assertEquals("<b>ten</b>,a second one", browser.evaluate(said).asText());
+            browser.evaluate(slider + ".value = 2; " + slider + ".dispatchEvent(new Event('input'))");
+            browser.await(said + " === 'thirty'");
+            assertQuiet(browser);
+        }
+    }
+
     @Test
     void theReportNeedsNoServer() throws Exception {
         run.train(21, 200);
