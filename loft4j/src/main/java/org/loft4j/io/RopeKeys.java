@@ -1,6 +1,7 @@
 package org.loft4j.io;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Comparator;
 import java.util.List;
@@ -19,6 +20,12 @@ public final class RopeKeys {
     private static final String SLIDING = "sliding_attention";
     private static final String THETA = "rope_theta";
     private static final String SHARE = "partial_rotary_factor";
+
+    /** GPT-NeoX's word for the base of the wavelengths. */
+    public static final String NEOX_THETA = "rotary_emb_base";
+
+    /** GPT-NeoX's word for the part of a head that is rotated. */
+    public static final String NEOX_SHARE = "rotary_pct";
 
     /** 8 and 8.0 are one number. */
     private static final Comparator<JsonNode> NUMBERS = (one, other) -> one.isNumber() && other.isNumber()
@@ -119,6 +126,27 @@ public final class RopeKeys {
     /** The same where a family assumes another part than the whole. */
     public static double share(JsonObject config, @Nullable JsonObject rope, double absent) throws CheckpointException {
         return number(config, SHARE, rope, SHARE, absent);
+    }
+
+    /**
+     * A config.json of GPT-NeoX with the words of other families for base and part, beside its own.
+     *
+     * @throws CheckpointException if it has both words of one and they differ
+     */
+    public static JsonObject ofNeox(JsonObject config) throws CheckpointException {
+        return renamed(renamed(config, NEOX_THETA, THETA), NEOX_SHARE, SHARE);
+    }
+
+    private static JsonObject renamed(JsonObject config, String own, String general) throws CheckpointException {
+        if (!config.has(own)) {
+            return config;
+        }
+        double value = config.requireDouble(own);
+        if (config.doubleOr(general, value) != value) {
+            throw config.fault(
+                    own, "is " + value + ", but " + general + " is " + config.node(general) + ": keep one of the two");
+        }
+        return config.with(general, DoubleNode.valueOf(value));
     }
 
     /** The kind of scaling that an object states; {@code default} is none. */

@@ -16,8 +16,8 @@ import org.loft4j.tensor.NativeScope;
  * A copy does no harm. Of one with other numbers versions of Transformers make other models: 4 drops it, 5 keeps both.
  */
 public final class TiedHead {
-    private static final Pattern INPUT = Pattern.compile("(.+\\.)?(embed_tokens|wte)\\.weight");
-    private static final Pattern OUTPUT = Pattern.compile("(.+\\.)?lm_head\\.weight");
+    private static final Pattern INPUT = Pattern.compile("(.+\\.)?(embed_tokens|embed_in|wte)\\.weight");
+    private static final Pattern OUTPUT = Pattern.compile("(.+\\.)?(lm_head|embed_out)\\.weight");
 
     /** Numbers of each of the two that are read at once. */
     private static final long READ = 1 << 22;

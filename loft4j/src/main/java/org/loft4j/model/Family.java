@@ -15,6 +15,8 @@ import org.loft4j.model.dinov2.Dinov2Config;
 import org.loft4j.model.dinov2.Dinov2Model;
 import org.loft4j.model.distilbert.DistilBertModel;
 import org.loft4j.model.electra.ElectraModel;
+import org.loft4j.model.gemma.GemmaConfig;
+import org.loft4j.model.gemma.GemmaModel;
 import org.loft4j.model.gemma2.Gemma2Config;
 import org.loft4j.model.gemma2.Gemma2Model;
 import org.loft4j.model.gemma3.Gemma3Config;
@@ -25,6 +27,8 @@ import org.loft4j.model.glm.Glm4MoeConfig;
 import org.loft4j.model.glm.Glm4MoeModel;
 import org.loft4j.model.gpt2.Gpt2Config;
 import org.loft4j.model.gpt2.Gpt2Model;
+import org.loft4j.model.gptneox.GptNeoxConfig;
+import org.loft4j.model.gptneox.GptNeoxModel;
 import org.loft4j.model.gptoss.GptOssModel;
 import org.loft4j.model.granite.Granite4Config;
 import org.loft4j.model.granite.Granite4Model;
@@ -46,6 +50,8 @@ import org.loft4j.model.olmo2.Olmo2Config;
 import org.loft4j.model.olmo2.Olmo2Model;
 import org.loft4j.model.olmoe.OlmoeConfig;
 import org.loft4j.model.olmoe.OlmoeModel;
+import org.loft4j.model.phi.PhiConfig;
+import org.loft4j.model.phi.PhiModel;
 import org.loft4j.model.phi3.Phi3Config;
 import org.loft4j.model.phi3.Phi3Model;
 import org.loft4j.model.qwen2.Qwen2Config;
@@ -61,6 +67,8 @@ import org.loft4j.model.roberta.RobertaModel;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.smollm3.SmolLm3Config;
 import org.loft4j.model.smollm3.SmolLm3Model;
+import org.loft4j.model.starcoder2.Starcoder2Config;
+import org.loft4j.model.starcoder2.Starcoder2Model;
 import org.loft4j.model.t5.T5Config;
 import org.loft4j.model.t5.T5Model;
 import org.loft4j.model.vit.VitConfig;
@@ -104,6 +112,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     ElectraModel::random,
                     EncoderConfig::maxPositions),
             new Family(
+                    GemmaModel.FAMILY,
+                    GemmaModel.TASKS,
+                    GemmaModel::open,
+                    GemmaModel::random,
+                    GemmaConfig::maxPositions),
+            new Family(
                     Gemma2Model.FAMILY,
                     Gemma2Model.TASKS,
                     Gemma2Model::open,
@@ -122,6 +136,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Glm4MoeModel::random,
                     Glm4MoeConfig::maxPositions),
             new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
+            new Family(
+                    GptNeoxModel.FAMILY,
+                    GptNeoxModel.TASKS,
+                    GptNeoxModel::open,
+                    GptNeoxModel::random,
+                    GptNeoxConfig::maxPositions),
             new Family(
                     GptOssModel.FAMILY,
                     GptOssModel.TASKS,
@@ -173,6 +193,7 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     OlmoeModel::open,
                     OlmoeModel::random,
                     OlmoeConfig::maxPositions),
+            new Family(PhiModel.FAMILY, PhiModel.TASKS, PhiModel::open, PhiModel::random, PhiConfig::maxPositions),
             new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
             qwen2(Qwen2Model.FAMILY),
             qwen2(Qwen2Model.WITH_VISION),
@@ -195,6 +216,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     SmolLm3Model::open,
                     SmolLm3Model::random,
                     SmolLm3Config::maxPositions),
+            new Family(
+                    Starcoder2Model.FAMILY,
+                    Starcoder2Model.TASKS,
+                    Starcoder2Model::open,
+                    Starcoder2Model::random,
+                    Starcoder2Config::maxPositions),
             vit(VitModel.FAMILY),
             vit(VitModel.DISTILLED),
             roberta("roberta"),

@@ -104,6 +104,29 @@ public sealed interface HeadProjection {
         }
     }
 
+    /** One matrix for all, with the rows of each head together: its query, its key, its value. As many heads of all three. */
+    record ByHeads(Linear all) implements HeadProjection {
+        @Override
+        public Heads project(Tensor x, int headDim) {
+            Tensor heads = heads(all.forward(x), 3 * headDim);
+            return new Heads(
+                    heads.narrow(-1, 0, headDim),
+                    heads.narrow(-1, headDim, headDim),
+                    heads.narrow(-1, 2L * headDim, headDim),
+                    null);
+        }
+
+        @Override
+        public long cached(int headDim) {
+            return all.outFeatures() / 3 * 2;
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(all);
+        }
+    }
+
     /** Keys that are values as well, before either has its norm. */
     record KeyAsValue(Linear query, Linear key) implements HeadProjection {
         @Override

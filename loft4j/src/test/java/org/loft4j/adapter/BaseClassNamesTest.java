@@ -90,6 +90,8 @@ class BaseClassNamesTest {
                 "llama_gqa",
                 "gpt2",
                 "lfm2",
+                "gpt_neox",
+                "phi",
                 "granitemoehybrid_h",
                 "granitemoehybrid_moe",
                 "granitemoe",

@@ -55,6 +55,12 @@ class DecoderParityTest {
                 "glm4_moe",
                 "lfm2",
                 "lfm2_bias",
+                "gpt_neox",
+                "gpt_neox_serial",
+                "phi",
+                "phi_cls",
+                "gemma",
+                "starcoder2",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
@@ -191,6 +197,12 @@ class DecoderParityTest {
                 "glm4_moe",
                 "lfm2",
                 "lfm2_bias",
+                "gpt_neox",
+                "gpt_neox_serial",
+                "phi",
+                "phi_cls",
+                "gemma",
+                "starcoder2",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
@@ -267,7 +279,7 @@ class DecoderParityTest {
 
     /** Transformers looks for the last id that is not the padding, whatever the mask says. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls", "qwen3_5_cls"})
+    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls", "qwen3_5_cls", "phi_cls"})
     void aClassifierPassesOverPaddingTokensAtTheEndOfAText(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);

@@ -77,6 +77,7 @@ class LanguageModelLossTest {
         "gemma3_text, F64, 1e-12",
         "gemma4, F64, 1e-12",
         "granite, F64, 1e-12",
+        "phi, F64, 1e-12",
         "llama3_rope_tied, F64, 1e-12",
         "llama_gqa, F64, 1e-12",
         "gemma2_cap, F32, 1e-6",
@@ -150,6 +151,7 @@ class LanguageModelLossTest {
     @CsvSource({
         "gemma2_cap, F64, 1e-12",
         "granite, F64, 1e-12",
+        "phi, F64, 1e-12",
         "llama3_rope_tied, F64, 1e-12",
         "llama_gqa, F64, 1e-12",
         "llama_gqa, F32, 1e-6",

@@ -83,6 +83,10 @@ class SentenceVectorTest {
                 "glm4_moe",
                 "lfm2",
                 "lfm2_bias",
+                "gpt_neox",
+                "phi",
+                "gemma",
+                "starcoder2",
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
@@ -140,6 +144,8 @@ class SentenceVectorTest {
         "deberta_v2_cls_conv, deberta., cls.predictions.bias pooler.dense.weight classifier.bias",
         "modernbert_cls, model., decoder.bias head.dense.weight classifier.weight",
         "gpt2, transformer., lm_head.weight score.weight classifier.bias",
+        "gpt_neox, gpt_neox., embed_out.weight score.weight classifier.bias",
+        "phi, model., lm_head.weight lm_head.bias score.weight",
         "llama_gqa, model., lm_head.weight score.weight",
         "llama3_rope_tied, model., lm_head.weight",
         "qwen3, model., score.weight",
@@ -189,6 +195,7 @@ class SentenceVectorTest {
         "modernbert_cls, layers.0.attn.Wqkv",
         "llama_gqa, layers.0.self_attn.q_proj",
         "gpt2, h.0.attn.c_attn",
+        "gpt_neox, layers.0.attention.query_key_value",
     })
     void theFirstLayerHasTheNameOfTheBaseClass(String name, String path) throws IOException {
         try (Model model = Models.open(Fixture.directory(name), embeddings())) {

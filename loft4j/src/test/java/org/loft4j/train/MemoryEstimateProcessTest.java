@@ -89,7 +89,8 @@ class MemoryEstimateProcessTest {
                                                         "shared",
                                                         "packed",
                                                         "writes",
-                                                        "latent")
+                                                        "latent",
+                                                        "parallel")
                                                 .filter(kind -> !kind.equals("packed")
                                                         || (dtype.equals("float32") && !method.equals("full")))
                                                 .map(kind -> Arguments.of(threads, method, dtype, again, kind))))));

@@ -65,6 +65,10 @@ final class MemoryProbe {
              "layer_types": ["mamba", "mamba", "attention", "mamba", "mamba", "attention", "mamba", "mamba"],
              "mamba_n_heads": 16, "mamba_d_head": 64, "mamba_d_state": 128, "attention_multiplier": 0.125,
             """),
+            // two parts that read the same states
+            Map.entry("parallel", """
+            {"model_type": "gpt_neox", "intermediate_size": 2048,
+            """),
             // and a window of 64 tokens in every other layer
             Map.entry("bounded", """
             {"model_type": "gemma2", "intermediate_size": 1408, "query_pre_attn_scalar": 64, "sliding_window": 64,

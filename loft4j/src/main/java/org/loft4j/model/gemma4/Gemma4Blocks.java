@@ -114,6 +114,7 @@ record Gemma4Blocks(Gemma4Config config) implements FamilyBlocks {
                 norm(weights, path + "post_feedforward_layernorm.weight"),
                 0,
                 1,
+                false,
                 inputGate(path, weights),
                 weights.get(path + "layer_scalar"));
     }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderConfig;
+import org.loft4j.model.shared.DecoderFrame;
 import org.loft4j.model.shared.FamilyBlocks;
 import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.DecoderAttention;
@@ -32,8 +33,8 @@ record Lfm2Blocks(Lfm2Config config) implements FamilyBlocks {
     }
 
     @Override
-    public String finalNorm() {
-        return "embedding_norm";
+    public DecoderFrame frame() {
+        return DecoderFrame.LLAMA.withNorm("embedding_norm", false);
     }
 
     @Override

@@ -112,7 +112,7 @@ public record DecoderAssembly(
         Parameters parameters = parameters(options);
         ParameterReader reader = layout.reader(source, sizes.tieWordEmbeddings());
         if (sizes.tieWordEmbeddings()) {
-            Parameters.requireTied(reader, DecoderLayout.HEAD + ".weight", layout.embedding(), options);
+            Parameters.requireTied(reader, layout.frame().output() + ".weight", layout.embedding(), options);
         }
         tellOfRest(reader, options);
         try (NativeScope scope = new NativeScope()) {
@@ -184,7 +184,7 @@ public record DecoderAssembly(
                         embeddingScale.applyAsDouble(dtype),
                         null,
                         embeddingDropout,
-                        sizes.padTokenId(),
+                        layout.frame().learnsPadding() ? -1 : sizes.padTokenId(),
                         layout.layerInputs(weights)),
                 blocks,
                 kinds(dtype, options),

@@ -20,7 +20,7 @@ import org.loft4j.nn.Activation;
  * @param headDim {@code head_dim}; hiddenSize / heads where the file does not say
  * @param intermediateSize {@code intermediate_size}, the width of the feed-forward block
  * @param maxPositions {@code max_position_embeddings}
- * @param rmsNormEps {@code rms_norm_eps}
+ * @param rmsNormEps {@code rms_norm_eps}; in a family with layer norms what is added to the variance there
  * @param tieWordEmbeddings whether the output embedding is the input embedding
  * @param attentionDropout dropout on attention probabilities while training
  * @param initializerRange standard deviation of new weights

@@ -78,20 +78,17 @@ public record DecoderLayout(
 
     /** Nothing beyond Llama. */
     public static final DecoderLayout LLAMA =
-            new DecoderLayout("model.", Set.of(), QueryKeyNorms.NONE, Norms.BEFORE, null, null, null);
+            new DecoderLayout(DecoderFrame.LLAMA.base(), Set.of(), QueryKeyNorms.NONE, Norms.BEFORE, null, null, null);
 
-    private static final String OUTER = "model.";
-    static final String HEAD = "lm_head";
-    private static final String SCORE = "score";
     private static final String SINKS = "self_attn.sinks";
 
     public DecoderLayout {
         traits = Set.copyOf(traits);
     }
 
-    /** Llama's embedding, norm and head around the blocks of a family. */
+    /** Embedding, norm and head around the blocks of a family. */
     public static DecoderLayout around(FamilyBlocks blocks) {
-        return new DecoderLayout(OUTER, Set.of(), QueryKeyNorms.NONE, Norms.BEFORE, null, null, blocks);
+        return new DecoderLayout(blocks.frame().base(), Set.of(), QueryKeyNorms.NONE, Norms.BEFORE, null, null, blocks);
     }
 
     public DecoderLayout with(Trait... more) {
@@ -122,7 +119,7 @@ public record DecoderLayout(
 
     /** The same inside of a model with a vision tower; see {@link InnerNames}. */
     public DecoderLayout inside() {
-        String inner = OUTER + InnerNames.MODULE + ".";
+        String inner = base + InnerNames.MODULE + ".";
         return new DecoderLayout(inner, traits, queryKeyNorms, norms, linear, experts, own).with(Trait.BESIDE_TOWER);
     }
 
@@ -133,6 +130,11 @@ public record DecoderLayout(
 
     public DecoderLayout withExperts(MixtureLayout mixtures) {
         return new DecoderLayout(base, traits, queryKeyNorms, norms, linear, mixtures, own);
+    }
+
+    /** What lies around the blocks. */
+    DecoderFrame frame() {
+        return own == null ? DecoderFrame.LLAMA : own.frame();
     }
 
     private boolean has(Trait trait) {
@@ -154,13 +156,12 @@ public record DecoderLayout(
         for (int i = 0; i < config.layers(); i++) {
             body.addAll(own == null ? block(i, config) : own.parameters(i, layer(i, "")));
         }
-        body.add(norm(finalNorm(), hidden));
-        List<List<ParameterSpec>> head = new ArrayList<>();
-        if (task.isClassification()) {
-            head.add(Parameters.outputLinear(SCORE, labels, hidden, task == Task.TOKEN_CLASSIFICATION));
-        } else if (task == Task.CAUSAL_LM && !config.tieWordEmbeddings()) {
-            body.add(ParameterSpec.tokens(HEAD + ".weight", config.vocabularySize(), hidden));
+        if (frame().layerNorm()) {
+            body.addAll(Parameters.layerNorm(finalNorm(), hidden));
+        } else {
+            body.add(norm(finalNorm() + ".weight", hidden));
         }
+        List<List<ParameterSpec>> head = frame().head(body, config, task, labels);
         return new Parameters(body, head, config.initializerRange());
     }
 
@@ -234,25 +235,26 @@ public record DecoderLayout(
     }
 
     String embedding() {
-        return base + "embed_tokens.weight";
+        return base + frame().embedding() + ".weight";
     }
 
     /**
-     * A reader of a file whose names may lack the prefix {@code model.}, or be those of an older version.
+     * A reader of a file whose names may lack the prefix, such as {@code model.}, or be those of an older version.
      *
      * @param tied whether an output embedding without an input embedding stands for both
      */
     ParameterReader reader(TensorSource source, boolean tied) {
+        String outer = frame().base();
         boolean bare =
-                source.names().stream().map(this::alone).noneMatch(name -> name.startsWith(OUTER) && !isBeside(name));
+                source.names().stream().map(this::alone).noneMatch(name -> name.startsWith(outer) && !isBeside(name));
         String both = tied ? TiedHead.alone(source.names()) : null;
         return new ParameterReader(source, name -> {
             if (name.equals(both)) {
                 return embedding();
             }
             String own = alone(name);
-            boolean within = !own.startsWith(HEAD) && !own.startsWith(SCORE + ".") && !isBeside(own);
-            String whole = bare && within ? OUTER + own : own;
+            boolean within = !frame().isOfHead(own) && !isBeside(own);
+            String whole = bare && within ? outer + own : own;
             return isInside() && within ? InnerNames.inside(whole) : whole;
         });
     }
@@ -268,7 +270,7 @@ public record DecoderLayout(
 
     /** Whether its names are those inside of a model with a vision tower. */
     boolean isInside() {
-        return !base.equals(OUTER);
+        return !base.equals(frame().base());
     }
 
     /** Buffers that old versions saved, the copy of a tied output embedding, the heads of other tasks, and a vision tower. */
@@ -277,8 +279,7 @@ public record DecoderLayout(
                 || (own != null && own.isUnused(name))
                 || (experts != null && experts.isUnused(name))
                 || name.endsWith(".rotary_emb.inv_freq")
-                || name.equals(HEAD + ".weight")
-                || name.startsWith(SCORE + ".");
+                || frame().isSpareHead(name);
     }
 
     /**
@@ -368,23 +369,19 @@ public record DecoderLayout(
     }
 
     private String finalNorm() {
-        return base + (own == null ? "norm" : own.finalNorm()) + ".weight";
+        return base + frame().norm();
     }
 
     Norm finalNorm(DecoderConfig config, Weights weights) {
-        return norm(weights, finalNorm(), config);
+        return frame().layerNorm()
+                ? Parameters.layerNorm(weights, finalNorm(), config.rmsNormEps())
+                : norm(weights, finalNorm() + ".weight", config);
     }
 
     /** The layer that yields the logits of a task; null for sentence embeddings. */
     @Nullable
     Linear head(DecoderConfig config, Task task, Weights weights) {
-        if (task.isClassification()) {
-            return weights.linear(SCORE);
-        }
-        if (task == Task.SENTENCE_EMBEDDING) {
-            return null;
-        }
-        return config.tieWordEmbeddings() ? new Linear(HEAD, weights.matrix(embedding()), null) : weights.linear(HEAD);
+        return frame().head(config, task, embedding(), weights);
     }
 
     private Norm norm(Weights weights, String name, DecoderConfig config) {

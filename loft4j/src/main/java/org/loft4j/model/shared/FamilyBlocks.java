@@ -35,9 +35,9 @@ public interface FamilyBlocks {
     @Nullable
     LayerInputs layerInputs(String base, Weights weights);
 
-    /** Path of the norm behind the last block, within what holds the blocks. */
-    default String finalNorm() {
-        return "norm";
+    /** What lies around them. */
+    default DecoderFrame frame() {
+        return DecoderFrame.LLAMA;
     }
 
     /** Whether a checkpoint may hold this without being missed. */
