@@ -74,7 +74,9 @@ final class AdapterNames {
                 || model.weights().quantized().containsKey(head);
         if (extra.contains(PeftFiles.PREFIX + head) && !own) {
             return ". The output embedding of this model is its input embedding, and the adapter brings another for the"
-                    + " output alone, which the model has no place for: train it anew without lm_head in modules_to_save,"
+                    + " output alone, which the model has no place for: train it anew without "
+                    + model.head().path()
+                    + " in modules_to_save,"
                     + " or with the input embedding in its place, which is then both";
         }
         return "";

@@ -17,7 +17,8 @@ import org.loft4j.nn.ModelOptions;
  * within a word, so that {@code norm} means {@code input_layernorm} too. Here a name is one or more whole words of a path.
  */
 public final class SavedInFull {
-    private static final Set<String> EMBEDDINGS = Set.of("embed_tokens", "lm_head", "word_embeddings", "wte");
+    private static final Set<String> EMBEDDINGS =
+            Set.of("embed_tokens", "embed_in", "lm_head", "embed_out", "word_embeddings", "wte");
 
     private SavedInFull() {}
 

@@ -155,9 +155,12 @@ final class AdapterOnBase {
 
     /** Whether a matrix that the files lack is another one of them: of two that are tied, one is stored. */
     private boolean isTied(String weight) {
-        boolean input = weight.endsWith("embed_tokens.weight") || weight.endsWith("wte.weight");
-        return weight.endsWith("lm_head.weight")
-                || (input && !named("lm_head.weight").isEmpty());
+        boolean input = weight.matches("(.+\\.)?(embed_tokens|embed_in|wte)\\.weight");
+        boolean output = weight.endsWith("lm_head.weight") || weight.endsWith("embed_out.weight");
+        return output
+                || (input
+                        && !(named("lm_head.weight").isEmpty()
+                                && named("embed_out.weight").isEmpty()));
     }
 
     /** Refuses factors that make a matrix as none of the base's under such names. */

@@ -166,7 +166,7 @@ final class AdapterTensors {
                 .toList();
         if (!others.isEmpty() && !savesModules) {
             boolean embeddings =
-                    others.stream().anyMatch(name -> name.contains("embed_tokens") || name.contains("lm_head"));
+                    others.stream().anyMatch(name -> name.matches(".*(embed_tokens|embed_in|lm_head|embed_out).*"));
             String what = others.size() + " tensors are no factors, such as " + others.get(0)
                     + (embeddings ? " (saved with the embeddings, as for new tokens)" : "");
             notes.add(Severity.NOTE, Consumer.PEFT, what, "");

@@ -26,7 +26,7 @@ final class BlockNames {
     BlockNames(TextConfig config) throws CheckpointException {
         GgufArchitecture architecture = config.architecture();
         switch (architecture) {
-            case LLAMA, QWEN2, SMOLLM3, GRANITE -> {
+            case LLAMA, QWEN2, SMOLLM3, GRANITE, GEMMA -> {
                 separate();
                 norms(false);
             }
@@ -102,6 +102,22 @@ final class BlockNames {
                 modules.put("post_attention_layernorm", "post_attention_norm");
                 modules.put("post_feedforward_layernorm", "post_ffw_norm");
                 headNorms();
+            }
+            case STARCODER2 -> {
+                separate();
+                modules.values().removeIf(PLAIN::contains);
+                modules.put("mlp.c_fc", "ffn_up");
+                modules.put("mlp.c_proj", "ffn_down");
+                norms(false);
+            }
+            case PHI2 -> {
+                modules.put("input_layernorm", "attn_norm");
+                modules.put("self_attn.q_proj", "attn_q");
+                modules.put("self_attn.k_proj", "attn_k");
+                modules.put("self_attn.v_proj", "attn_v");
+                modules.put("self_attn.dense", "attn_output");
+                modules.put("mlp.fc1", "ffn_up");
+                modules.put("mlp.fc2", "ffn_down");
             }
             case PHI3 -> {
                 modules.put("self_attn.qkv_proj", "attn_qkv");

@@ -12,10 +12,13 @@ enum GgufArchitecture {
     QWEN3("qwen3", "qwen3_vl"),
     QWEN3MOE("qwen3_moe"),
     QWEN35("qwen3_5", "qwen3_5_text"),
+    GEMMA("gemma"),
     GEMMA2("gemma2"),
     GEMMA3("gemma3", "gemma3_text"),
     GEMMA4("gemma4", "gemma4_text"),
+    PHI2("phi"),
     PHI3("phi3"),
+    STARCODER2("starcoder2"),
     SMOLLM3("smollm3"),
     GRANITE("granite"),
     /** Granite 4 with state spaces; without any it is {@link #GRANITE}. */
@@ -41,6 +44,11 @@ enum GgufArchitecture {
         return this == GEMMA2 || this == GEMMA3;
     }
 
+    /** Whether its norms are layer norms. */
+    boolean hasLayerNorms() {
+        return this == GPT2 || this == PHI2 || this == STARCODER2;
+    }
+
     boolean isGranite() {
         return this == GRANITE || this == GRANITEHYBRID;
     }
@@ -52,7 +60,7 @@ enum GgufArchitecture {
 
     /** Whether files hold a norm's weight less one, and llama.cpp reads it whole. */
     boolean normsLessOne() {
-        return isGemma() || this == QWEN35;
+        return isGemma() || this == GEMMA || this == QWEN35;
     }
 
     /** Whether llama.cpp rotates neighbours, and not the halves of a head. */

@@ -59,7 +59,11 @@ final class GgufParameters {
             gpt2();
             return;
         }
-        metadata.number(key + "attention.layer_norm_rms_epsilon", config.rmsNormEps());
+        if (config.architecture().hasLayerNorms()) {
+            metadata.number(key + "attention.layer_norm_epsilon", config.layerNormEps());
+        } else {
+            metadata.number(key + "attention.layer_norm_rms_epsilon", config.rmsNormEps());
+        }
         metadata.count(key + "attention.key_length", config.headDim());
         metadata.count(key + "attention.value_length", config.headDim());
         new RopeScaling(config).put(metadata);
@@ -70,9 +74,12 @@ final class GgufParameters {
             case QWEN35 -> qwen35();
             case OLMOE -> olmoe();
             case GPT_OSS -> gptOss();
+            case GEMMA -> gemma();
             case GEMMA2 -> gemma2();
             case GEMMA3 -> gemma3();
+            case PHI2 -> phi2();
             case PHI3 -> phi3();
+            case STARCODER2 -> starcoder2();
             case SMOLLM3 -> smollm3();
             case GRANITE, GRANITEHYBRID -> granite();
             case LFM2 -> MemoryParameters.lfm2(config, metadata, key);
@@ -86,7 +93,7 @@ final class GgufParameters {
         config.requireFlag("scale_attn_weights", true);
         config.requireFlag("scale_attn_by_inverse_layer_idx", false);
         config.requireFlag("add_cross_attention", false);
-        metadata.number(key + "attention.layer_norm_epsilon", json.doubleOr("layer_norm_epsilon", 1e-5));
+        metadata.number(key + "attention.layer_norm_epsilon", config.layerNormEps());
     }
 
     private void llama() throws CheckpointException {
@@ -215,6 +222,20 @@ final class GgufParameters {
         config.requireLayerTypes(layer -> false);
     }
 
+    /** To llama.cpp queries and keys have no norms, and the output embedding is one of its own. */
+    private void phi2() throws CheckpointException {
+        config.requireOneOf("hidden_act", "gelu_new", Set.of("gelu_new", "gelu_pytorch_tanh"));
+        config.requireFlag("qk_layernorm", false);
+        config.requireFlag("tie_word_embeddings", false);
+    }
+
+    /** To llama.cpp all layers have biases. */
+    private void starcoder2() throws CheckpointException {
+        config.requireOneOf("hidden_act", "gelu_pytorch_tanh", Set.of("gelu_new", "gelu_pytorch_tanh"));
+        config.requireFlag("use_bias", true);
+        noteWindow(json.intOr("sliding_window", 0, 1));
+    }
+
     private void phi3() throws CheckpointException {
         requireNoAttentionBias();
         config.requireOneOf("hidden_act", "silu", SILU);
@@ -283,6 +304,16 @@ final class GgufParameters {
         if (config.headDim() != computed) {
             throw json.fault("head_dim", "is " + config.headDim() + ", where llama.cpp computes with " + computed);
         }
+    }
+
+    /** {@code hidden_act} of the first files, {@code gelu}, means its approximation. */
+    private void gemma() throws CheckpointException {
+        requireNoAttentionBias();
+        String older = json.stringOr("hidden_act", "gelu");
+        config.requireOneOf(
+                "hidden_activation",
+                older.equals("gelu") ? "gelu_pytorch_tanh" : older,
+                Set.of("gelu_new", "gelu_pytorch_tanh"));
     }
 
     private void gemma2() throws CheckpointException {

@@ -33,7 +33,7 @@ import org.loft4j.tensor.Shapes;
  * output embedding for the input embedding: then all names are in full.
  */
 public final class MergedModel {
-    private static final String HEAD = "lm_head.weight";
+    private static final Set<String> HEADS = Set.of("lm_head.weight", "embed_out.weight");
 
     /** A buffer of float32, in blocks that are not read too. */
     private static final String ROUTER_BIAS = ".e_score_correction_bias";
@@ -158,14 +158,12 @@ public final class MergedModel {
      * for.
      */
     private boolean isLeftOut(String name) {
-        return name.equals(HEAD) && model.weights().find(name) == null;
+        return HEADS.contains(name) && model.weights().find(name) == null;
     }
 
     /** An output embedding that is read as the input embedding too: Transformers looks for that. */
     private static boolean isHeadForBoth(Part part) {
-        return part.stored() != null
-                && InnerNames.today(part.stored()).equals(HEAD)
-                && !part.ours().equals(HEAD);
+        return part.stored() != null && HEADS.contains(InnerNames.today(part.stored())) && !HEADS.contains(part.ours());
     }
 
     /**

@@ -68,7 +68,7 @@ final class MissingClass {
 
     /** Decoders whose class in vLLM has not been looked at. */
     private static final Set<String> UNTRIED_IN_VLLM =
-            Set.of("deepseek_v3", "gemma4", "gemma4_text", "glm4_moe", "glm4_moe_lite");
+            Set.of("deepseek_v3", "gemma4", "gemma4_text", "glm4_moe", "glm4_moe_lite", "gpt_neox", "starcoder2");
 
     private MissingClass() {}
 

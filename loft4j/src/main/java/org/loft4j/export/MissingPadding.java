@@ -13,17 +13,20 @@ final class MissingPadding {
     /** The families whose configuration in Transformers has no {@code pad_token_id} where config.json is silent. */
     private static final Set<String> FAMILIES = Set.of(
             "gpt2",
+            "gpt_neox",
             "gpt_oss",
             "llama",
             "mistral",
             "ministral",
             "mistral3",
             "mixtral",
+            "phi",
             "qwen2",
             "qwen3",
             "qwen3_5",
             "qwen3_5_text",
-            "qwen3_moe");
+            "qwen3_moe",
+            "starcoder2");
 
     private MissingPadding() {}
 

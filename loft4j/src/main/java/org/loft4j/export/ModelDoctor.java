@@ -42,10 +42,10 @@ public final class ModelDoctor {
     private static final List<String> PICKLES = List.of("pytorch_model.bin", "pytorch_model.bin.index.json");
 
     /** What lies in a base model, by a name that lacks the base model's own. */
-    private static final Pattern BARE = Pattern.compile("(embeddings|embed_tokens|wte)\\..+");
+    private static final Pattern BARE = Pattern.compile("(embeddings|embed_tokens|embed_in|wte)\\..+");
 
     /** What lies beside a base model. */
-    private static final Pattern HEAD = Pattern.compile("(classifier|pre_classifier|score|lm_head)\\..+");
+    private static final Pattern HEAD = Pattern.compile("(classifier|pre_classifier|score|lm_head|embed_out)\\..+");
 
     private final Path directory;
     private final JsonObject config;
@@ -152,7 +152,8 @@ public final class ModelDoctor {
             if (!comparable) {
                 unknown(ForeignTensors.text(source.foreign()));
             }
-            String head = named(source, "lm_head.weight");
+            String output = text("model_type").equals("gpt_neox") ? "embed_out.weight" : "lm_head.weight";
+            String head = named(source, output);
             boolean tied = TextConfig.tied(config);
             if (comparable && tied && head != null) {
                 tiedHead(source, head);
@@ -162,7 +163,7 @@ public final class ModelDoctor {
             if (causal && head == null && !tied && said) {
                 notes.all(
                         Severity.REFUSED,
-                        "there is no lm_head.weight, and " + TiedHead.key(config) + " is false",
+                        "there is no " + output + ", and " + TiedHead.key(config) + " is false",
                         "set it to true if the model was trained so");
             }
             mixture(source.names());
@@ -218,7 +219,7 @@ public final class ModelDoctor {
 
     /** Where two tensors are to be one; llama.cpp's part is told by the export. */
     private void tiedHead(TensorSource source, String head) throws CheckpointException {
-        String embedding = named(source, "embed_tokens.weight", "wte.weight");
+        String embedding = named(source, "embed_tokens.weight", "embed_in.weight", "wte.weight");
         if (embedding == null) {
             String what = head
                     + " stands for the input embedding as well: versions of Transformers 4 leave that one empty, and vLLM"

@@ -161,7 +161,8 @@ final class TensorNames {
             return part == null ? null : "blk." + Integer.parseInt(block.group(1)) + "." + part;
         }
         String prefix = architecture == GgufArchitecture.GPT2 ? "transformer." : "model.";
-        String global = GLOBAL.get(bare.equals("lm_head") || bare.startsWith(prefix) ? bare : prefix + bare);
+        String usual = architecture == GgufArchitecture.PHI2 ? bare.replaceFirst("\\bfinal_layernorm$", "norm") : bare;
+        String global = GLOBAL.get(usual.equals("lm_head") || usual.startsWith(prefix) ? usual : prefix + usual);
         boolean positions = "position_embd".equals(global);
         boolean inputs = global != null && global.startsWith("per_layer_");
         boolean foreign = (positions && architecture != GgufArchitecture.GPT2)

@@ -26,8 +26,8 @@ final class TextConfig {
 
     private static final String TIE = "tie_word_embeddings";
 
-    private static final Set<String> TIED =
-            Set.of("gpt2", "gemma2", "gemma3", "gemma3_text", "gemma4", "gemma4_text", "smollm3");
+    private static final Set<String> TIED = Set.of(
+            "gpt2", "gemma", "gemma2", "gemma3", "gemma3_text", "gemma4", "gemma4_text", "smollm3", "starcoder2");
 
     private final GgufArchitecture architecture;
     private final JsonObject root;
@@ -251,6 +251,8 @@ final class TextConfig {
         return switch (architecture) {
             case GEMMA2, GEMMA3, GEMMA4, SMOLLM3 -> 4;
             case LFM2 -> 8;
+            case GEMMA -> 16;
+            case STARCODER2 -> 2;
             case QWEN2, QWEN3 -> 32;
             case QWEN3MOE, QWEN35 -> 4;
             case GPT_OSS -> 8;
@@ -264,7 +266,7 @@ final class TextConfig {
             return gemma4Layers().headDim(false);
         }
         int absent = switch (architecture) {
-            case GEMMA2, GEMMA3, QWEN35 -> 256;
+            case GEMMA, GEMMA2, GEMMA3, QWEN35 -> 256;
             case QWEN3 -> 128;
             case GPT_OSS -> 64;
             default -> hiddenSize() / heads();
@@ -283,6 +285,17 @@ final class TextConfig {
         return json.doubleOr("rms_norm_eps", larger ? 1e-5 : 1e-6);
     }
 
+    /** What layer norms add to the variance. */
+    double layerNormEps() throws CheckpointException {
+        return json.doubleOr(
+                switch (architecture) {
+                    case GPT2 -> "layer_norm_epsilon";
+                    case PHI2 -> "layer_norm_eps";
+                    default -> "norm_epsilon";
+                },
+                1e-5);
+    }
+
     int feedForward() throws CheckpointException {
         if (architecture == GgufArchitecture.LFM2) {
             return Math.toIntExact(Lfm2Keys.width(json));
@@ -297,12 +310,12 @@ final class TextConfig {
         return switch (architecture) {
             case GPT2 ->
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
-            case GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
+            case GEMMA, GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
             case GEMMA3, GEMMA4, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
             case SMOLLM3, QWEN3MOE, QWEN35 -> json.intOr("max_position_embeddings", 32768, 1);
-            case OLMOE -> json.intOr("max_position_embeddings", 4096, 1);
+            case OLMOE, STARCODER2 -> json.intOr("max_position_embeddings", 4096, 1);
             case LFM2 -> json.intOr("max_position_embeddings", 128000, 1);
-            case GRANITE, GRANITEHYBRID -> json.intOr("max_position_embeddings", 2048, 1);
+            case GRANITE, GRANITEHYBRID, PHI2 -> json.intOr("max_position_embeddings", 2048, 1);
             default ->
                 isMixtral()
                         ? json.intOr("max_position_embeddings", 131072, 1)
@@ -320,9 +333,13 @@ final class TextConfig {
 
     /** Dimensions of a head that are rotated. */
     int rotaryDim() throws CheckpointException {
-        boolean quarter = architecture == GgufArchitecture.QWEN35;
-        double share = RopeKeys.share(json, rope(), quarter ? 0.25 : 1);
-        if (share != 1 && !quarter && architecture != GgufArchitecture.PHI3) {
+        double absent = switch (architecture) {
+            case QWEN35 -> 0.25;
+            case PHI2 -> 0.5;
+            default -> 1;
+        };
+        double share = RopeKeys.share(json, rope(), absent);
+        if (share != 1 && absent == 1 && architecture != GgufArchitecture.PHI3) {
             throw json.fault(
                     "partial_rotary_factor", "is " + share + ", which llama.cpp cannot do for " + architecture.key());
         }

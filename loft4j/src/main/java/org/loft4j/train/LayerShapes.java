@@ -41,7 +41,7 @@ import org.loft4j.nn.Sight;
  * @param mixture null for none
  * @param latent what makes the heads of latent attention; null for other ones
  * @param recurrent what it has for attention where that has a memory which does not grow; null for none
- * @param norms of the width of the hidden states
+ * @param norms of the width of the hidden states that read something of their own
  * @param inputGate of the block's own input of each token; empty for none
  * @param lends whether later layers take its keys and values, so that it is never computed again
  * @param looks how the attention of a decoder looks at its tokens; null for an encoder's, and where there is a memory
@@ -161,6 +161,10 @@ record LayerShapes(
     }
 
     private static int norms(DecoderBlock block) {
+        if (block.parallel()) {
+            // both read what comes in
+            return 1;
+        }
         return (int) Stream.of(
                         block.attentionNorm(),
                         block.attentionOutputNorm(),

@@ -52,7 +52,10 @@ class GgufModelTest {
         "ministral, llama, 21",
         "qwen2, qwen2, 27",
         "qwen3, qwen3, 25",
+        "gemma, gemma, 20",
         "gemma2, gemma2, 24",
+        "phi, phi2, 33",
+        "starcoder2, starcoder2, 35",
         "gemma3_text, gemma3, 28",
         "phi3, phi3, 15",
         "smollm3, smollm3, 21",
@@ -97,9 +100,14 @@ class GgufModelTest {
         assertEquals(gpt2 ? 256L : 96L, read.metadata.get(key + "feed_forward_length"));
         if (!gpt2) {
             assertEquals(50000f, read.metadata.get(key + "rope.freq_base"));
-            assertEquals(1e-5f, read.metadata.get(key + "attention.layer_norm_rms_epsilon"));
-            boolean small = modelType.equals("phi3") || modelType.startsWith("olmo");
-            assertEquals(small ? 16L : 32L, read.metadata.get(key + "rope.dimension_count"));
+            boolean layerNorms = modelType.equals("phi") || modelType.equals("starcoder2");
+            assertEquals(
+                    layerNorms ? 2e-5f : 1e-5f,
+                    read.metadata.get(
+                            key + (layerNorms ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon")));
+            boolean small = layerNorms || modelType.equals("phi3") || modelType.startsWith("olmo");
+            assertEquals(
+                    modelType.equals("phi") ? 8L : small ? 16L : 32L, read.metadata.get(key + "rope.dimension_count"));
         }
     }
 
@@ -348,6 +356,10 @@ class GgufModelTest {
         "qwen2, use_sliding_window, true",
         "gemma2, query_pre_attn_scalar, 7",
         "gpt2, activation_function, relu",
+        "gemma, hidden_activation, silu",
+        "phi, qk_layernorm, true",
+        "phi, hidden_act, gelu",
+        "starcoder2, use_bias, false",
         "gemma3_text, rope_scaling, yarn",
         "llama, quantization_config, x",
         "qwen3, is_causal, false",

@@ -56,6 +56,14 @@ class GgufParametersTest {
         "lfm2, conv_L_cache, shortconv.l_cache, 3",
         "lfm2, rope_theta, rope.freq_base, 1000000.0",
         "smollm3, num_key_value_heads, attention.head_count_kv, 4",
+        "gemma, head_dim, attention.key_length, 256",
+        "gemma, num_key_value_heads, attention.head_count_kv, 16",
+        "gemma, hidden_activation, attention.layer_norm_rms_epsilon, 1.0E-5",
+        "phi, layer_norm_eps, attention.layer_norm_epsilon, 1.0E-5",
+        "phi, max_position_embeddings, context_length, 2048",
+        "phi, num_key_value_heads, attention.head_count_kv, 4",
+        "starcoder2, norm_epsilon, attention.layer_norm_epsilon, 1.0E-5",
+        "starcoder2, num_key_value_heads, attention.head_count_kv, 2",
         "smollm3, max_position_embeddings, context_length, 32768",
         "smollm3, rope_theta, rope.freq_base, 2000000.0",
         "gemma2, num_attention_heads, attention.head_count, 8",
@@ -76,7 +84,13 @@ class GgufParametersTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"mistral, 127, true", "mistral, 128, false", "phi3, 127, true", "phi3, 128, false"})
+    @CsvSource({
+        "mistral, 127, true",
+        "mistral, 128, false",
+        "phi3, 127, true",
+        "phi3, 128, false",
+        "starcoder2, 127, true"
+    })
     void aWindowThatLlamaCppDoesNotComputeIsNoted(String modelType, int window, boolean noted) throws IOException {
         TinyCheckpoint checkpoint = tiny(modelType);
         checkpoint.config.put("sliding_window", window);

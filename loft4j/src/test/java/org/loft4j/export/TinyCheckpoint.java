@@ -39,6 +39,8 @@ final class TinyCheckpoint {
         switch (modelType) {
             case "gpt2" -> gpt2();
             case "phi3" -> phi3();
+            case "phi" -> TinyFamilies.phi(this);
+            case "starcoder2" -> TinyFamilies.starcoder2(this);
             case "qwen3_5_text" -> TinyFamilies.qwen35(this);
             case "gemma4_text" -> TinyFamilies.gemma4(this);
             case "lfm2" -> TinyFamilies.lfm2(this);
@@ -62,6 +64,7 @@ final class TinyCheckpoint {
     private void separate(String modelType) {
         sizes();
         boolean gemma = modelType.startsWith("gemma");
+        boolean around = gemma && !modelType.equals("gemma");
         boolean olmo = modelType.equals("olmo2") || modelType.equals("olmo3");
         boolean allHeads = olmo || modelType.equals("olmoe");
         int headDim = allHeads ? HIDDEN / HEADS : HEAD_DIM;
@@ -94,10 +97,10 @@ final class TinyCheckpoint {
                 norm(layer + "input_layernorm");
             }
             norm(layer + "post_attention_layernorm");
-            if (gemma) {
+            if (around) {
                 norm(layer + "pre_feedforward_layernorm");
             }
-            if (gemma || olmo) {
+            if (around || olmo) {
                 norm(layer + "post_feedforward_layernorm");
             }
         }

@@ -120,6 +120,48 @@ final class TinyFamilies {
     }
 
     /** The first layer has a convolution, the second attention. */
+    static void phi(TinyCheckpoint tiny) {
+        withLayerNorms(tiny, List.of("self_attn.dense", "mlp.fc1", "mlp.fc2"), List.of("input_layernorm"));
+        tiny.config.put("layer_norm_eps", 2e-5);
+        tiny.config.put("hidden_act", "gelu_new");
+        tiny.config.put("tie_word_embeddings", false);
+        biased(tiny, "model.final_layernorm");
+        tiny.matrix("lm_head", TinyCheckpoint.VOCABULARY, TinyCheckpoint.HIDDEN, true);
+    }
+
+    /** Tied. */
+    static void starcoder2(TinyCheckpoint tiny) {
+        withLayerNorms(
+                tiny,
+                List.of("self_attn.o_proj", "mlp.c_fc", "mlp.c_proj"),
+                List.of("input_layernorm", "post_attention_layernorm"));
+        tiny.config.put("norm_epsilon", 2e-5);
+        biased(tiny, "model.norm");
+    }
+
+    private static void withLayerNorms(TinyCheckpoint tiny, List<String> behind, List<String> norms) {
+        int hidden = TinyCheckpoint.HIDDEN;
+        int headDim = hidden / TinyCheckpoint.HEADS;
+        tiny.sizes();
+        tiny.config.remove("rms_norm_eps");
+        tiny.shapes.put("model.embed_tokens.weight", new long[] {TinyCheckpoint.VOCABULARY, hidden});
+        for (int i = 0; i < TinyCheckpoint.LAYERS; i++) {
+            String layer = "model.layers." + i + ".";
+            tiny.matrix(layer + "self_attn.q_proj", hidden, hidden, true);
+            tiny.matrix(layer + "self_attn.k_proj", TinyCheckpoint.KEY_HEADS * headDim, hidden, true);
+            tiny.matrix(layer + "self_attn.v_proj", TinyCheckpoint.KEY_HEADS * headDim, hidden, true);
+            tiny.matrix(layer + behind.get(0), hidden, hidden, true);
+            tiny.matrix(layer + behind.get(1), TinyCheckpoint.WIDTH, hidden, true);
+            tiny.matrix(layer + behind.get(2), hidden, TinyCheckpoint.WIDTH, true);
+            norms.forEach(norm -> biased(tiny, layer + norm));
+        }
+    }
+
+    private static void biased(TinyCheckpoint tiny, String norm) {
+        tiny.norm(norm);
+        tiny.shapes.put(norm + ".bias", new long[] {TinyCheckpoint.HIDDEN});
+    }
+
     static void lfm2(TinyCheckpoint tiny) {
         tiny.sizes();
         int hidden = TinyCheckpoint.HIDDEN;

@@ -87,7 +87,6 @@ class ReadingTest {
                 "smollm3_sliding",
                 "granite",
                 "olmo2",
-                "gpt_neox",
                 "qwen3_moe",
                 "gpt_oss",
                 "mistral3_ministral3",

@@ -231,7 +231,6 @@ class ModelsTest {
                 "lfm2",
                 "lfm2_bias",
                 "gpt_neox",
-                "gpt_neox_serial",
                 "phi",
                 "gemma",
                 "starcoder2",

@@ -162,7 +162,7 @@ class QuantizedModelTest {
         "lfm2_bias, INT8",
         "gpt_neox, NF4",
         "phi, INT8",
-        "gemma, NF4",
+        "gemma, INT8",
         "starcoder2, INT8",
         "olmo2, NF4",
         "olmo3_yarn, INT8",
@@ -201,7 +201,8 @@ class QuantizedModelTest {
             assertEquals(
                     1,
                     few.weights().quantized().keySet().stream()
-                            .filter(key -> key.matches(".*(embed_tokens|tok_embeddings|wte|word_embeddings)\\.weight"))
+                            .filter(key -> key.matches(
+                                    ".*(embed_tokens|embed_in|tok_embeddings|wte|word_embeddings)\\.weight"))
                             .count());
             try (LoraAdapter one = adapter(few);
                     LoraAdapter other = adapter(dense)) {
