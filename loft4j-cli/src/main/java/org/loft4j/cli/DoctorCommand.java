@@ -85,7 +85,7 @@ final class DoctorCommand implements Verb {
         Path directory = here(examined);
         Diagnosis diagnosis = isAdapter(directory)
                 ? AdapterDoctor.examine(directory, model == null ? named(directory) : here(model))
-                : ModelDoctor.examine(directory, Models::check, EndOfTurn::unnamedIn);
+                : ModelDoctor.examine(directory, Models::check, EndOfTurn::unnamedIn, SentenceVectors::of);
         if (common.json) {
             spec.commandLine().getOut().println(Json.text(tree(directory, diagnosis)));
         } else {

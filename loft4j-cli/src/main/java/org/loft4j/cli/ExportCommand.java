@@ -21,10 +21,12 @@ import org.loft4j.export.ExportReport;
 import org.loft4j.export.GgufAdapter;
 import org.loft4j.export.GgufModel;
 import org.loft4j.export.MergedTensors;
+import org.loft4j.export.PooledVectors;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelReference;
+import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.train.EndOfTurn;
 import picocli.CommandLine.Command;
@@ -137,7 +139,13 @@ final class ExportCommand implements Verb {
                 return GgufModel.write(
                         source,
                         new GgufModel.Options(
-                                directory, directory, type, tokenizerPre, null, endOfTurn(null, directory)),
+                                directory,
+                                directory,
+                                type,
+                                tokenizerPre,
+                                null,
+                                endOfTurn(null, directory),
+                                GgufModel.makesVectors(directory) ? SentenceVectors.of(directory) : null),
                         output);
             }
         }
@@ -149,18 +157,32 @@ final class ExportCommand implements Verb {
         place.device = "cpu";
         place.dtype = type == null || type == GgufType.BF16 || StoredDtype.of(base) != null ? null : "float32";
         try (LoadedModel loaded = LoadedModel.open(model, place)) {
-            if (loaded.model().task() != Task.CAUSAL_LM) {
-                throw new ConfigException("--to gguf takes a causal language model, and this is one for "
-                        + loaded.model().task().word());
+            Task task = loaded.model().task();
+            if (task != Task.CAUSAL_LM && task != Task.SENTENCE_EMBEDDING) {
+                throw new ConfigException(
+                        "--to gguf takes a causal language model, or one of sentence embeddings, and this is"
+                                + " one for " + task.word());
             }
+            PooledVectors vectors = task == Task.CAUSAL_LM ? null : vectors(loaded);
             LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
             Path files = Objects.requireNonNull(loaded.adapterDirectory());
             var options = new GgufModel.Options(
-                    base, loaded.tokenizer(), type, tokenizerPre, loaded.templateToWrite(), endOfTurn(files, base));
+                    base,
+                    loaded.tokenizer(),
+                    type,
+                    tokenizerPre,
+                    loaded.templateToWrite(),
+                    endOfTurn(files, base),
+                    vectors);
             try (MergedTensors merged = new MergedTensors(base, loaded.model(), adapter, files)) {
                 return GgufModel.write(merged, options, output);
             }
         }
+    }
+
+    private static PooledVectors vectors(LoadedModel loaded) throws IOException {
+        Pooling pooling = Objects.requireNonNull(loaded.model().description().pooling());
+        return SentenceVectors.of(loaded.found().sentences(), pooling);
     }
 
     /** What ends an answer by the chat template; null where there is none, or it cannot be told, which keeps no model from its export. */

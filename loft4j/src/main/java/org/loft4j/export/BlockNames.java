@@ -81,7 +81,7 @@ final class BlockNames {
                 separate();
                 norms(true);
             }
-            case GEMMA3 -> {
+            case GEMMA3, GEMMA_EMBEDDING -> {
                 separate();
                 norms(true);
                 headNorms();

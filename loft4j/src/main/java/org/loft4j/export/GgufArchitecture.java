@@ -15,6 +15,8 @@ enum GgufArchitecture {
     GEMMA("gemma"),
     GEMMA2("gemma2"),
     GEMMA3("gemma3", "gemma3_text"),
+    /** Gemma 3 whose tokens see those behind them too, for sentence embeddings. */
+    GEMMA_EMBEDDING,
     GEMMA4("gemma4", "gemma4_text"),
     PHI2("phi"),
     PHI3("phi3"),
@@ -41,7 +43,11 @@ enum GgufArchitecture {
     }
 
     boolean isGemma() {
-        return this == GEMMA2 || this == GEMMA3;
+        return this == GEMMA2 || isGemma3();
+    }
+
+    boolean isGemma3() {
+        return this == GEMMA3 || this == GEMMA_EMBEDDING;
     }
 
     /** Whether its norms are layer norms. */

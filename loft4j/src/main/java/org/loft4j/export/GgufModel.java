@@ -13,8 +13,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -31,7 +29,7 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Tensors;
 
 /**
- * Exports a causal language model in Hugging Face's layout to one GGUF file that llama.cpp runs. It goes by config.json and the names of
+ * Exports a causal language model, or one of sentence embeddings, in Hugging Face's layout to one GGUF file that llama.cpp runs. It goes by config.json and the names of
  * the tensors, which come one at a time: from the files of a directory, or from a model in memory that an adapter was merged
  * into.
  */
@@ -41,12 +39,14 @@ public final class GgufModel {
     private final TextConfig config;
     private final TensorSource source;
     private final GgufType type;
+    private final @Nullable PooledVectors vectors;
     private final List<String> notes = new ArrayList<>();
 
-    private GgufModel(TextConfig config, TensorSource source, GgufType type) {
+    private GgufModel(TextConfig config, TensorSource source, GgufType type, @Nullable PooledVectors vectors) {
         this.config = config;
         this.source = source;
         this.type = type;
+        this.vectors = vectors;
     }
 
     /**
@@ -58,6 +58,7 @@ public final class GgufModel {
      * @param tokenizerPre llama.cpp's name of the rule that cuts texts; null to recognise it
      * @param chatTemplate that takes the place of the tokenizer's, such as an adapter's; null for the tokenizer's
      * @param endOfTurn id of the token that ends an answer by the chat template; null where nobody knows of one
+     * @param vectors what a model of sentence embeddings makes of its states; null for a language model
      */
     public record Options(
             Path directory,
@@ -65,10 +66,16 @@ public final class GgufModel {
             @Nullable GgufType type,
             @Nullable String tokenizerPre,
             @Nullable String chatTemplate,
-            @Nullable Long endOfTurn) {
-        /** A model directory as it is. */
+            @Nullable Long endOfTurn,
+            @Nullable PooledVectors vectors) {
+        /** A directory of a language model as it is. */
         public static Options of(Path directory) {
-            return new Options(directory, directory, null, null, null, null);
+            return of(directory, null);
+        }
+
+        /** A model directory as it is. */
+        public static Options of(Path directory, @Nullable PooledVectors vectors) {
+            return new Options(directory, directory, null, null, null, null, vectors);
         }
     }
 
@@ -82,15 +89,22 @@ public final class GgufModel {
      */
     public static ExportReport write(TensorSource source, Options options, Path file) throws IOException {
         TextConfig config = config(options.directory());
+        requireVectors(config, options);
         GgufType type = options.type() != null ? options.type() : typeOf(source, config);
-        return new GgufModel(config, source, type).write(options, file);
+        return new GgufModel(config, source, type, options.vectors()).write(options, file);
     }
 
-    /** Why {@link #write} would refuse a model directory as it stands, found by doing all that it does but write; null where not. */
-    static @Nullable String fault(Path directory) throws IOException {
+    /**
+     * Why {@link #write} would refuse a model directory as it stands, found by doing all that it does but write; null where not.
+     *
+     * @param reader of what lies beside a model of sentence embeddings
+     */
+    static @Nullable String fault(Path directory, ModelDoctor.Vectors reader) throws IOException {
         try (TensorSource source = ModelDirectory.open(directory)) {
-            Options options = Options.of(directory);
-            new GgufModel(config(options.directory()), source, GgufType.F32).metadata(options, new ArrayList<>());
+            TextConfig config = config(directory);
+            Options options = Options.of(directory, isOfSentences(directory, config) ? reader.of(directory) : null);
+            requireVectors(config, options);
+            new GgufModel(config, source, GgufType.F32, options.vectors()).metadata(options, new ArrayList<>());
             return null;
         } catch (CheckpointException | ConfigException e) {
             return e.getMessage();
@@ -109,10 +123,36 @@ public final class GgufModel {
 
     private static TextConfig config(Path directory) throws CheckpointException {
         TextConfig config = TextConfig.read(directory);
-        SentenceModules.refuse(directory, config.architectures());
         config.requireFullWeights();
         config.requireExpertsThroughout();
         return config;
+    }
+
+    /**
+     * Whether a model makes vectors of texts, by its files: a language model may lie beside such files too.
+     *
+     * @throws CheckpointException if its config.json cannot be read, or keeps it from being exported
+     * @throws ConfigException if its family is not exported
+     */
+    public static boolean makesVectors(Path directory) throws CheckpointException {
+        return isOfSentences(directory, TextConfig.read(directory));
+    }
+
+    private static boolean isOfSentences(Path directory, TextConfig config) throws CheckpointException {
+        return config.architecture() == GgufArchitecture.GEMMA_EMBEDDING
+                || (SentenceModules.exist(directory) && !config.writes());
+    }
+
+    private static void requireVectors(TextConfig config, Options options) throws CheckpointException {
+        PooledVectors vectors = options.vectors();
+        if (vectors != null) {
+            vectors.requireComputed(config);
+        } else if (isOfSentences(options.directory(), config)) {
+            throw new CheckpointException(
+                    options.directory(),
+                    "is for sentence embeddings, and nothing says how it makes a vector of a text's tokens: there is no"
+                            + " modules.json beside it; 'loft download --update' gets the one of a model on the hub");
+        }
     }
 
     /** The {@code model_type}s that can be exported. */
@@ -148,6 +188,9 @@ public final class GgufModel {
         metadata.count("general.file_type", (packed ? GgufType.MXFP4 : type).fileType());
         metadata.count("general.quantization_version", 2);
         GgufParameters.put(config, rows, metadata, notes);
+        if (vectors != null) {
+            vectors.put(metadata, config.architecture().key() + ".", notes);
+        }
         GgufVocabulary.put(options, config, rows, metadata, notes);
         return metadata;
     }
@@ -195,6 +238,10 @@ public final class GgufModel {
                                 + config.architecture().key());
             }
             for (TensorPlace place : places) {
+                if (place.name().equals("output.weight") && vectors != null) {
+                    leftOut++;
+                    continue;
+                }
                 if (place.name().equals("output.weight") && tied) {
                     // llama.cpp takes the input embedding by itself
                     TiedHead.requireCopy(source, name, embedding(source, config));
@@ -208,7 +255,7 @@ public final class GgufModel {
                 }
                 tensors.add(tensor(source.info(name), place));
                 if (place.name().equals("token_embd.weight")
-                        && tied
+                        && (tied || vectors != null)
                         && config.architecture().needsOutput()) {
                     tensors.add(tensor(source.info(name), new TensorPlace("output.weight", Change.NONE)));
                 }
@@ -217,11 +264,18 @@ public final class GgufModel {
         for (Map.Entry<String, TreeMap<Integer, TensorInfo>> stacked : experts.entrySet()) {
             tensors.add(stacked(stacked.getKey(), stacked.getValue()));
         }
+        List<PooledVectors.Layer> layers = vectors == null ? List.of() : vectors.layers();
+        for (int i = 0; i < layers.size(); i++) {
+            PooledVectors.Layer layer = layers.get(i);
+            long[] shape = {layer.out(), layer.in()};
+            String name = PooledVectors.name(i);
+            tensors.add(new GgufTensor(name, shape, chosen(name, shape), layer.weight()));
+        }
         new RopeScaling(config).divisors().forEach((name, divisors) -> {
             long[] shape = {divisors.length};
             tensors.add(new GgufTensor(name, shape, GgufType.F32, () -> Tensors.of(divisors, shape)));
         });
-        requireComplete(names, written, tied);
+        requireComplete(names, written, tied || vectors != null);
         if (leftOut > 0) {
             notes.add(leftOut + " tensors that the language model does not compute with were left out");
         }
@@ -229,9 +283,9 @@ public final class GgufModel {
         return tensors;
     }
 
-    private void requireComplete(TensorNames names, Set<String> written, boolean tied) throws CheckpointException {
+    private void requireComplete(TensorNames names, Set<String> written, boolean headless) throws CheckpointException {
         List<String> missing = new ArrayList<>(names.required());
-        if (!tied) {
+        if (!headless) {
             missing.add("output.weight");
         }
         missing.removeAll(written);
@@ -248,7 +302,7 @@ public final class GgufModel {
         Matcher block = BLOCK.matcher(tensor.name());
         return block.matches()
                 ? Integer.parseInt(block.group(1))
-                : tensor.name().startsWith("output") ? Integer.MAX_VALUE : -1;
+                : tensor.name().matches("(output|dense).*") ? Integer.MAX_VALUE : -1;
     }
 
     private GgufTensor tensor(TensorInfo info, TensorPlace place) throws CheckpointException {
@@ -266,7 +320,16 @@ public final class GgufModel {
             default -> of;
         };
         GgufType chosen = chosen(place.name(), shape);
-        return new GgufTensor(place.name(), shape, chosen, () -> changed(source.read(info.name()), place.change()));
+        List<GgufTensor.Values> parts = new ArrayList<>();
+        if (of.length == 3 && shape.length == 3) {
+            for (long i = 0; i < of[0]; i++) {
+                long expert = i;
+                parts.add(() -> changed(source.read(info.name(), expert, 1), place.change()));
+            }
+        } else {
+            parts.add(() -> changed(source.read(info.name()), place.change()));
+        }
+        return new GgufTensor(place.name(), shape, chosen, parts);
     }
 
     /** The matrices of a block's experts, one on the other. */
@@ -280,13 +343,9 @@ public final class GgufModel {
         List<TensorInfo> infos = List.copyOf(experts.values());
         long[] one = infos.get(0).shape();
         long[] shape = {count, one[0], one[1]};
-        return new GgufTensor(name, shape, chosen(name, shape), () -> {
-            TensorVector matrices = new TensorVector();
-            for (TensorInfo info : infos) {
-                matrices.push_back(source.read(info.name()));
-            }
-            return torch.stack(matrices, 0);
-        });
+        List<GgufTensor.Values> parts = new ArrayList<>();
+        infos.forEach(info -> parts.add(() -> source.read(info.name()).unsqueeze(0)));
+        return new GgufTensor(name, shape, chosen(name, shape), parts);
     }
 
     /** Vectors, norms, positions, convolutions and routers are float32, as llama.cpp's operations expect them. */

@@ -41,7 +41,7 @@ final class GgufParameters {
         boolean ofImages = config.architecture() == GgufArchitecture.GEMMA4
                 && json.node("use_bidirectional_attention") instanceof TextNode sees
                 && sees.asText().equals("vision");
-        if (!ofImages) {
+        if (!ofImages && config.architecture() != GgufArchitecture.GEMMA_EMBEDDING) {
             config.requireFlag("use_bidirectional_attention", false);
         }
         metadata.count(key + "vocab_size", vocabulary);
@@ -76,7 +76,8 @@ final class GgufParameters {
             case GPT_OSS -> gptOss();
             case GEMMA -> gemma();
             case GEMMA2 -> gemma2();
-            case GEMMA3 -> gemma3();
+            case GEMMA3 -> gemma3(62);
+            case GEMMA_EMBEDDING -> gemma3(0);
             case PHI2 -> phi2();
             case PHI3 -> phi3();
             case STARCODER2 -> starcoder2();
@@ -329,8 +330,8 @@ final class GgufParameters {
         metadata.number(key + "final_logit_softcapping", json.doubleOr("final_logit_softcapping", 30));
     }
 
-    private void gemma3() throws CheckpointException {
-        gemma(62);
+    private void gemma3(int layersOfLargest) throws CheckpointException {
+        gemma(layersOfLargest);
         if (json.has("attn_logit_softcapping")) {
             throw json.fault("attn_logit_softcapping", "is set, and llama.cpp has none for gemma3");
         }

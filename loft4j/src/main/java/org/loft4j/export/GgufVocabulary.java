@@ -135,13 +135,15 @@ final class GgufVocabulary {
         }
         Integer bos = id("bos", "bos");
         putId(metadata, "bos", bos);
-        Integer eos = id("eos", "eos");
+        // vectors are made of texts that end as the tokenizer has them end, be it with another token than an answer
+        String closing = options.vectors() == null || files.flag("add_eos_token") != null ? null : around(-1);
+        Integer eos = closing != null && ids.containsKey(closing) ? ids.get(closing) : id("eos", "eos");
         putId(metadata, "eos", eos);
         putEndOfTurn(metadata, options.endOfTurn(), eos);
         putId(metadata, "unknown", id("unk", "unk"));
         putId(metadata, "padding", id("pad", "pad"));
         metadata.flag(KEY + "add_bos_token", bos != null && adds("bos", 0));
-        metadata.flag(KEY + "add_eos_token", adds("eos", -1));
+        metadata.flag(KEY + "add_eos_token", closing != null || adds("eos", -1));
         String chatTemplate = options.chatTemplate();
         Map<String, String> templates = chatTemplate == null ? files.chatTemplates() : Map.of("default", chatTemplate);
         if (pieces) {
@@ -310,19 +312,25 @@ final class GgufVocabulary {
         if (said != null) {
             return said;
         }
+        String text = around(position);
+        return text != null && text.equals(files.special(token + "_token"));
+    }
+
+    /** The special token that the tokenizer's template has at the start or end of a text; null for none. */
+    private @Nullable String around(int position) {
         JsonNode after = json.node("post_processor");
         if (after == null) {
-            return false;
+            return null;
         }
         for (JsonNode step : after.has("processors") ? after.get("processors") : List.of(after)) {
             JsonNode single = step.path("single");
             if (step.path("type").asText().equals("TemplateProcessing") && single.size() > 1) {
                 JsonNode at = single.get(position < 0 ? single.size() + position : position);
                 String text = at.path("SpecialToken").path("id").asText();
-                return !text.isEmpty() && text.equals(files.special(token + "_token"));
+                return text.isEmpty() ? null : text;
             }
         }
-        return false;
+        return null;
     }
 
     /**

@@ -29,8 +29,8 @@ import org.loft4j.tensor.Tensors;
 
 /**
  * The tensors of a model and its adapter with the numbers that a merge into the model in float32 gives, each computed when it is
- * read: the model stays as it is, in its own type, and one tensor at a time is in float32, which of experts that lie in one is that of
- * all of a layer. What the adapter changes is read in
+ * read: the model stays as it is, in its own type, and one tensor at a time is in float32, or of experts that lie in one as many as are
+ * asked for. What the adapter changes is read in
  * float32, so that whoever writes it rounds it once; {@link #info} has the model's type of it.
  */
 public final class MergedTensors implements TensorSource {
@@ -98,9 +98,14 @@ public final class MergedTensors implements TensorSource {
         return StackedLinears.isOne(layers.get(0).path()) ? merged(layers) : merged(layers.get(0));
     }
 
+    /** Of experts that lie in one tensor those alone that are asked for are merged. */
     @Override
     public Tensor read(String name, long start, long count) throws CheckpointException {
-        return packed.contains(name)
+        List<LoraLinear> layers = adapted.get(name);
+        if (layers != null && StackedLinears.isOne(layers.get(0).path()) && !saved.contains(name)) {
+            return merged(layers.subList((int) start, (int) (start + count)));
+        }
+        return layers == null && !saved.contains(name)
                 ? inFiles(name).read(name, start, count)
                 : read(name).narrow(0, start, count);
     }

@@ -51,13 +51,15 @@ public final class ModelDoctor {
     private final JsonObject config;
     private final Comparison comparison;
     private final Ending ending;
+    private final Vectors vectors;
     private final Notes notes = new Notes();
 
-    private ModelDoctor(Path directory, JsonObject config, Comparison comparison, Ending ending) {
+    private ModelDoctor(Path directory, JsonObject config, Comparison comparison, Ending ending, Vectors vectors) {
         this.directory = directory;
         this.config = config;
         this.comparison = comparison;
         this.ending = ending;
+        this.vectors = vectors;
     }
 
     /** Compares weights with config.json, which takes somebody who knows the families. */
@@ -84,15 +86,30 @@ public final class ModelDoctor {
         String unnamed(Path directory) throws IOException;
     }
 
+    /** Reads what lies beside a model of sentence embeddings, which takes somebody who knows the files of sentence-transformers. */
+    @FunctionalInterface
+    public interface Vectors {
+        /**
+         * How vectors are made; null where nothing says it.
+         *
+         * @throws CheckpointException if the files are faulty, or say what is not computed here
+         */
+        @Nullable
+        PooledVectors of(Path directory) throws IOException;
+    }
+
     /**
      * Examines a model directory.
      *
      * @param comparison of its weights with its config.json
      * @param ending of its answers
+     * @param vectors of one of sentence embeddings
      * @throws CheckpointException if config.json cannot be read
      */
-    public static Diagnosis examine(Path directory, Comparison comparison, Ending ending) throws IOException {
-        return new ModelDoctor(directory, Json.read(directory.resolve("config.json")), comparison, ending).examine();
+    public static Diagnosis examine(Path directory, Comparison comparison, Ending ending, Vectors vectors)
+            throws IOException {
+        return new ModelDoctor(directory, Json.read(directory.resolve("config.json")), comparison, ending, vectors)
+                .examine();
     }
 
     private Diagnosis examine() throws IOException {
@@ -355,7 +372,7 @@ public final class ModelDoctor {
     }
 
     private void gguf() throws IOException {
-        String fault = GgufModel.fault(directory);
+        String fault = GgufModel.fault(directory, vectors);
         if (fault != null) {
             notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, fault, "");
         } else {
@@ -369,7 +386,8 @@ public final class ModelDoctor {
 
     /** Of the base of an adapter, which is converted for a GGUF file of it: whether the export writes one. */
     static void asBaseInGguf(Path base, Notes notes) throws IOException {
-        String fault = GgufModel.fault(base);
+        // how vectors are made is known to who exports it
+        String fault = GgufModel.fault(base, directory -> PooledVectors.ANY);
         if (fault != null) {
             notes.add(
                     Severity.CHANGE,

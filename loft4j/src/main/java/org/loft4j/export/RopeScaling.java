@@ -34,7 +34,7 @@ final class RopeScaling {
                 json,
                 rope,
                 switch (config.architecture()) {
-                    case GEMMA3 -> 1_000_000;
+                    case GEMMA3, GEMMA_EMBEDDING -> 1_000_000;
                     case SMOLLM3 -> 2_000_000;
                     case GPT_OSS -> 150_000;
                     case LFM2 -> 1_000_000;
@@ -62,7 +62,7 @@ final class RopeScaling {
         if (config.architecture() == GgufArchitecture.QWEN35) {
             metadata.wholes(key + "dimension_sections", axes());
         }
-        if (config.architecture() == GgufArchitecture.GEMMA3) {
+        if (config.architecture().isGemma3()) {
             metadata.number(key + "freq_base_swa", localBase());
         }
         if (config.isOlmo3()) {

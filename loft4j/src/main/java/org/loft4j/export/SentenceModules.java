@@ -2,8 +2,6 @@ package org.loft4j.export;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import org.loft4j.CheckpointException;
 import org.loft4j.export.Diagnosis.Notes;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
@@ -29,21 +27,6 @@ final class SentenceModules {
                     FILE + ": sentence-transformers opens the directory too, as SentenceTransformer(\"" + directory
                             + "\")",
                     "");
-        }
-    }
-
-    /**
-     * Refuses a model without a head, which a file for llama.cpp would have to be a language model for.
-     *
-     * @param directory of the model
-     * @param architectures of config.json
-     */
-    static void refuse(Path directory, List<String> architectures) throws CheckpointException {
-        boolean writes = architectures.stream().anyMatch(name -> name.matches(".*(ForCausalLM|LMHeadModel)"));
-        if (exist(directory) && !writes) {
-            throw new CheckpointException(
-                    directory,
-                    "is for sentence embeddings (" + FILE + "), and GGUF is written of a causal language model");
         }
     }
 }

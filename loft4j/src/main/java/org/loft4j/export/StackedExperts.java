@@ -1,5 +1,6 @@
 package org.loft4j.export;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
@@ -13,9 +14,6 @@ import org.loft4j.io.GgufTensor;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
-import org.loft4j.tensor.Dtype;
-import org.loft4j.tensor.NativeScope;
-import org.loft4j.tensor.Tensors;
 
 /**
  * The experts of gpt-oss: all of a layer's in one tensor, gates and ups in turn, be it in MXFP4, which GGUF has a type for, or
@@ -86,23 +84,18 @@ final class StackedExperts {
         long[] of = info.shape();
         int step = place.change() == Change.EXPERTS ? 1 : 2;
         long[] shape = {of[0], of[1] / step, of[2] * GgufType.MXFP4.blockSize()};
-        return new GgufTensor(place.name(), shape, GgufType.MXFP4, () -> {
-            Tensor all = Tensors.empty(
-                    Dtype.U8, org.loft4j.tensor.DeviceSpec.CPU, shape[0], shape[1], GgufType.MXFP4.bytes(shape[2]));
-            for (long expert = 0; expert < shape[0]; expert++) {
-                try (NativeScope scope = new NativeScope()) {
-                    Tensor codes = source.read(info.name(), expert, 1).squeeze(0);
-                    Tensor powers = source.read(exponents, expert, 1).squeeze(0).unsqueeze(-1);
-                    Tensor blocks = torch.cat(new TensorVector(powers, inHalves(codes)), -1);
-                    long first = place.change() == Change.UPS ? 1 : 0;
-                    all.select(0, expert)
-                            .copy_(blocks.unflatten(0, shape[1], step)
-                                    .select(1, first)
-                                    .flatten(1, 2));
-                }
-            }
-            return all;
-        });
+        List<GgufTensor.Values> parts = new ArrayList<>();
+        for (long i = 0; i < shape[0]; i++) {
+            long expert = i;
+            parts.add(() -> {
+                Tensor codes = source.read(info.name(), expert, 1);
+                Tensor powers = source.read(exponents, expert, 1).unsqueeze(-1);
+                Tensor blocks = torch.cat(new TensorVector(powers, inHalves(codes)), -1);
+                long first = place.change() == Change.UPS ? 1 : 0;
+                return blocks.unflatten(1, shape[1], step).select(2, first).flatten(2, 3);
+            });
+        }
+        return new GgufTensor(place.name(), shape, GgufType.MXFP4, parts);
     }
 
     private static Tensor inHalves(Tensor codes) {

@@ -50,7 +50,9 @@ final class TextConfig {
         JsonObject found = ofLanguageModel(root);
         JsonObject text = granite4 ? Granite4Keys.plain(found) : found;
         boolean attends = granite4 && !MemoryParameters.hasStates(text);
-        GgufArchitecture architecture = attends ? GgufArchitecture.GRANITE : named;
+        boolean sees = named == GgufArchitecture.GEMMA3 && text.booleanOr("use_bidirectional_attention", false);
+        GgufArchitecture architecture =
+                attends ? GgufArchitecture.GRANITE : sees ? GgufArchitecture.GEMMA_EMBEDDING : named;
         if (isMinistral3(root)) {
             throw text.fault(
                     MODEL_TYPE, "is ministral3, whose queries grow with their positions: that is not exported");
@@ -108,9 +110,9 @@ final class TextConfig {
         return architecture;
     }
 
-    /** The classes of Transformers that the file names. */
-    List<String> architectures() throws CheckpointException {
-        return root.strings("architectures");
+    /** Whether one of the classes of Transformers that the file names writes texts. */
+    boolean writes() throws CheckpointException {
+        return root.strings("architectures").stream().anyMatch(name -> name.matches(".*(ForCausalLM|LMHeadModel)"));
     }
 
     /** Whether the language model is of a family without a tower, and lies beside one: that of a Qwen-VL. */
@@ -249,7 +251,7 @@ final class TextConfig {
     /** What Transformers assumes where the key is missing. */
     private int silentKeyValueHeads() throws CheckpointException {
         return switch (architecture) {
-            case GEMMA2, GEMMA3, GEMMA4, SMOLLM3 -> 4;
+            case GEMMA2, GEMMA3, GEMMA_EMBEDDING, GEMMA4, SMOLLM3 -> 4;
             case LFM2 -> 8;
             case GEMMA -> 16;
             case STARCODER2 -> 2;
@@ -266,7 +268,7 @@ final class TextConfig {
             return gemma4Layers().headDim(false);
         }
         int absent = switch (architecture) {
-            case GEMMA, GEMMA2, GEMMA3, QWEN35 -> 256;
+            case GEMMA, GEMMA2, GEMMA3, GEMMA_EMBEDDING, QWEN35 -> 256;
             case QWEN3 -> 128;
             case GPT_OSS -> 64;
             default -> hiddenSize() / heads();
@@ -311,7 +313,7 @@ final class TextConfig {
             case GPT2 ->
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA, GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
-            case GEMMA3, GEMMA4, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
+            case GEMMA3, GEMMA_EMBEDDING, GEMMA4, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
             case SMOLLM3, QWEN3MOE, QWEN35 -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE, STARCODER2 -> json.intOr("max_position_embeddings", 4096, 1);
             case LFM2 -> json.intOr("max_position_embeddings", 128000, 1);
@@ -326,7 +328,7 @@ final class TextConfig {
     /** The object with the scaling of the rotation; in Gemma 3 and 4 and OLMo 3 that of the layers without a window. */
     @Nullable
     JsonObject rope() throws CheckpointException {
-        return architecture == GgufArchitecture.GEMMA3 || architecture == GgufArchitecture.GEMMA4 || isOlmo3()
+        return architecture.isGemma3() || architecture == GgufArchitecture.GEMMA4 || isOlmo3()
                 ? RopeKeys.ofFullAttention(json)
                 : RopeKeys.ofAllLayers(json);
     }

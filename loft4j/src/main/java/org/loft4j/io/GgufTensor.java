@@ -2,25 +2,26 @@ package org.loft4j.io;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.ConfigException;
 import org.loft4j.tensor.Shapes;
 
 /**
- * A tensor of a GGUF file before it is written: its values are asked for when its turn has come, so that one tensor at a time
- * is in memory.
+ * A tensor of a GGUF file before it is written: its values are asked for when their turn has come, so that one tensor at a time
+ * is in memory, or one part of a tensor that comes in several.
  *
  * @param name its name in the file, of at most 63 bytes: ggml reserves 64
  * @param shape sizes by dimension as libtorch orders them, outermost first; the file has them the other way round
  * @param type element type in the file
- * @param values gives the tensor, of any floating dtype, or for {@link GgufType#MXFP4} its bytes {@code (…, bytes of a row)}; it
- *     belongs to the scope that is open at the call
+ * @param parts give what lies one after the other along the first dimension, in equal pieces, of any floating dtype, or for {@link
+ *     GgufType#MXFP4} as bytes {@code (…, bytes of a row)}; it belongs to the scope that is open at the call
  */
-public record GgufTensor(String name, long[] shape, GgufType type, Values values) {
+public record GgufTensor(String name, long[] shape, GgufType type, List<Values> parts) {
     private static final int MAX_NAME = 63;
     private static final int MAX_DIMENSIONS = 4;
 
-    /** Yields a tensor's values. */
+    /** Yields the values of a tensor, or of a part of it. */
     @FunctionalInterface
     public interface Values {
         Tensor read() throws IOException;
@@ -28,6 +29,7 @@ public record GgufTensor(String name, long[] shape, GgufType type, Values values
 
     public GgufTensor {
         shape = shape.clone();
+        parts = List.copyOf(parts);
         if (name.isEmpty() || name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME) {
             throw new ConfigException("a GGUF tensor's name must have 1 to " + MAX_NAME + " bytes, got " + name);
         }
@@ -39,6 +41,15 @@ public record GgufTensor(String name, long[] shape, GgufType type, Values values
             throw new ConfigException(name + " cannot be stored as " + type + ": its rows have "
                     + shape[shape.length - 1] + " values, no multiple of " + type.blockSize());
         }
+        if (parts.isEmpty() || shape[0] % parts.size() != 0) {
+            throw new ConfigException(
+                    name + " of shape " + Shapes.text(shape) + " cannot come in " + parts.size() + " equal parts");
+        }
+    }
+
+    /** One whose values come at once. */
+    public GgufTensor(String name, long[] shape, GgufType type, Values values) {
+        this(name, shape, type, List.of(values));
     }
 
     @Override
@@ -55,9 +66,10 @@ public record GgufTensor(String name, long[] shape, GgufType type, Values values
         return elements;
     }
 
-    /** Sizes of what {@link #values} gives. */
+    /** Sizes of what each of {@link #parts} gives. */
     long[] given() {
         long[] given = shape.clone();
+        given[0] /= parts.size();
         if (type == GgufType.MXFP4) {
             given[given.length - 1] = type.bytes(given[given.length - 1]);
         }

@@ -58,15 +58,18 @@ public final class GgufWriter {
     }
 
     private static void writeData(FileChannel channel, GgufTensor tensor) throws IOException {
-        try (NativeScope scope = new NativeScope()) {
-            Tensor values = tensor.values().read();
-            if (!Arrays.equals(Shapes.of(values), tensor.given())) {
-                throw new ShapeException("tensor " + tensor.name() + " must have shape " + Shapes.text(tensor.given())
-                        + ", got " + Shapes.text(Shapes.of(values)));
+        long written = 0;
+        for (GgufTensor.Values part : tensor.parts()) {
+            try (NativeScope scope = new NativeScope()) {
+                Tensor values = part.read();
+                if (!Arrays.equals(Shapes.of(values), tensor.given())) {
+                    throw new ShapeException("tensor " + tensor.name() + " must have shape "
+                            + Shapes.text(tensor.given()) + ", got " + Shapes.text(Shapes.of(values)));
+                }
+                written += GgufEncoding.write(channel, tensor.name(), tensor.type(), values);
             }
-            long written = GgufEncoding.write(channel, tensor.name(), tensor.type(), values);
-            AtomicFiles.writeFully(channel, ByteBuffer.allocate((int) (padded(written) - written)));
         }
+        AtomicFiles.writeFully(channel, ByteBuffer.allocate((int) (padded(written) - written)));
     }
 
     private static byte[] header(GgufMetadata metadata, List<GgufTensor> tensors) {

@@ -117,6 +117,13 @@ public record DenseModule(
         }
     }
 
+    /** Reads its matrix {@code (out, in)}, which belongs to the open scope. */
+    public Tensor weight() throws CheckpointException {
+        try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(WEIGHTS))) {
+            return file.read(WEIGHT);
+        }
+    }
+
     /** Whether the other one has the same numbers, wherever it lies. */
     boolean isSame(DenseModule other) throws CheckpointException {
         if (!equals(other)) {

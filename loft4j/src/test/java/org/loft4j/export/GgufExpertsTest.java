@@ -63,7 +63,7 @@ class GgufExpertsTest {
         try (ModelDirectory source = ModelDirectory.open(model)) {
             return GgufModel.write(
                     source,
-                    new GgufModel.Options(model, model, type, null, null, null),
+                    new GgufModel.Options(model, model, type, null, null, null, null),
                     directory.resolve("model.gguf"));
         }
     }

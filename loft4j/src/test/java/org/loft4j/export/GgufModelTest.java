@@ -36,7 +36,8 @@ class GgufModelTest {
     /** Exports it to {@code model.gguf} beside it. */
     static ExportReport report(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
         try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
-            var options = new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null, null, null);
+            var options =
+                    new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null, null, null, null);
             return GgufModel.write(source, options, checkpoint.directory.resolveSibling("model.gguf"));
         }
     }

@@ -101,7 +101,7 @@ class GgufVocabularyTest {
     void anotherChatTemplateTakesThePlaceOfTheTokenizers() throws IOException {
         Path model = gpt2();
         Map<String, Object> metadata =
-                read(new GgufModel.Options(model, model, null, null, "{{ learnt }}", null)).metadata;
+                read(new GgufModel.Options(model, model, null, null, "{{ learnt }}", null, null)).metadata;
         assertEquals("{{ learnt }}", metadata.get("tokenizer.chat_template"));
     }
 
@@ -119,7 +119,7 @@ class GgufVocabularyTest {
             throws IOException {
         export(10, token, false, Map.of());
         Path model = directory.resolve("model");
-        Map<String, Object> metadata = read(new GgufModel.Options(model, model, null, null, null, end)).metadata;
+        Map<String, Object> metadata = read(new GgufModel.Options(model, model, null, null, null, end, null)).metadata;
         assertEquals(written, metadata.get("tokenizer.ggml.eot_token_id"));
         assertEquals(8L, metadata.get("tokenizer.ggml.eos_token_id"));
     }

@@ -45,7 +45,7 @@ class ModelDoctorTest {
     }
 
     private Diagnosis examine(@Nullable String unnamedEnd) throws IOException {
-        return ModelDoctor.examine(directory.resolve("model"), Models::check, model -> unnamedEnd);
+        return ModelDoctor.examine(directory.resolve("model"), Models::check, model -> unnamedEnd, model -> null);
     }
 
     private static boolean says(Diagnosis diagnosis, Consumer consumer, String word) {
