@@ -20,13 +20,13 @@ final class BlockNames {
 
     private final Map<String, String> experts = new LinkedHashMap<>();
 
-    /** Matrices of a block whose rows become two, in halves. */
+    /** Tensors of a block whose rows become two, in halves, with all of their names. */
     private final Map<String, List<String>> halves = new LinkedHashMap<>();
 
     BlockNames(TextConfig config) throws CheckpointException {
         GgufArchitecture architecture = config.architecture();
         switch (architecture) {
-            case LLAMA, QWEN2, SMOLLM3, GRANITE, GEMMA -> {
+            case LLAMA, MISTRAL3, QWEN2, SMOLLM3, GRANITE, GRANITEMOE, GEMMA -> {
                 separate();
                 norms(false);
             }
@@ -35,7 +35,7 @@ final class BlockNames {
                 norms(false);
                 headNorms();
             }
-            case QWEN35 -> {
+            case QWEN35, QWEN35MOE -> {
                 separate();
                 modules.put("input_layernorm", "attn_norm");
                 modules.put("post_attention_layernorm", "post_attention_norm");
@@ -146,17 +146,61 @@ final class BlockNames {
         if (config.isGranite4()) {
             modules.values().removeIf(PLAIN::contains);
             modules.put("shared_mlp.output_linear", "ffn_down");
-            halves.put("shared_mlp.input_linear", List.of("ffn_gate", "ffn_up"));
+            halves.put("shared_mlp.input_linear.weight", List.of("ffn_gate.weight", "ffn_up.weight"));
         }
-        if (config.experts() > 0 && architecture != GgufArchitecture.GPT_OSS) {
-            modules.values().removeIf(PLAIN::contains);
-            boolean numbered = architecture == GgufArchitecture.LLAMA;
-            String module = numbered ? "block_sparse_moe" : "mlp";
-            modules.put(module + ".gate", "ffn_gate_inp");
-            experts.put(module + ".experts." + (numbered ? "w1" : "gate_proj"), "ffn_gate_exps");
-            experts.put(module + ".experts." + (numbered ? "w3" : "up_proj"), "ffn_up_exps");
-            experts.put(module + ".experts." + (numbered ? "w2" : "down_proj"), "ffn_down_exps");
+        if (Mixtures.count(config) > 0) {
+            mixture(config);
         }
+    }
+
+    private void mixture(TextConfig config) throws CheckpointException {
+        switch (config.architecture()) {
+            case GPT_OSS -> {}
+            case GEMMA4 -> {
+                modules.put("router.proj", "ffn_gate_inp");
+                parameters.put("router.scale", "ffn_gate_inp.scale");
+                parameters.put("router.per_expert_scale", "ffn_down_exps.scale");
+                modules.put("pre_feedforward_layernorm_2", "pre_ffw_norm_2");
+                modules.put("post_feedforward_layernorm_1", "post_ffw_norm_1");
+                modules.put("post_feedforward_layernorm_2", "post_ffw_norm_2");
+                stacked("experts.gate_up_proj", "experts.down_proj");
+            }
+            case GRANITEMOE, GRANITEHYBRID -> {
+                modules.values().removeIf(PLAIN::contains);
+                modules.put("block_sparse_moe.router.layer", "ffn_gate_inp");
+                stacked("block_sparse_moe.input_linear.weight", "block_sparse_moe.output_linear.weight");
+                if (config.isGranite4()) {
+                    modules.put("shared_mlp.output_linear", "ffn_down_shexp");
+                    halves.put(
+                            "shared_mlp.input_linear.weight", List.of("ffn_gate_shexp.weight", "ffn_up_shexp.weight"));
+                }
+            }
+            case QWEN35MOE -> {
+                numbered("mlp", "gate_proj", "up_proj", "down_proj");
+                stacked("mlp.experts.gate_up_proj", "mlp.experts.down_proj");
+                modules.put("mlp.shared_expert_gate", "ffn_gate_inp_shexp");
+                modules.put("mlp.shared_expert.gate_proj", "ffn_gate_shexp");
+                modules.put("mlp.shared_expert.up_proj", "ffn_up_shexp");
+                modules.put("mlp.shared_expert.down_proj", "ffn_down_shexp");
+            }
+            case LLAMA -> numbered("block_sparse_moe", "w1", "w3", "w2");
+            default -> numbered("mlp", "gate_proj", "up_proj", "down_proj");
+        }
+    }
+
+    /** Experts that are modules of their own. */
+    private void numbered(String module, String gate, String up, String down) {
+        modules.values().removeIf(PLAIN::contains);
+        modules.put(module + ".gate", "ffn_gate_inp");
+        experts.put(module + ".experts." + gate, "ffn_gate_exps");
+        experts.put(module + ".experts." + up, "ffn_up_exps");
+        experts.put(module + ".experts." + down, "ffn_down_exps");
+    }
+
+    /** Experts whose matrices lie in two tensors, gates before ups. */
+    private void stacked(String gateUp, String down) {
+        halves.put(gateUp, List.of("ffn_gate_exps.weight", "ffn_up_exps.weight"));
+        parameters.put(down, "ffn_down_exps.weight");
     }
 
     private void separate() {

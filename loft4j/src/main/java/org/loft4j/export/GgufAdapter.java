@@ -10,6 +10,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
@@ -94,7 +95,7 @@ public final class GgufAdapter {
                                 + " adapter holds nothing else; export it merged into its model");
             }
             String path = factor.group(1);
-            if (TensorNames.isOfExpert(path)) {
+            if (TensorNames.isOfExpert(path) || isOfExperts(names.places(path + WEIGHT))) {
                 throw new CheckpointException(
                         file.path(),
                         path
@@ -150,6 +151,10 @@ public final class GgufAdapter {
         Map<String, Integer> counts = new TreeMap<>();
         tensors.forEach(tensor -> counts.merge(tensor.type().name(), 1, Integer::sum));
         return new ExportReport(output, config.architecture().key(), bytes, counts, notes);
+    }
+
+    private static boolean isOfExperts(@Nullable List<TensorPlace> places) {
+        return places != null && places.stream().anyMatch(place -> place.name().endsWith("_exps.weight"));
     }
 
     /** The alpha with which the first layer needs no correction. */

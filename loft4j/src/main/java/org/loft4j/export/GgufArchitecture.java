@@ -8,10 +8,13 @@ import org.loft4j.ConfigException;
 /** The architectures of llama.cpp that models are exported to, with the values of {@code model_type} that each computes. */
 enum GgufArchitecture {
     LLAMA("llama", "mistral", "ministral", "mistral3", "mixtral"),
+    /** Ministral 3, whose queries grow with their positions, be it within a {@code mistral3}. */
+    MISTRAL3("ministral3"),
     QWEN2("qwen2", "qwen2_vl", "qwen2_5_vl"),
     QWEN3("qwen3", "qwen3_vl"),
     QWEN3MOE("qwen3_moe"),
     QWEN35("qwen3_5", "qwen3_5_text"),
+    QWEN35MOE("qwen3_5_moe", "qwen3_5_moe_text"),
     GEMMA("gemma"),
     GEMMA2("gemma2"),
     GEMMA3("gemma3", "gemma3_text"),
@@ -23,7 +26,8 @@ enum GgufArchitecture {
     STARCODER2("starcoder2"),
     SMOLLM3("smollm3"),
     GRANITE("granite"),
-    /** Granite 4 with state spaces; without any it is {@link #GRANITE}. */
+    GRANITEMOE("granitemoe"),
+    /** Granite 4 with state spaces; without any it is {@link #GRANITE}, or with experts {@link #GRANITEMOE}. */
     GRANITEHYBRID("granitemoehybrid"),
     LFM2("lfm2"),
     OLMO2("olmo2", "olmo3"),
@@ -56,22 +60,26 @@ enum GgufArchitecture {
     }
 
     boolean isGranite() {
-        return this == GRANITE || this == GRANITEHYBRID;
+        return this == GRANITE || this == GRANITEMOE || this == GRANITEHYBRID;
+    }
+
+    boolean isQwen35() {
+        return this == QWEN35 || this == QWEN35MOE;
     }
 
     /** Whether some blocks have a memory for attention, which does not grow. */
     boolean remembers() {
-        return this == QWEN35 || this == GRANITEHYBRID || this == LFM2;
+        return isQwen35() || this == GRANITEHYBRID || this == LFM2;
     }
 
     /** Whether files hold a norm's weight less one, and llama.cpp reads it whole. */
     boolean normsLessOne() {
-        return isGemma() || this == GEMMA || this == QWEN35;
+        return isGemma() || this == GEMMA || isQwen35();
     }
 
     /** Whether llama.cpp rotates neighbours, and not the halves of a head. */
     boolean rotatesNeighbours() {
-        return this == LLAMA || this == SMOLLM3 || isGranite();
+        return this == LLAMA || this == MISTRAL3 || this == SMOLLM3 || isGranite();
     }
 
     /** Whether a tied output embedding needs a tensor of its own: versions of llama.cpp do not take it from the input's. */

@@ -124,7 +124,7 @@ public final class GgufModel {
     private static TextConfig config(Path directory) throws CheckpointException {
         TextConfig config = TextConfig.read(directory);
         config.requireFullWeights();
-        config.requireExpertsThroughout();
+        Mixtures.requireThroughout(config);
         return config;
     }
 
@@ -315,7 +315,8 @@ public final class GgufModel {
             case CONVOLUTION, KERNEL -> new long[] {of[0], of[2]};
             case COLUMN, RATE_COLUMN -> new long[] {of[0], 1};
             case ROW -> new long[] {1, of[0]};
-            case FIRST_ROWS, LAST_ROWS -> new long[] {of[0] / 2, of[1]};
+            case FIRST_ROWS, LAST_ROWS -> halved(of);
+            case FLAT -> new long[] {of[1]};
             case GATES, UPS, EXPERTS -> StackedExperts.shape(of, place.change());
             default -> of;
         };
@@ -332,9 +333,16 @@ public final class GgufModel {
         return new GgufTensor(place.name(), shape, chosen, parts);
     }
 
+    /** Of a matrix, or of some on each other, those with half of the rows. */
+    private static long[] halved(long[] shape) {
+        long[] half = shape.clone();
+        half[shape.length - 2] /= 2;
+        return half;
+    }
+
     /** The matrices of a block's experts, one on the other. */
     private GgufTensor stacked(String name, TreeMap<Integer, TensorInfo> experts) throws CheckpointException {
-        int count = config.experts();
+        int count = Mixtures.count(config);
         if (experts.size() != count || experts.lastKey() != count - 1) {
             throw new CheckpointException(
                     source.path(),
@@ -372,6 +380,7 @@ public final class GgufModel {
             case CONVOLUTION -> config.linearHeads().behindKeys(tensor.squeeze(1));
             case KERNEL -> tensor.squeeze(1);
             case COLUMN -> tensor.unsqueeze(1);
+            case FLAT -> tensor.squeeze(0);
             case ROW -> tensor.unsqueeze(0);
             case RATE_COLUMN -> tensor.to(Dtype.F32.scalarType()).exp().neg().unsqueeze(1);
             case RATE ->

@@ -49,6 +49,7 @@ final class GgufParameters {
         metadata.count(key + "embedding_length", config.hiddenSize());
         metadata.count(key + "block_count", config.layers());
         metadata.count(key + "attention.head_count", config.heads());
+        Mixtures.put(config, metadata, key);
         if (config.architecture() == GgufArchitecture.GEMMA4) {
             gemma4(vocabulary);
             return;
@@ -71,7 +72,8 @@ final class GgufParameters {
             case LLAMA -> llama();
             case QWEN2, QWEN3 -> qwen();
             case QWEN3MOE -> qwen3Moe();
-            case QWEN35 -> qwen35();
+            case MISTRAL3 -> ministral3();
+            case QWEN35, QWEN35MOE -> qwen35();
             case OLMOE -> olmoe();
             case GPT_OSS -> gptOss();
             case GEMMA -> gemma();
@@ -82,7 +84,7 @@ final class GgufParameters {
             case PHI3 -> phi3();
             case STARCODER2 -> starcoder2();
             case SMOLLM3 -> smollm3();
-            case GRANITE, GRANITEHYBRID -> granite();
+            case GRANITE, GRANITEMOE, GRANITEHYBRID -> granite();
             case LFM2 -> MemoryParameters.lfm2(config, metadata, key);
             case OLMO2 -> olmo2();
             default -> throw new IllegalStateException(key);
@@ -106,21 +108,19 @@ final class GgufParameters {
             metadata.count(key + "attention.sliding_window", window);
         }
         noteWindow(window);
-        if (config.isMixtral()) {
-            experts();
-        }
     }
 
-    private void experts() throws CheckpointException {
-        metadata.count(key + "expert_count", config.experts());
-        metadata.count(key + "expert_used_count", config.chosenExperts());
+    private void ministral3() throws CheckpointException {
+        config.requireOneOf("hidden_act", "silu", SILU);
+        JsonObject rope = config.rope();
+        double growth = rope == null ? 0 : rope.requireDouble("llama_4_scaling_beta");
+        metadata.number(key + "attention.temperature_scale", growth);
+        noteWindow(json.intOr("sliding_window", 0, 1));
     }
 
     /** To llama.cpp every block has a mixture, and the weights of a token's experts sum to one. */
     private void qwen3Moe() throws CheckpointException {
         qwen();
-        experts();
-        metadata.count(key + "expert_feed_forward_length", json.intOr("moe_intermediate_size", 768, 1));
         if (!json.booleanOr("norm_topk_prob", false)) {
             throw json.fault("norm_topk_prob", "must be true for llama.cpp, found false");
         }
@@ -166,7 +166,6 @@ final class GgufParameters {
         config.requireOneOf("hidden_act", "silu", SILU);
         config.requireFlag("norm_topk_prob", false);
         requireHiddenHeads();
-        experts();
         if (config.keyValueHeads() != config.heads()) {
             throw json.fault(
                     "num_key_value_heads",
@@ -189,8 +188,6 @@ final class GgufParameters {
             throw json.fault("sliding_window", "is null, and llama.cpp always has a window in every other layer");
         }
         metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 128, 1));
-        experts();
-        metadata.count(key + "expert_feed_forward_length", config.feedForward());
         if (config.rope() == null) {
             throw json.fault("rope_scaling", "is missing, where Transformers takes a yarn of its own: state it");
         }

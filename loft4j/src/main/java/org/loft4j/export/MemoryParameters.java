@@ -32,7 +32,7 @@ final class MemoryParameters {
         }
         return switch (config.architecture()) {
             case LFM2 -> json.has("full_attn_idxs") && !attends(json, block);
-            case QWEN35 -> (block + 1) % json.intOr("full_attention_interval", 4, 1) != 0;
+            case QWEN35, QWEN35MOE -> (block + 1) % json.intOr("full_attention_interval", 4, 1) != 0;
             default -> true;
         };
     }

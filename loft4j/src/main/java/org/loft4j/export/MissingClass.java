@@ -75,27 +75,18 @@ final class MissingClass {
     /** Of llama.cpp: of models that are not exported. */
     static void ofLlamaCpp(JsonObject config, Notes notes) throws CheckpointException {
         String family = config.stringOr("model_type", "");
-        boolean third = TextConfig.isMinistral3(config);
-        String mixture = TextConfig.mixture(config);
-        if (isExported(config)) {
-            return;
-        }
-        if (mixture != null) {
-            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, "the model is " + mixture, TextConfig.ELSEWHERE);
-        } else {
+        if (!isExported(config)) {
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,
-                    "model_type " + (third ? "ministral3" : family) + " cannot be exported to GGUF here",
+                    "model_type " + family + " cannot be exported to GGUF here",
                     "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
         }
     }
 
     /** Whether models of a config.json are exported to GGUF. */
     static boolean isExported(JsonObject config) throws CheckpointException {
-        return TextConfig.mixture(config) == null
-                && !TextConfig.isMinistral3(config)
-                && GgufArchitecture.knows(config.stringOr("model_type", ""));
+        return GgufArchitecture.knows(config.stringOr("model_type", ""));
     }
 
     /**

@@ -37,7 +37,7 @@ final class RopeScaling {
                     case GEMMA3, GEMMA_EMBEDDING -> 1_000_000;
                     case SMOLLM3 -> 2_000_000;
                     case GPT_OSS -> 150_000;
-                    case LFM2 -> 1_000_000;
+                    case LFM2, MISTRAL3 -> 1_000_000;
                     default -> config.isMixtral() ? 1_000_000 : 10_000;
                 });
     }
@@ -59,7 +59,7 @@ final class RopeScaling {
         }
         metadata.count(key + "dimension_count", config.rotaryDim());
         metadata.number(key + "freq_base", base());
-        if (config.architecture() == GgufArchitecture.QWEN35) {
+        if (config.architecture().isQwen35()) {
             metadata.wholes(key + "dimension_sections", axes());
         }
         if (config.architecture().isGemma3()) {
@@ -67,6 +67,10 @@ final class RopeScaling {
         }
         if (config.isOlmo3()) {
             requirePlainWindows();
+        }
+        if (config.architecture() == GgufArchitecture.MISTRAL3) {
+            ministral3(metadata, key + "scaling.");
+            return;
         }
         if (rope == null) {
             return;
@@ -77,7 +81,12 @@ final class RopeScaling {
                 metadata.text(key + "scaling.type", "linear");
                 metadata.number(key + "scaling.factor", rope.requireDouble("factor"));
             }
-            case "llama3" -> only(GgufArchitecture.LLAMA, GgufArchitecture.GRANITE, GgufArchitecture.GRANITEHYBRID);
+            case "llama3" ->
+                only(
+                        GgufArchitecture.LLAMA,
+                        GgufArchitecture.GRANITE,
+                        GgufArchitecture.GRANITEMOE,
+                        GgufArchitecture.GRANITEHYBRID);
             case "yarn" -> yarn(metadata, key + "scaling.");
             case "longrope", "su" -> {
                 only(GgufArchitecture.PHI3);
@@ -167,6 +176,26 @@ final class RopeScaling {
         }
     }
 
+    /** To llama.cpp there is yarn without a factor of its own, as of equal values of {@code mscale} and {@code mscale_all_dim}. */
+    private void ministral3(GgufMetadata metadata, String key) throws CheckpointException {
+        if (rope == null || !type().equals("yarn")) {
+            throw json.fault("rope_parameters", "must be of the type yarn for llama.cpp's mistral3");
+        }
+        if (hasBrokenLimits()) {
+            throw refused("llama.cpp computes yarn with whole limits alone");
+        }
+        for (String scale : List.of("mscale", "mscale_all_dim", "attention_factor")) {
+            boolean silent = scale.equals("attention_factor") && !rope.has(scale);
+            if (!silent && rope.doubleOr(scale, 0) != 1) {
+                throw rope.fault(
+                        scale,
+                        "must be 1 for llama.cpp, found " + (rope.has(scale) ? rope.requireDouble(scale) : "none"));
+            }
+        }
+        putYarn(metadata, key, rope);
+        metadata.number(key + "yarn_log_multiplier", 1);
+    }
+
     private void yarn(GgufMetadata metadata, String key) throws CheckpointException {
         if (config.architecture().isGemma() || config.architecture() == GgufArchitecture.PHI3) {
             throw refused(
@@ -183,8 +212,12 @@ final class RopeScaling {
             throw refused(
                     "llama.cpp computes yarn with an attention factor of 0.1·ln(factor) + 1 and whole limits alone");
         }
+        putYarn(metadata, key, yarn);
+    }
+
+    private void putYarn(GgufMetadata metadata, String key, JsonObject yarn) throws CheckpointException {
         metadata.text(key + "type", "yarn");
-        metadata.number(key + "factor", factor);
+        metadata.number(key + "factor", yarn.requireDouble("factor"));
         metadata.count(key + "original_context_length", original());
         metadata.number(key + "yarn_beta_fast", yarn.doubleOr("beta_fast", 32));
         metadata.number(key + "yarn_beta_slow", yarn.doubleOr("beta_slow", 1));

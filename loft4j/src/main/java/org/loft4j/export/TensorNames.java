@@ -79,20 +79,20 @@ final class TensorNames {
         List<TensorPlace> parts = architecture == GgufArchitecture.GPT_OSS && block.matches()
                 ? StackedExperts.places("blk." + Integer.parseInt(block.group(1)) + ".", block.group(2))
                 : null;
-        if (parts == null && block.matches() && block.group(2).endsWith(WEIGHT)) {
+        if (parts == null && block.matches()) {
             parts = inHalves(Integer.parseInt(block.group(1)), block.group(2));
         }
         TensorPlace whole = parts == null ? place(name) : null;
         return whole == null ? parts : List.of(whole);
     }
 
-    private @Nullable List<TensorPlace> inHalves(int block, String weight) {
-        List<String> two = blocks.halves().get(weight.substring(0, weight.length() - WEIGHT.length()));
+    private @Nullable List<TensorPlace> inHalves(int block, String name) {
+        List<String> two = blocks.halves().get(name);
         return two == null
                 ? null
                 : List.of(
-                        new TensorPlace("blk." + block + "." + two.get(0) + WEIGHT, Change.FIRST_ROWS),
-                        new TensorPlace("blk." + block + "." + two.get(1) + WEIGHT, Change.LAST_ROWS));
+                        new TensorPlace("blk." + block + "." + two.get(0), Change.FIRST_ROWS),
+                        new TensorPlace("blk." + block + "." + two.get(1), Change.LAST_ROWS));
     }
 
     private @Nullable TensorPlace place(String name) throws CheckpointException {
@@ -182,7 +182,7 @@ final class TensorNames {
         if (architecture.normsLessOne() && module.endsWith("_norm") && !module.endsWith(".ssm_norm")) {
             return Change.PLUS_ONE;
         }
-        if (architecture == GgufArchitecture.QWEN35) {
+        if (architecture.isQwen35()) {
             return ofLinearAttention(module);
         }
         if (suffix.equals("weight") && (module.endsWith(".shortconv.conv") || module.endsWith(".ssm_conv1d"))) {
@@ -204,6 +204,7 @@ final class TensorNames {
             case "attn_qkv" -> Change.ROWS_BEHIND_KEYS;
             case "ssm_out" -> Change.VALUE_COLUMNS;
             case "ssm_conv1d" -> Change.CONVOLUTION;
+            case "ffn_gate_inp_shexp" -> Change.FLAT;
             default -> Change.NONE;
         };
     }
@@ -253,7 +254,7 @@ final class TensorNames {
                 }
             }
             for (List<String> two : blocks.halves().values()) {
-                names.addAll(List.of("blk." + i + "." + two.get(0) + WEIGHT, "blk." + i + "." + two.get(1) + WEIGHT));
+                names.addAll(List.of("blk." + i + "." + two.get(0), "blk." + i + "." + two.get(1)));
             }
             for (String part : blocks.experts().values()) {
                 names.add("blk." + i + "." + part + ".weight");

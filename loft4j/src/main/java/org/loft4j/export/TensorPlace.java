@@ -39,7 +39,9 @@ record TensorPlace(String name, Change change, int expert) {
         RATE_COLUMN,
         /** A vector as a matrix of one row. */
         ROW,
-        /** The first half of the rows. */
+        /** A matrix of one row as a vector. */
+        FLAT,
+        /** The first half of the rows, of each matrix where there are several on each other. */
         FIRST_ROWS,
         /** The other half. */
         LAST_ROWS,

@@ -20,9 +20,6 @@ import org.loft4j.io.RopeKeys;
 final class TextConfig {
     private static final String MODEL_TYPE = "model_type";
     private static final String TEXT = "text_config";
-    /** What to do with a model that is not exported. */
-    static final String ELSEWHERE =
-            "convert the model, or what 'loft merge' makes of it, with llama.cpp's convert_hf_to_gguf.py";
 
     private static final String TIE = "tie_word_embeddings";
 
@@ -41,40 +38,24 @@ final class TextConfig {
 
     static TextConfig read(Path directory) throws CheckpointException {
         JsonObject root = Json.read(directory.resolve("config.json"));
-        String mixture = mixture(root);
-        if (mixture != null) {
-            throw root.fault(MODEL_TYPE, "is that of " + mixture + ": " + ELSEWHERE);
-        }
         GgufArchitecture named = GgufArchitecture.of(root.requireString(MODEL_TYPE));
         boolean granite4 = named == GgufArchitecture.GRANITEHYBRID;
         JsonObject found = ofLanguageModel(root);
         JsonObject text = granite4 ? Granite4Keys.plain(found) : found;
-        boolean attends = granite4 && !MemoryParameters.hasStates(text);
-        boolean sees = named == GgufArchitecture.GEMMA3 && text.booleanOr("use_bidirectional_attention", false);
-        GgufArchitecture architecture =
-                attends ? GgufArchitecture.GRANITE : sees ? GgufArchitecture.GEMMA_EMBEDDING : named;
-        if (isMinistral3(root)) {
-            throw text.fault(
-                    MODEL_TYPE, "is ministral3, whose queries grow with their positions: that is not exported");
-        }
-        return new TextConfig(architecture, root, text);
+        return new TextConfig(architecture(named, text), root, text);
     }
 
-    /** The mixture of experts that a config.json is of, if that is one which llama.cpp has and nothing here writes; else null. */
-    static @Nullable String mixture(JsonObject config) throws CheckpointException {
-        return switch (config.stringOr(MODEL_TYPE, "")) {
-            case "qwen3_5_moe", "qwen3_5_moe_text" ->
-                "a mixture of experts of Qwen 3.5, which is not exported to GGUF here";
-            case "gemma4", "gemma4_text" ->
-                ofLanguageModel(config).booleanOr("enable_moe_block", false)
-                        ? "a mixture of experts of Gemma 4 (enable_moe_block), which is not exported to GGUF here"
-                        : null;
-            case "granitemoe" -> "a mixture of experts of Granite 3, which is not exported to GGUF here";
-            case "granitemoehybrid" ->
-                config.intOr("num_local_experts", 8, 0) > 0
-                        ? "a mixture of experts of Granite 4 (num_local_experts), which is not exported to GGUF here"
-                        : null;
-            default -> null;
+    /** The architecture of what llama.cpp has several for, by the settings. */
+    private static GgufArchitecture architecture(GgufArchitecture named, JsonObject text) throws CheckpointException {
+        return switch (named) {
+            case LLAMA -> isMinistral3(text) ? GgufArchitecture.MISTRAL3 : named;
+            case GEMMA3 ->
+                text.booleanOr("use_bidirectional_attention", false) ? GgufArchitecture.GEMMA_EMBEDDING : named;
+            case GRANITEHYBRID ->
+                MemoryParameters.hasStates(text)
+                        ? named
+                        : Mixtures.ofGranite4(text) > 0 ? GgufArchitecture.GRANITEMOE : GgufArchitecture.GRANITE;
+            default -> named;
         };
     }
 
@@ -87,7 +68,7 @@ final class TextConfig {
         return text == null ? config : text;
     }
 
-    /** Whether the language model is Ministral 3's, which llama.cpp has under an architecture that is not written here. */
+    /** Whether the language model is Ministral 3's. */
     static boolean isMinistral3(JsonObject config) throws CheckpointException {
         return ofLanguageModel(config).stringOr(MODEL_TYPE, "").equals("ministral3");
     }
@@ -145,37 +126,6 @@ final class TextConfig {
         return json.stringOr(MODEL_TYPE, "").equals("mixtral");
     }
 
-    /** How many experts each block has; 0 where it has none. */
-    int experts() throws CheckpointException {
-        return switch (architecture) {
-            case QWEN3MOE -> json.intOr("num_experts", json.intOr("num_local_experts", 128, 1), 1);
-            case OLMOE -> json.intOr("num_experts", 64, 1);
-            case GPT_OSS -> json.intOr("num_local_experts", json.intOr("num_experts", 128, 1), 1);
-            default -> isMixtral() ? json.intOr("num_local_experts", 8, 1) : 0;
-        };
-    }
-
-    /** Refuses layers without experts among those that have them: llama.cpp has experts in every layer. */
-    void requireExpertsThroughout() throws CheckpointException {
-        if (architecture != GgufArchitecture.QWEN3MOE) {
-            return;
-        }
-        int step = json.intOr("decoder_sparse_step", 1, 1);
-        JsonNode dense = json.node("mlp_only_layers");
-        if (step != 1) {
-            throw json.fault("decoder_sparse_step", "is " + step + ", where llama.cpp has experts in every layer");
-        }
-        if (dense != null && !dense.isEmpty()) {
-            throw json.fault("mlp_only_layers", "is " + dense + ", where llama.cpp has experts in every layer");
-        }
-    }
-
-    /** How many of them a token goes through. */
-    int chosenExperts() throws CheckpointException {
-        int absent = architecture == GgufArchitecture.GPT_OSS ? 4 : isMixtral() ? 2 : 8;
-        return json.intOr("num_experts_per_tok", absent, 1);
-    }
-
     /** OLMo 3, which is olmo2 to llama.cpp. */
     boolean isOlmo3() throws CheckpointException {
         return json.stringOr(MODEL_TYPE, "").equals("olmo3");
@@ -211,8 +161,8 @@ final class TextConfig {
             case KEY_ROWS -> RotaryRows.interleaved(rows, keyValueHeads());
             case VALUE_ROWS -> linearHeads().rows(rows);
             case ROWS_BEHIND_KEYS -> linearHeads().behindKeys(rows);
-            case FIRST_ROWS -> rows.narrow(0, 0, rows.size(0) / 2);
-            case LAST_ROWS -> rows.narrow(0, rows.size(0) / 2, rows.size(0) / 2);
+            case FIRST_ROWS -> rows.narrow(-2, 0, rows.size(-2) / 2);
+            case LAST_ROWS -> rows.narrow(-2, rows.size(-2) / 2, rows.size(-2) / 2);
             default -> rows;
         };
     }
@@ -257,6 +207,8 @@ final class TextConfig {
             case STARCODER2 -> 2;
             case QWEN2, QWEN3 -> 32;
             case QWEN3MOE, QWEN35 -> 4;
+            case QWEN35MOE -> 2;
+            case MISTRAL3 -> 8;
             case GPT_OSS -> 8;
             default -> isMistral() || isMixtral() ? 8 : heads();
         };
@@ -268,8 +220,8 @@ final class TextConfig {
             return gemma4Layers().headDim(false);
         }
         int absent = switch (architecture) {
-            case GEMMA, GEMMA2, GEMMA3, GEMMA_EMBEDDING, QWEN35 -> 256;
-            case QWEN3 -> 128;
+            case GEMMA, GEMMA2, GEMMA3, GEMMA_EMBEDDING, QWEN35, QWEN35MOE -> 256;
+            case QWEN3, MISTRAL3 -> 128;
             case GPT_OSS -> 64;
             default -> hiddenSize() / heads();
         };
@@ -281,7 +233,7 @@ final class TextConfig {
             return json.doubleOr("norm_eps", 1e-5);
         }
         boolean larger = switch (architecture) {
-            case PHI3, OLMO2, OLMOE, GPT_OSS -> true;
+            case PHI3, OLMO2, OLMOE, GPT_OSS, MISTRAL3 -> true;
             default -> isMixtral();
         };
         return json.doubleOr("rms_norm_eps", larger ? 1e-5 : 1e-6);
@@ -302,8 +254,11 @@ final class TextConfig {
         if (architecture == GgufArchitecture.LFM2) {
             return Math.toIntExact(Lfm2Keys.width(json));
         }
-        if (isGranite4()) {
+        if (isGranite4() && Mixtures.ofGranite4(json) == 0) {
             return json.intOr("shared_intermediate_size", 1024, 1);
+        }
+        if (architecture == GgufArchitecture.QWEN35MOE) {
+            return json.intOr("moe_intermediate_size", 512, 1);
         }
         return gpt2() ? json.intOr("n_inner", 4 * hiddenSize(), 1) : json.requireInt("intermediate_size", 1);
     }
@@ -314,10 +269,11 @@ final class TextConfig {
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA, GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
             case GEMMA3, GEMMA_EMBEDDING, GEMMA4, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
-            case SMOLLM3, QWEN3MOE, QWEN35 -> json.intOr("max_position_embeddings", 32768, 1);
+            case SMOLLM3, QWEN3MOE, QWEN35, QWEN35MOE -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE, STARCODER2 -> json.intOr("max_position_embeddings", 4096, 1);
             case LFM2 -> json.intOr("max_position_embeddings", 128000, 1);
-            case GRANITE, GRANITEHYBRID, PHI2 -> json.intOr("max_position_embeddings", 2048, 1);
+            case MISTRAL3 -> json.intOr("max_position_embeddings", 262144, 1);
+            case GRANITE, GRANITEMOE, GRANITEHYBRID, PHI2 -> json.intOr("max_position_embeddings", 2048, 1);
             default ->
                 isMixtral()
                         ? json.intOr("max_position_embeddings", 131072, 1)
@@ -336,7 +292,7 @@ final class TextConfig {
     /** Dimensions of a head that are rotated. */
     int rotaryDim() throws CheckpointException {
         double absent = switch (architecture) {
-            case QWEN35 -> 0.25;
+            case QWEN35, QWEN35MOE -> 0.25;
             case PHI2 -> 0.5;
             default -> 1;
         };
@@ -359,7 +315,8 @@ final class TextConfig {
             return Lfm2Keys.tied(config);
         }
         boolean absent = TIED.contains(config.stringOr(MODEL_TYPE, ""))
-                || (config.stringOr(MODEL_TYPE, "").equals("qwen3_5") && config.booleanOr(TIE, false));
+                || (Set.of("qwen3_5", "qwen3_5_moe").contains(config.stringOr(MODEL_TYPE, ""))
+                        && config.booleanOr(TIE, false));
         return ofLanguageModel(config).booleanOr(TIE, absent);
     }
 
