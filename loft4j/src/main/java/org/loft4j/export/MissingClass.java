@@ -11,6 +11,9 @@ import org.loft4j.io.JsonObject;
 /** Tells of classifiers over decoders that Transformers has no class for, and of encoders and encoder-decoders that vLLM has none for. */
 final class MissingClass {
     private static final Set<String> OF_TEXTS = Set.of(
+            "cohere",
+            "cohere2",
+            "ernie4_5",
             "gemma4",
             "gemma4_text",
             "glm4_moe",
@@ -27,6 +30,9 @@ final class MissingClass {
             "qwen3_5_moe",
             "qwen3_5_moe_text");
     private static final Set<String> OF_TOKENS = Set.of(
+            "cohere",
+            "cohere2",
+            "ernie4_5",
             "gemma3",
             "gemma3_text",
             "gemma4",

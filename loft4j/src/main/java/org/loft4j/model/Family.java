@@ -7,6 +7,8 @@ import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.bert.BertModel;
+import org.loft4j.model.cohere.CohereConfig;
+import org.loft4j.model.cohere.CohereModel;
 import org.loft4j.model.deberta.DebertaConfig;
 import org.loft4j.model.deberta.DebertaModel;
 import org.loft4j.model.deepseek.DeepseekV3Config;
@@ -15,6 +17,10 @@ import org.loft4j.model.dinov2.Dinov2Config;
 import org.loft4j.model.dinov2.Dinov2Model;
 import org.loft4j.model.distilbert.DistilBertModel;
 import org.loft4j.model.electra.ElectraModel;
+import org.loft4j.model.ernie.Ernie45Config;
+import org.loft4j.model.ernie.Ernie45Model;
+import org.loft4j.model.exaone4.Exaone4Config;
+import org.loft4j.model.exaone4.Exaone4Model;
 import org.loft4j.model.gemma.GemmaConfig;
 import org.loft4j.model.gemma.GemmaModel;
 import org.loft4j.model.gemma2.Gemma2Config;
@@ -23,6 +29,8 @@ import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.gemma3.Gemma3Model;
 import org.loft4j.model.gemma4.Gemma4Config;
 import org.loft4j.model.gemma4.Gemma4Model;
+import org.loft4j.model.glm.Glm4Config;
+import org.loft4j.model.glm.Glm4Model;
 import org.loft4j.model.glm.Glm4MoeConfig;
 import org.loft4j.model.glm.Glm4MoeModel;
 import org.loft4j.model.gpt2.Gpt2Config;
@@ -64,6 +72,8 @@ import org.loft4j.model.qwen3moe.Qwen3MoeConfig;
 import org.loft4j.model.qwen3moe.Qwen3MoeModel;
 import org.loft4j.model.roberta.RobertaConfig;
 import org.loft4j.model.roberta.RobertaModel;
+import org.loft4j.model.seedoss.SeedOssConfig;
+import org.loft4j.model.seedoss.SeedOssModel;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.smollm3.SmolLm3Config;
 import org.loft4j.model.smollm3.SmolLm3Model;
@@ -91,6 +101,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
     static final Map<String, Family> BY_NAME = byName(
             new Family(
                     BertModel.FAMILY, BertModel.TASKS, BertModel::open, BertModel::random, EncoderConfig::maxPositions),
+            cohere(CohereModel.FAMILY),
+            cohere(CohereModel.SECOND),
             new Family(
                     DebertaModel.FAMILY,
                     DebertaModel.TASKS,
@@ -112,6 +124,18 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     ElectraModel::random,
                     EncoderConfig::maxPositions),
             new Family(
+                    Ernie45Model.FAMILY,
+                    Ernie45Model.TASKS,
+                    Ernie45Model::open,
+                    Ernie45Model::random,
+                    Ernie45Config::maxPositions),
+            new Family(
+                    Exaone4Model.FAMILY,
+                    Exaone4Model.TASKS,
+                    Exaone4Model::open,
+                    Exaone4Model::random,
+                    Exaone4Config::maxPositions),
+            new Family(
                     GemmaModel.FAMILY,
                     GemmaModel.TASKS,
                     GemmaModel::open,
@@ -129,6 +153,7 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
             gemma3(Gemma3Model.WITH_VISION),
             gemma4(Gemma4Model.FAMILY),
             gemma4(Gemma4Model.WITH_TOWERS),
+            new Family(Glm4Model.FAMILY, Glm4Model.TASKS, Glm4Model::open, Glm4Model::random, Glm4Config::maxPositions),
             new Family(
                     Glm4MoeModel.FAMILY,
                     Glm4MoeModel.TASKS,
@@ -211,6 +236,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Qwen3MoeModel::random,
                     Qwen3MoeConfig::maxPositions),
             new Family(
+                    SeedOssModel.FAMILY,
+                    SeedOssModel.TASKS,
+                    SeedOssModel::open,
+                    SeedOssModel::random,
+                    SeedOssConfig::maxPositions),
+            new Family(
                     SmolLm3Model.FAMILY,
                     SmolLm3Model.TASKS,
                     SmolLm3Model::open,
@@ -243,6 +274,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
     /** Tells the longest sequence that a model was made for, in tokens. */
     interface Length {
         long maxPositions(JsonObject config) throws CheckpointException;
+    }
+
+    private static Family cohere(String name) {
+        return new Family(name, CohereModel.TASKS, CohereModel::open, CohereModel::random, CohereConfig::maxPositions);
     }
 
     private static Family dinov2(String name) {

@@ -11,19 +11,19 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * One block of a decoder, {@code h + Attention(norm(h))}, then {@code h + FeedForward(norm(h))}; Xiong et al. 2020
- * (arXiv:2002.04745), figure 1 b. Gemma norms what comes out of each part as well, OLMo 2 that alone. In a parallel block both parts
- * read what came in, {@code h + Attention(norm(h)) + FeedForward(norm'(h))}; Black et al. 2022 (arXiv:2204.06745), section 2.1.
+ * (arXiv:2002.04745), figure 1 b. Gemma norms what comes out of each part as well, OLMo 2 that alone. Where the parts are parallel
+ * both read the block's input, {@code h + Attention(norm(h)) + FeedForward(norm'(h))}; Black et al. 2022 (arXiv:2204.06745), section 2.1.
  *
  * @param attentionNorm before the attention; null for none
  * @param attention in which a token learns of those before it
  * @param attentionOutputNorm behind it; null for none
- * @param feedForwardNorm before the feed-forward part; null for none, and in a parallel block for the one before the attention
+ * @param feedForwardNorm before the feed-forward part; null for none
  * @param feedForwardOutputNorm behind it; null for none
  * @param dropout on what each part adds, while training
  * @param scale of what each part adds
- * @param parallel whether the feed-forward part reads what the attention reads, and not what that added to it
  * @param inputGate what adds the block's own input of each token; null for none
  * @param outputScale {@code (1)}, of all that leaves the block; null for none
+ * @param parallel whether the feed-forward part reads the block's input, by its own norm or else by that of the attention
  */
 public record DecoderBlock(
         @Nullable Norm attentionNorm,
@@ -34,9 +34,9 @@ public record DecoderBlock(
         @Nullable Norm feedForwardOutputNorm,
         double dropout,
         double scale,
-        boolean parallel,
         @Nullable InputGate inputGate,
-        @Nullable Tensor outputScale) {
+        @Nullable Tensor outputScale,
+        boolean parallel) {
     /** One without an input of its own, whose output is not scaled. */
     public DecoderBlock(
             @Nullable Norm attentionNorm,
@@ -56,24 +56,30 @@ public record DecoderBlock(
                 feedForwardOutputNorm,
                 dropout,
                 scale,
-                false,
                 null,
-                null);
+                null,
+                false);
     }
 
-    /**
-     * A parallel one.
-     *
-     * @param feedForwardNorm before the feed-forward part; null where both parts share one
-     */
-    public static DecoderBlock parallel(
-            Norm attentionNorm,
-            TokenMixer attention,
-            @Nullable Norm feedForwardNorm,
-            FeedForward feedForward,
-            double dropout) {
+    /** The same with parallel parts. */
+    public DecoderBlock inParallel() {
         return new DecoderBlock(
-                attentionNorm, attention, null, feedForwardNorm, feedForward, null, dropout, 1, true, null, null);
+                attentionNorm,
+                attention,
+                attentionOutputNorm,
+                feedForwardNorm,
+                feedForward,
+                feedForwardOutputNorm,
+                dropout,
+                scale,
+                inputGate,
+                outputScale,
+                true);
+    }
+
+    /** Whether both parts read the output of one norm. */
+    public boolean sharesNorm() {
+        return parallel && feedForwardNorm == null;
     }
 
     /**
@@ -134,8 +140,7 @@ public record DecoderBlock(
         Tensor read = normed(hidden, attentionNorm);
         TokenMixer.Attended attended = attention.forward(read, pass);
         Tensor middle = sum(hidden, normed(attended.states(), attentionOutputNorm), pass);
-        boolean shares = parallel && feedForwardNorm == null;
-        Tensor widened = widening.apply(shares ? read : normed(parallel ? hidden : middle, feedForwardNorm));
+        Tensor widened = widening.apply(sharesNorm() ? read : normed(parallel ? hidden : middle, feedForwardNorm));
         Tensor end = sum(middle, normed(widened, feedForwardOutputNorm), pass);
         if (inputGate != null) {
             end = end.add(inputGate.forward(end, Objects.requireNonNull(pass.input(), "input of a block")));

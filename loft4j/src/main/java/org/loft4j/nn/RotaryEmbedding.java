@@ -14,7 +14,8 @@ import org.loft4j.tensor.Tensors;
 
 /**
  * Rotary position embedding; Su et al. 2021 (arXiv:2104.09864), equation 34, with dimension i paired with i + d/2 as in
- * Hugging Face's checkpoints: {@code y = x ⊙ cos(pθ) + rotateHalf(x) ⊙ sin(pθ)}, {@code θᵢ = base^(−2i/d)}. The tables
+ * most of Hugging Face's checkpoints: {@code y = x ⊙ cos(pθ) + rotateHalf(x) ⊙ sin(pθ)}, {@code θᵢ = base^(−2i/d)}; or 2i with
+ * 2i + 1, its neighbour, as the paper has it. The tables
  * grow as longer sequences come, and may be asked for by several threads; angles are float32, or float64 in a float64 model.
  */
 public final class RotaryEmbedding implements AutoCloseable {
@@ -23,6 +24,7 @@ public final class RotaryEmbedding implements AutoCloseable {
     private final RopeScaling scaling;
     private final Dtype dtype;
     private final DeviceSpec device;
+    private final boolean neighbours;
     private long positions;
     private long variant;
     private @Nullable Tensor cos;
@@ -34,6 +36,12 @@ public final class RotaryEmbedding implements AutoCloseable {
      * @param dtype that is computed in; the heads may be of another
      */
     public RotaryEmbedding(int dim, double base, RopeScaling scaling, Dtype dtype, DeviceSpec device) {
+        this(dim, base, scaling, dtype, device, false);
+    }
+
+    /** @param neighbours whether the dimensions of a pair are neighbours, and not half of them apart */
+    public RotaryEmbedding(
+            int dim, double base, RopeScaling scaling, Dtype dtype, DeviceSpec device, boolean neighbours) {
         if (dim < 2 || dim % 2 != 0) {
             throw new ConfigException("head_dim must be even and at least 2 for a rotary embedding, got " + dim);
         }
@@ -42,6 +50,7 @@ public final class RotaryEmbedding implements AutoCloseable {
         this.scaling = scaling;
         this.dtype = dtype;
         this.device = device;
+        this.neighbours = neighbours;
     }
 
     /** Whether sequences of two lengths have the same angles at the positions that they share. */
@@ -56,7 +65,8 @@ public final class RotaryEmbedding implements AutoCloseable {
                 table(cos).narrow(0, first, count),
                 table(sin).narrow(0, first, count),
                 scaling.scalesQueries(first + count) ? scaling.queryScale(positions(first, count)) : null,
-                dim);
+                dim,
+                neighbours);
     }
 
     /**
@@ -71,7 +81,8 @@ public final class RotaryEmbedding implements AutoCloseable {
                 torch.embedding(table(cos), at),
                 torch.embedding(table(sin), at),
                 scaling.scalesQueries(length) ? scaling.queryScale(at) : null,
-                dim);
+                dim,
+                neighbours);
     }
 
     /**
@@ -83,13 +94,15 @@ public final class RotaryEmbedding implements AutoCloseable {
         private final Tensor signedSin;
         private final @Nullable Tensor queryScale;
         private final long dim;
+        private final boolean neighbours;
 
-        private Rotation(Tensor cos, Tensor signedSin, @Nullable Tensor queryScale, long dim) {
+        private Rotation(Tensor cos, Tensor signedSin, @Nullable Tensor queryScale, long dim, boolean neighbours) {
             this.cos = cos.unsqueeze(-2);
             this.signedSin = signedSin.unsqueeze(-2);
             this.queryScale =
                     queryScale == null ? null : queryScale.unsqueeze(-1).unsqueeze(-1);
             this.dim = dim;
+            this.neighbours = neighbours;
         }
 
         /** Rotates queries, of the same shape, and scales them where they grow with their positions. */
@@ -109,8 +122,12 @@ public final class RotaryEmbedding implements AutoCloseable {
         }
 
         private Tensor rotate(Tensor x) {
-            return torch.addcmul(x.mul(cos), x.roll(new long[] {dim / 2}, -1), signedSin)
-                    .to(x.scalar_type());
+            return torch.addcmul(x.mul(cos), exchanged(x), signedSin).to(x.scalar_type());
+        }
+
+        /** With the other number of its pair in the place of each. */
+        private Tensor exchanged(Tensor x) {
+            return neighbours ? x.unflatten(-1, dim / 2, 2).flip(-1).flatten(-2, -1) : x.roll(new long[] {dim / 2}, -1);
         }
     }
 
@@ -136,14 +153,20 @@ public final class RotaryEmbedding implements AutoCloseable {
                 c.mul_(new Scalar(scaling.attentionFactor()));
                 s.mul_(new Scalar(scaling.attentionFactor()));
             }
-            Tensor newCos = torch.cat(new TensorVector(c, c), -1).to(dtype.scalarType());
-            Tensor newSin = torch.cat(new TensorVector(s.neg(), s), -1).to(dtype.scalarType());
+            Tensor newCos = ofPairs(c, c).to(dtype.scalarType());
+            Tensor newSin = ofPairs(s.neg(), s).to(dtype.scalarType());
             close();
             cos = NativeScope.keep(newCos);
             sin = NativeScope.keep(newSin);
             positions = count;
             variant = scaling.variant(length);
         }
+    }
+
+    /** What is for the first and for the second numbers of the pairs, where these lie in a head. */
+    private Tensor ofPairs(Tensor first, Tensor second) {
+        TensorVector both = new TensorVector(first, second);
+        return neighbours ? torch.stack(both, -1).flatten(-2, -1) : torch.cat(both, -1);
     }
 
     private static Tensor table(@Nullable Tensor table) {

@@ -42,6 +42,7 @@ import org.loft4j.nn.Sight;
  * @param latent what makes the heads of latent attention; null for other ones
  * @param recurrent what it has for attention where that has a memory which does not grow; null for none
  * @param norms of the width of the hidden states that read something of their own
+ * @param sharesNorm whether both parts of the layer read what one norm makes
  * @param inputGate of the block's own input of each token; empty for none
  * @param lends whether later layers take its keys and values, so that it is never computed again
  * @param looks how the attention of a decoder looks at its tokens; null for an encoder's, and where there is a memory
@@ -56,6 +57,7 @@ record LayerShapes(
         @Nullable Latent latent,
         @Nullable RecurrentMixer recurrent,
         int norms,
+        boolean sharesNorm,
         List<Linear> inputGate,
         boolean lends,
         @Nullable Looks looks,
@@ -105,14 +107,26 @@ record LayerShapes(
         }
         return layers.values().stream()
                 .map(all -> new LayerShapes(
-                        hidden, all, List.of(), false, null, null, null, 2, List.of(), false, null, null))
+                        hidden, all, List.of(), false, null, null, null, 2, false, List.of(), false, null, null))
                 .toList();
     }
 
     private static LayerShapes of(long hidden, EncoderDecoderBlock block, Side side) {
         int norms = side == Side.READS ? 2 : 3;
         return new LayerShapes(
-                hidden, block.linears(), List.of(), false, null, null, null, norms, List.of(), false, null, side);
+                hidden,
+                block.linears(),
+                List.of(),
+                false,
+                null,
+                null,
+                null,
+                norms,
+                false,
+                List.of(),
+                false,
+                null,
+                side);
     }
 
     private static List<LayerShapes> of(long hidden, List<DecoderBlock> blocks, List<CausalDecoder.LayerKind> kinds) {
@@ -148,6 +162,7 @@ record LayerShapes(
                             : null,
                     recurrent,
                     norms(block),
+                    block.sharesNorm(),
                     gated,
                     lenders.contains(number),
                     looks,
@@ -292,7 +307,8 @@ record LayerShapes(
         boolean reads =
                 attention.stream().limit(Math.max(0, attention.size() - 1)).anyMatch(keepsInput);
         boolean widens = widening().stream().anyMatch(keepsInput);
-        long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
+        long inside =
+                activated() + (widens && !(reads && sharesNorm) ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
         // what looks back has queries and what comes out beside; its keys and values are of other tokens
         long between = recurrent != null
                 ? recurrent.keptNumbers(keepsInput.test(recurrent.output()))

@@ -101,8 +101,8 @@ public record MemoryPlan(
         private static final List<String> HEADS = List.of("num_attention_heads", "n_head", "n_heads", "num_heads");
         private static final List<String> OF_PROBABILITIES =
                 List.of("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "dropout_rate");
-        private static final List<String> OF_SUMS =
-                List.of("hidden_dropout_prob", "dropout", "resid_pdrop", "mlp_dropout", "dropout_rate");
+        private static final List<String> OF_SUMS = List.of(
+                "hidden_dropout_prob", "dropout", "resid_pdrop", "residual_dropout", "mlp_dropout", "dropout_rate");
 
         private static final String DISTANCES = "relative_attention_num_buckets";
 
@@ -111,16 +111,17 @@ public record MemoryPlan(
             this(heads, dropout, sumDropout, false);
         }
 
-        /** As the config.json of a model says; encoders of the BERT kind drop a tenth where theirs does not say. */
+        /** As the config.json of a model says; encoders of the BERT kind, and Seed-OSS, drop a tenth where theirs does not say. */
         public static Attention of(Path modelDirectory) throws IOException {
             JsonObject whole = Json.read(modelDirectory.resolve("config.json"));
             JsonObject text = whole.findObject("text_config");
             JsonObject config = text == null ? whole : text;
             double heads = first(config, HEADS, 12);
+            double absent = config.stringOr("model_type", "").equals("seed_oss") ? 0.1 : 0;
             return new Attention(
                     (long) heads,
-                    first(config, OF_PROBABILITIES, 0) > 0,
-                    first(config, OF_SUMS, 0) > 0,
+                    first(config, OF_PROBABILITIES, absent) > 0,
+                    first(config, OF_SUMS, absent) > 0,
                     config.has(DISTANCES));
         }
 

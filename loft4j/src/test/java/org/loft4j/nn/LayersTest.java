@@ -82,6 +82,41 @@ class LayersTest {
                 () -> new RotaryEmbedding(3, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU));
     }
 
+    /** As the paper pairs them; the last two dimensions stand still. */
+    @Test
+    void neighboursAreTurnedByTheirPosition() {
+        double[] six = {X[0], X[1], X[2], X[3], 5, 6};
+        try (NativeScope scope = new NativeScope();
+                RotaryEmbedding rotary =
+                        new RotaryEmbedding(4, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU, true)) {
+            Tensor x = Tensors.of(six, 1, 1, 1, 6);
+            for (long position : new long[] {0, 3, 200}) {
+                double[] expected = six.clone();
+                for (int i = 0; i < 4; i += 2) {
+                    double angle = position * Math.pow(100, -i / 4.0);
+                    expected[i] = X[i] * Math.cos(angle) - X[i + 1] * Math.sin(angle);
+                    expected[i + 1] = X[i + 1] * Math.cos(angle) + X[i] * Math.sin(angle);
+                }
+                assertArrayEquals(
+                        expected, Tensors.toDoubles(rotary.range(position, 1).apply(x)), 1e-12);
+            }
+        }
+    }
+
+    @Test
+    void aNormHeadByHeadHasAWeightForEach() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor weight = Tensors.of(new double[] {2, 3, 5, 7}, 2, 2);
+            Tensor normed = new HeadByHead("norm.weight", weight, 0.75)
+                    .forward(Tensors.of(new double[] {1, 2, 6, 4}, 1, 1, 2, 2));
+            // two numbers lie half their distance d off their mean, and are divided by √(d²/4 + eps)
+            double small = 0.5 / Math.sqrt(0.25 + 0.75);
+            double large = 1 / Math.sqrt(1 + 0.75);
+            assertArrayEquals(
+                    new double[] {-2 * small, 3 * small, 5 * large, -7 * large}, Tensors.toDoubles(normed), 1e-12);
+        }
+    }
+
     /** OLMo 2's: the rotation is that of the same numbers in float32, rounded once. */
     @Test
     void headsInAHalfTypeMayBeRotatedInFloat32() {

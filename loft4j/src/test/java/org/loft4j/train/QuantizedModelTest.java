@@ -158,6 +158,8 @@ class QuantizedModelTest {
         "deepseek_v3, INT8",
         "glm4_moe_lite, INT8",
         "glm4_moe, INT8",
+        "glm4, INT8",
+        "cohere, NF4",
         "lfm2, NF4",
         "lfm2_bias, INT8",
         "gpt_neox, NF4",

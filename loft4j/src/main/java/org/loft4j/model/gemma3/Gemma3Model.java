@@ -9,7 +9,7 @@ import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderLayout;
-import org.loft4j.model.shared.DecoderLayout.QueryKeyNorms;
+import org.loft4j.model.shared.QueryKeyNorms;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.LogitScale;

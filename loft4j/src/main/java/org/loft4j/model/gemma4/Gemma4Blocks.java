@@ -114,9 +114,9 @@ record Gemma4Blocks(Gemma4Config config) implements FamilyBlocks {
                 norm(weights, path + "post_feedforward_layernorm.weight"),
                 0,
                 1,
-                false,
                 inputGate(path, weights),
-                weights.get(path + "layer_scalar"));
+                weights.get(path + "layer_scalar"),
+                false);
     }
 
     private static HeadProjection projection(Gemma4Config.Block block, String path, Weights weights) {

@@ -4,9 +4,10 @@ import java.util.List;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.BlockNorms;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderLayout;
-import org.loft4j.model.shared.DecoderLayout.QueryKeyNorms;
+import org.loft4j.model.shared.QueryKeyNorms;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -47,7 +48,7 @@ public final class Olmo2Model {
         Olmo2Config config = Olmo2Config.from(json);
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
-                .withNorms(DecoderLayout.Norms.BEHIND)
+                .withNorms(BlockNorms.BEHIND)
                 .withQueryKeyNorms(QueryKeyNorms.ALL_HEADS);
         return DecoderAssembly.of(json.requireString("model_type"), layout, config.sizes(), config.placement())
                 .withClassifierDropout(config.classifierDropout());

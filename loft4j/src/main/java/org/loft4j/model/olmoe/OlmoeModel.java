@@ -8,7 +8,7 @@ import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderAssembly.Placement;
 import org.loft4j.model.shared.DecoderLayout;
-import org.loft4j.model.shared.DecoderLayout.QueryKeyNorms;
+import org.loft4j.model.shared.QueryKeyNorms;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;

@@ -46,7 +46,7 @@ public final class Phi3Model {
         Placement everywhere = new Placement(config.rope(), config.slidingWindow());
         return new DecoderAssembly(
                 FAMILY,
-                DecoderLayout.LLAMA.with(DecoderLayout.Trait.FUSED),
+                DecoderLayout.LLAMA.with(DecoderLayout.Trait.FUSED_HEADS, DecoderLayout.Trait.FUSED_GATE),
                 sizes,
                 new DecoderAttention.Shape(
                         sizes.headDim(), 1 / Math.sqrt(sizes.headDim()), 0, sizes.attentionDropout()),

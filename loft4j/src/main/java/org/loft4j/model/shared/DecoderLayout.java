@@ -14,8 +14,10 @@ import org.loft4j.nn.AttentionSinks;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
+import org.loft4j.nn.HeadByHead;
 import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.LayerInputs;
+import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
@@ -31,7 +33,7 @@ import org.loft4j.nn.Weights;
  * @param base what the names of all but a head begin with
  * @param traits what else is not Llama's
  * @param queryKeyNorms what of queries and keys has a norm
- * @param norms where attention and feed-forward have theirs
+ * @param norms of attention and feed-forward
  * @param linear of the blocks with linear attention, in a family whose other attention is gated; null for none
  * @param experts of the blocks that have a mixture for a feed-forward part; null for none
  * @param own blocks that differ in more than all this; null for none
@@ -40,7 +42,7 @@ public record DecoderLayout(
         String base,
         Set<Trait> traits,
         QueryKeyNorms queryKeyNorms,
-        Norms norms,
+        BlockNorms norms,
         @Nullable DeltaLayout linear,
         @Nullable MixtureLayout experts,
         @Nullable FamilyBlocks own) {
@@ -54,31 +56,21 @@ public record DecoderLayout(
         MLP_BIAS,
         /** Norms that store {@code w − 1}, as Gemma's do. */
         NORMS_LESS_ONE,
-        /** One matrix for q, k and v, and one for gate and up, as Phi-3 has them. */
-        FUSED,
+        /** Norms that take the mean away, as Cohere's do: {@link LayerNorm}, without biases. */
+        CENTRED_NORMS,
+        /** One matrix for q, k and v, as Phi-3 has it. */
+        FUSED_HEADS,
+        /** One matrix for gate and up, as Phi-3 and GLM-4-0414 have it. */
+        FUSED_GATE,
         /** Files that may hold a vision tower beside the model. */
         BESIDE_TOWER,
         /** A logit of each head in its softmax, as gpt-oss has it. */
         SINKS
     }
 
-    /** What of queries and keys has a norm, before they are rotated. */
-    public enum QueryKeyNorms {
-        NONE,
-        EACH_HEAD,
-        ALL_HEADS
-    }
-
-    /** Where a part of a block has a norm: before it, behind it, or both. */
-    public enum Norms {
-        BEFORE,
-        AROUND,
-        BEHIND
-    }
-
     /** Nothing beyond Llama. */
-    public static final DecoderLayout LLAMA =
-            new DecoderLayout(DecoderFrame.LLAMA.base(), Set.of(), QueryKeyNorms.NONE, Norms.BEFORE, null, null, null);
+    public static final DecoderLayout LLAMA = new DecoderLayout(
+            DecoderFrame.LLAMA.base(), Set.of(), QueryKeyNorms.NONE, BlockNorms.BEFORE, null, null, null);
 
     private static final String SINKS = "self_attn.sinks";
 
@@ -88,7 +80,8 @@ public record DecoderLayout(
 
     /** Embedding, norm and head around the blocks of a family. */
     public static DecoderLayout around(FamilyBlocks blocks) {
-        return new DecoderLayout(blocks.frame().base(), Set.of(), QueryKeyNorms.NONE, Norms.BEFORE, null, null, blocks);
+        return new DecoderLayout(
+                blocks.frame().base(), Set.of(), QueryKeyNorms.NONE, BlockNorms.BEFORE, null, null, blocks);
     }
 
     public DecoderLayout with(Trait... more) {
@@ -110,10 +103,10 @@ public record DecoderLayout(
 
     /** Gemma's norms: behind each part too, and stored as {@code w − 1}. */
     public DecoderLayout withGemmaNorms() {
-        return withNorms(Norms.AROUND).with(Trait.NORMS_LESS_ONE);
+        return withNorms(BlockNorms.AROUND).with(Trait.NORMS_LESS_ONE);
     }
 
-    public DecoderLayout withNorms(Norms places) {
+    public DecoderLayout withNorms(BlockNorms places) {
         return new DecoderLayout(base, traits, queryKeyNorms, places, linear, experts, own);
     }
 
@@ -168,20 +161,20 @@ public record DecoderLayout(
     private List<ParameterSpec> block(int i, DecoderConfig config) {
         long hidden = config.hiddenSize();
         List<ParameterSpec> specs = new ArrayList<>();
-        if (norms != Norms.BEHIND) {
-            specs.add(norm(layer(i, "input_layernorm.weight"), hidden));
-        }
+        addNorm(specs, i, norms.attention(), hidden);
         specs.addAll(
                 linear != null && linear.at().test(i) ? linear.parameters(layer(i, ""), hidden) : attention(i, config));
-        specs.add(norm(layer(i, "post_attention_layernorm.weight"), hidden));
-        if (norms == Norms.AROUND) {
-            specs.add(norm(layer(i, "pre_feedforward_layernorm.weight"), hidden));
-        }
+        addNorm(specs, i, norms.attentionOutput(), hidden);
+        addNorm(specs, i, norms.feedForward(), hidden);
         specs.addAll(feedForward(i, config));
-        if (norms != Norms.BEFORE) {
-            specs.add(norm(layer(i, "post_feedforward_layernorm.weight"), hidden));
-        }
+        addNorm(specs, i, norms.feedForwardOutput(), hidden);
         return specs;
+    }
+
+    private void addNorm(List<ParameterSpec> specs, int i, @Nullable String module, long hidden) {
+        if (module != null) {
+            specs.add(norm(layer(i, module + ".weight"), hidden));
+        }
     }
 
     private List<ParameterSpec> attention(int i, DecoderConfig config) {
@@ -190,7 +183,7 @@ public record DecoderLayout(
         long keys = (long) config.keyValueHeads() * config.headDim();
         long gated = linear == null ? queries : 2 * queries;
         List<ParameterSpec> specs = new ArrayList<>();
-        if (has(Trait.FUSED)) {
+        if (has(Trait.FUSED_HEADS)) {
             specs.addAll(Parameters.linear(
                     layer(i, "self_attn.qkv_proj"), queries + 2 * keys, hidden, has(Trait.QUERY_KEY_VALUE_BIAS)));
         } else {
@@ -202,9 +195,10 @@ public record DecoderLayout(
                     Parameters.linear(layer(i, "self_attn.v_proj"), keys, hidden, has(Trait.QUERY_KEY_VALUE_BIAS)));
         }
         if (queryKeyNorms != QueryKeyNorms.NONE) {
-            boolean all = queryKeyNorms == QueryKeyNorms.ALL_HEADS;
-            specs.add(norm(layer(i, "self_attn.q_norm.weight"), all ? queries : config.headDim()));
-            specs.add(norm(layer(i, "self_attn.k_norm.weight"), all ? keys : config.headDim()));
+            specs.add(norm(layer(i, "self_attn.q_norm.weight"), queryKeyNorms.shape(config.heads(), config.headDim())));
+            specs.add(norm(
+                    layer(i, "self_attn.k_norm.weight"),
+                    queryKeyNorms.shape(config.keyValueHeads(), config.headDim())));
         }
         if (has(Trait.SINKS)) {
             specs.add(new ParameterSpec(layer(i, SINKS), Initial.NORMAL, config.heads()));
@@ -220,7 +214,7 @@ public record DecoderLayout(
             return experts.parameters(i, layer(i, ""), hidden);
         }
         List<ParameterSpec> specs = new ArrayList<>();
-        if (has(Trait.FUSED)) {
+        if (has(Trait.FUSED_GATE)) {
             specs.addAll(Parameters.linear(layer(i, "mlp.gate_up_proj"), 2 * width, hidden, has(Trait.MLP_BIAS)));
         } else {
             specs.addAll(Parameters.linear(layer(i, "mlp.gate_proj"), width, hidden, has(Trait.MLP_BIAS)));
@@ -230,8 +224,8 @@ public record DecoderLayout(
         return specs;
     }
 
-    private ParameterSpec norm(String name, long size) {
-        return new ParameterSpec(name, has(Trait.NORMS_LESS_ONE) ? Initial.ZEROS : Initial.ONES, size);
+    private ParameterSpec norm(String name, long... shape) {
+        return new ParameterSpec(name, has(Trait.NORMS_LESS_ONE) ? Initial.ZEROS : Initial.ONES, shape);
     }
 
     String embedding() {
@@ -298,22 +292,22 @@ public record DecoderLayout(
         if (own != null) {
             return own.block(i, layer(i, ""), shape, weights);
         }
-        Norm postAttention = norm(weights, layer(i, "post_attention_layernorm.weight"), config);
-        return new DecoderBlock(
-                norms == Norms.BEHIND ? null : norm(weights, layer(i, "input_layernorm.weight"), config),
+        DecoderBlock block = new DecoderBlock(
+                blockNorm(i, norms.attention(), config, weights),
                 linear != null && linear.at().test(i)
                         ? linear.mixer(i, layer(i, ""), weights, config.activation(), config.rmsNormEps())
                         : attention(i, config, shape, weights),
-                norms == Norms.BEFORE ? null : postAttention,
-                switch (norms) {
-                    case BEFORE -> postAttention;
-                    case AROUND -> norm(weights, layer(i, "pre_feedforward_layernorm.weight"), config);
-                    case BEHIND -> null;
-                },
+                blockNorm(i, norms.attentionOutput(), config, weights),
+                blockNorm(i, norms.feedForward(), config, weights),
                 feedForward(i, config, weights),
-                norms == Norms.BEFORE ? null : norm(weights, layer(i, "post_feedforward_layernorm.weight"), config),
+                blockNorm(i, norms.feedForwardOutput(), config, weights),
                 residualDropout,
                 residualScale);
+        return norms == BlockNorms.ONE_FOR_BOTH ? block.inParallel() : block;
+    }
+
+    private @Nullable Norm blockNorm(int i, @Nullable String module, DecoderConfig config, Weights weights) {
+        return module == null ? null : norm(weights, layer(i, module + ".weight"), config);
     }
 
     private DecoderAttention attention(int i, DecoderConfig config, DecoderAttention.Shape shape, Weights weights) {
@@ -329,7 +323,7 @@ public record DecoderLayout(
     }
 
     private HeadProjection projection(int i, DecoderConfig config, Weights weights) {
-        if (has(Trait.FUSED)) {
+        if (has(Trait.FUSED_HEADS)) {
             return new HeadProjection.Fused(weights.linear(layer(i, "self_attn.qkv_proj")), config.keyValueHeads());
         }
         Linear queries = weights.linear(layer(i, "self_attn.q_proj"));
@@ -345,7 +339,7 @@ public record DecoderLayout(
             return experts.feedForward(layer(i, ""), weights, config.activation());
         }
         Linear down = weights.linear(layer(i, "mlp.down_proj"));
-        return has(Trait.FUSED)
+        return has(Trait.FUSED_GATE)
                 ? new FeedForward.FusedGated(weights.linear(layer(i, "mlp.gate_up_proj")), down, config.activation())
                 : new FeedForward.Gated(
                         weights.linear(layer(i, "mlp.gate_proj")),
@@ -358,6 +352,7 @@ public record DecoderLayout(
         return switch (queryKeyNorms) {
             case NONE -> null;
             case EACH_HEAD -> norm(weights, name, config);
+            case HEAD_BY_HEAD -> new HeadByHead(name, weights.get(name), config.rmsNormEps());
             case ALL_HEADS -> new AcrossHeads(norm(weights, name, config));
         };
     }
@@ -385,7 +380,9 @@ public record DecoderLayout(
     }
 
     private Norm norm(Weights weights, String name, DecoderConfig config) {
-        return new RmsNorm(name, weights.get(name), config.rmsNormEps(), has(Trait.NORMS_LESS_ONE));
+        return has(Trait.CENTRED_NORMS)
+                ? new LayerNorm(name, weights.get(name), null, config.rmsNormEps())
+                : new RmsNorm(name, weights.get(name), config.rmsNormEps(), has(Trait.NORMS_LESS_ONE));
     }
 
     private String layer(int index, String module) {

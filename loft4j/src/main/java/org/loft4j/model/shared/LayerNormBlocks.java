@@ -106,9 +106,8 @@ public record LayerNormBlocks(
                 weights.linear(path + names.output()));
         FeedForward feedForward = new FeedForward.Plain(
                 weights.linear(path + names.up()), weights.linear(path + names.down()), sizes.activation());
-        return parallel
-                ? DecoderBlock.parallel(first, attention, second, feedForward, dropout)
-                : new DecoderBlock(first, attention, null, second, feedForward, null, dropout, 1);
+        DecoderBlock block = new DecoderBlock(first, attention, null, second, feedForward, null, dropout, 1);
+        return parallel ? block.inParallel() : block;
     }
 
     private HeadProjection projection(String path, Weights weights) {

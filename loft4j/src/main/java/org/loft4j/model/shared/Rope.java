@@ -23,8 +23,9 @@ import org.loft4j.tensor.Dtype;
  * @param theta base of the wavelengths
  * @param scaling for sequences longer than those of pretraining
  * @param wide whether heads in half types are rotated in float32 and rounded once
+ * @param neighbours whether the dimensions of a pair are neighbours, and not half of them apart
  */
-public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
+public record Rope(int dim, double theta, RopeScaling scaling, boolean wide, boolean neighbours) {
     private static final System.Logger LOG = System.getLogger(Rope.class.getName());
 
     private static final String ATTN_FACTOR = "attn_factor";
@@ -69,7 +70,7 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
 
     /** In the type of the heads, as most families have it. */
     public Rope(int dim, double theta, RopeScaling scaling) {
-        this(dim, theta, scaling, false);
+        this(dim, theta, scaling, false, false);
     }
 
     /** Without scaling, over whole heads. */
@@ -96,12 +97,17 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
 
     /** The same, in float32 for heads in half types. */
     public Rope widened() {
-        return new Rope(dim, theta, scaling, true);
+        return new Rope(dim, theta, scaling, true, neighbours);
+    }
+
+    /** The same, of pairs of neighbours. */
+    public Rope ofNeighbours() {
+        return new Rope(dim, theta, scaling, wide, true);
     }
 
     /** The embedding itself. The caller owns it. */
     public RotaryEmbedding embedding(Dtype dtype, DeviceSpec device) {
-        return new RotaryEmbedding(dim, theta, scaling, wide && dtype.isHalf() ? Dtype.F32 : dtype, device);
+        return new RotaryEmbedding(dim, theta, scaling, wide && dtype.isHalf() ? Dtype.F32 : dtype, device, neighbours);
     }
 
     /**

@@ -174,8 +174,8 @@ class DecoderConfigTest {
         String older = ", \"rope_scaling\": " + LINEAR + "}, \"rope_theta\": 5000";
         String newer = ", \"rope_parameters\": {\"full_attention\": " + LINEAR + ", \"rope_theta\": 5000},"
                 + " \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 5000}}";
-        Placement full = new Placement(new Rope(4, 5000, new RopeScaling.Linear(2), true), 0);
-        Placement windowed = new Placement(new Rope(4, 5000, new RopeScaling.None(), true), 6);
+        Placement full = new Placement(new Rope(4, 5000, new RopeScaling.Linear(2), true, false), 0);
+        Placement windowed = new Placement(new Rope(4, 5000, new RopeScaling.None(), true, false), 6);
         for (String rope : List.of(older, newer, older + newer)) {
             assertEquals(
                     List.of(windowed, windowed, windowed, full, windowed),
