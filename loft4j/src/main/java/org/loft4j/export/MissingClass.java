@@ -66,7 +66,7 @@ final class MissingClass {
             Set.of("gpt2", "bert", "roberta", "distilbert", "electra", "modernbert", "vit");
 
     /** Encoder-decoders, which vLLM serves no more. */
-    private static final Set<String> ENCODER_DECODERS = Set.of("t5", "mt5");
+    private static final Set<String> ENCODER_DECODERS = Set.of("bart", "m2m_100", "mbart", "mt5", "pegasus", "t5");
 
     /** Encoders whose classes in Transformers do. */
     private static final Set<String> OPEN_TO_VLLM =

@@ -6,6 +6,8 @@ import java.util.TreeMap;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
+import org.loft4j.model.bart.BartConfig;
+import org.loft4j.model.bart.BartModel;
 import org.loft4j.model.bert.BertModel;
 import org.loft4j.model.cohere.CohereConfig;
 import org.loft4j.model.cohere.CohereModel;
@@ -99,6 +101,10 @@ import org.loft4j.nn.Task;
 record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length length) {
     /** Every family by its name. */
     static final Map<String, Family> BY_NAME = byName(
+            bart(BartModel.FAMILY),
+            bart(BartModel.MULTILINGUAL),
+            bart(BartModel.TRANSLATION),
+            bart(BartModel.SUMMARIES),
             new Family(
                     BertModel.FAMILY, BertModel.TASKS, BertModel::open, BertModel::random, EncoderConfig::maxPositions),
             cohere(CohereModel.FAMILY),
@@ -274,6 +280,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
     /** Tells the longest sequence that a model was made for, in tokens. */
     interface Length {
         long maxPositions(JsonObject config) throws CheckpointException;
+    }
+
+    private static Family bart(String name) {
+        return new Family(name, BartModel.TASKS, BartModel::open, BartModel::random, BartConfig::maxPositions);
     }
 
     private static Family cohere(String name) {

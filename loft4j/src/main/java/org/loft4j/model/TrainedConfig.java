@@ -39,6 +39,7 @@ public final class TrainedConfig {
 
     /** How the names of a family's classes in Transformers begin. */
     private static final Map<String, String> STEMS = Map.ofEntries(
+            Map.entry("bart", "Bart"),
             Map.entry("bert", "Bert"),
             Map.entry("camembert", "Camembert"),
             Map.entry("cohere", "Cohere"),
@@ -68,6 +69,8 @@ public final class TrainedConfig {
             Map.entry("granitemoehybrid", "GraniteMoeHybrid"),
             Map.entry("lfm2", "Lfm2"),
             Map.entry("llama", "Llama"),
+            Map.entry("m2m_100", "M2M100"),
+            Map.entry("mbart", "MBart"),
             Map.entry("ministral", "Ministral"),
             Map.entry("ministral3", "Ministral3"),
             Map.entry("mistral", "Mistral"),
@@ -79,6 +82,7 @@ public final class TrainedConfig {
             Map.entry("olmo2", "Olmo2"),
             Map.entry("olmo3", "Olmo3"),
             Map.entry("olmoe", "Olmoe"),
+            Map.entry("pegasus", "Pegasus"),
             Map.entry("phi", "Phi"),
             Map.entry("phi3", "Phi3"),
             Map.entry("qwen2", "Qwen2"),

@@ -23,4 +23,13 @@ public final class Dropout {
         Tensor kept = torch.empty_like(x).bernoulli_(1 - share, new GeneratorOptional(own));
         return x.mul(kept.div_(new Scalar(1 - share)));
     }
+
+    /** Whether what happens with this probability happens now, drawn likewise. */
+    static boolean happens(double probability) {
+        Tensor one = torch.empty(1);
+        Generator own = RandomStream.current();
+        return one.bernoulli_(probability, own == null ? new GeneratorOptional() : new GeneratorOptional(own))
+                        .item_double()
+                > 0;
+    }
 }

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
@@ -23,14 +24,53 @@ public final class EncoderDecoder implements Decoder {
     private boolean checkpointing;
 
     /**
-     * Blocks one after the other.
+     * Blocks one after the other, with one of the two ways to tell where a token stands.
      *
-     * @param relative what distances add to the scores in all of them
-     * @param norm behind the last
+     * @param relative what distances add to the scores in all of them; null for nothing
+     * @param places what positions add to the vectors of tokens; null for nothing
+     * @param placesNorm of that sum; null for none
+     * @param norm behind the last; null for none
+     * @param dropout behind that norm, while training
+     * @param skipped share of the steps at which a block is passed over, while training
      */
-    public record Stack(List<EncoderDecoderBlock> blocks, RelativeBias relative, Norm norm) {
+    public record Stack(
+            List<EncoderDecoderBlock> blocks,
+            @Nullable RelativeBias relative,
+            @Nullable PositionVectors places,
+            @Nullable Norm placesNorm,
+            @Nullable Norm norm,
+            double dropout,
+            double skipped) {
         public Stack {
             blocks = List.copyOf(blocks);
+        }
+
+        /** The last hidden states of those of the last block. */
+        private Tensor ended(Tensor hidden, boolean training) {
+            return Dropout.apply(norm == null ? hidden : norm.forward(hidden), dropout, training);
+        }
+    }
+
+    /**
+     * The token that writing begins with.
+     *
+     * @param startId where nothing is written yet
+     * @param learntLast whether in training the last token of what is written takes its place: the code of a language, say
+     */
+    public record Beginning(long startId, boolean learntLast) {}
+
+    /**
+     * The vectors of tokens.
+     *
+     * @param table {@code (vocabulary, hidden)}, of what is read and what is written
+     * @param scale what they are multiplied by
+     * @param padId the one that gets no gradient where it is looked up; −1 for none
+     * @param dropout on them, with what positions add, while training
+     */
+    public record Tokens(WeightMatrix table, double scale, long padId, double dropout) {
+        private Tensor lookup(Tensor inputIds) {
+            Tensor vectors = table.lookup(inputIds, padId);
+            return scale == 1 ? vectors : vectors.mul(new Scalar(scale));
         }
     }
 
@@ -38,25 +78,21 @@ public final class EncoderDecoder implements Decoder {
      * All that a family puts together.
      *
      * @param weights owned by the model
-     * @param tokens {@code (vocabulary, hidden)}, of what is read and what is written
      * @param encoder reads
      * @param decoder writes; each of its blocks looks at what was read
-     * @param head the output embedding
+     * @param head the output embedding; its bias, if it has one, is the model's
      * @param logitScale what makes logits of its product
-     * @param dropout on the vectors of tokens and behind the last norms, while training
-     * @param startId the token that writing begins with
      * @param redraw draws anew what the checkpoint lacked, from a seed
      */
     public record Parts(
             ModelDescription description,
             Weights weights,
-            WeightMatrix tokens,
+            Tokens tokens,
             Stack encoder,
             Stack decoder,
             Linear head,
             LogitScale logitScale,
-            double dropout,
-            long startId,
+            Beginning beginning,
             LongConsumer redraw) {}
 
     public EncoderDecoder(Parts parts) {
@@ -79,7 +115,12 @@ public final class EncoderDecoder implements Decoder {
 
     /** The token that writing begins with. */
     public long startId() {
-        return parts.startId();
+        return parts.beginning().startId();
+    }
+
+    /** Whether in training the last token of what is written takes the place of {@link #startId}. */
+    public boolean beginsWithLast() {
+        return parts.beginning().learntLast();
     }
 
     /** The blocks that read. */
@@ -102,6 +143,9 @@ public final class EncoderDecoder implements Decoder {
     public Tensor hiddenStates(ModelInput input) {
         SourceTargetInput both = SourceTargetInput.of(input);
         both.check(description().vocabularySize());
+        // of the last token nothing is told
+        requireRoom("input_ids", both.source().inputIds().size(1), 0);
+        requireRoom("decoder_input_ids", both.targetIds().size(1), 1);
         Padding padding = Padding.of(both.source());
         return decode(both.targetIds(), encode(both.source().inputIds(), padding), padding.keyBias(scores()), null);
     }
@@ -127,6 +171,15 @@ public final class EncoderDecoder implements Decoder {
 
     private void check(TokenInput source) {
         new SourceTargetInput(source, source.inputIds()).check(description().vocabularySize());
+        requireRoom("input_ids", source.inputIds().size(1), 0);
+    }
+
+    private void requireRoom(String name, long columns, long beyond) {
+        long most = description().maxPositions();
+        if (columns > most + beyond) {
+            throw new ShapeException(name + " must have at most " + most + " columns, the positions that the model has"
+                    + (beyond == 0 ? "" : ", and one behind them, of which nothing is told") + ", got " + columns);
+        }
     }
 
     /**
@@ -148,23 +201,26 @@ public final class EncoderDecoder implements Decoder {
                     + (read == null ? "none" : read.key().size(0)) + " for "
                     + inputIds.size(0) + " rows: read them into it first");
         }
+        requireRoom("what is written", cache.length() + inputIds.size(1), 0);
         Tensor hidden = decode(inputIds, null, null, cache);
         return logitScale().logits(head().forward(hidden.select(1, inputIds.size(1) - 1)));
     }
 
-    /** Distances are all that it knows of positions. */
+    /** What it knows of positions does not depend on how many there are. */
     @Override
     public boolean outlives(long read, long length) {
         return true;
     }
 
     private Tensor encode(Tensor inputIds, Padding padding) {
-        long columns = inputIds.size(1);
-        Tensor bias = parts.encoder().relative().forward(columns, columns, scores());
+        Stack stack = parts.encoder();
         Tensor hidden = padding.keyBias(scores());
-        bias = hidden == null ? bias : bias.add(hidden);
+        Tensor bias = withDistances(stack, inputIds.size(1), 0, hidden);
         return through(
-                parts.encoder(), inputIds, new EncoderDecoderBlock.Pass(bias, null, null, training, null), false);
+                stack,
+                vectors(stack, inputIds, padding, 0),
+                new EncoderDecoderBlock.Pass(bias, false, null, null, training, null),
+                false);
     }
 
     /**
@@ -173,31 +229,51 @@ public final class EncoderDecoder implements Decoder {
      */
     private Tensor decode(
             Tensor inputIds, @Nullable Tensor source, @Nullable Tensor sourceBias, @Nullable KeyValueCache cache) {
+        Stack stack = parts.decoder();
         long columns = inputIds.size(1);
         long past = cache == null ? 0 : cache.length();
-        Tensor bias = parts.decoder().relative().forward(columns, past + columns, scores());
-        if (columns > 1) {
-            Tensor future = Padding.of(inputIds, null, past + columns).causalBias(columns, 0, true, false, scores());
-            bias = future == null ? bias : bias.add(future);
-        }
+        Padding padding = Padding.of(inputIds, null, past + columns);
+        // distances are a bias already, beside which no kernel has its own mask
+        Tensor future = columns == 1 ? null : padding.causalBias(columns, 0, stack.relative() != null, false, scores());
+        Tensor bias = withDistances(stack, columns, past, future);
         return through(
-                parts.decoder(),
-                inputIds,
-                new EncoderDecoderBlock.Pass(bias, source, sourceBias, training, cache),
+                stack,
+                vectors(stack, inputIds, padding, past),
+                new EncoderDecoderBlock.Pass(bias, columns > 1 && bias == null, source, sourceBias, training, cache),
                 true);
     }
 
+    private @Nullable Tensor withDistances(Stack stack, long columns, long past, @Nullable Tensor hidden) {
+        if (stack.relative() == null) {
+            return hidden;
+        }
+        Tensor bias = stack.relative().forward(columns, past + columns, scores());
+        return hidden == null ? bias : bias.add(hidden);
+    }
+
+    private Tensor vectors(Stack stack, Tensor inputIds, Padding padding, long past) {
+        Tensor vectors = parts.tokens().lookup(inputIds);
+        if (stack.places() != null) {
+            Tensor placed = vectors.add(stack.places().of(vectors, padding.positions(), past));
+            vectors = stack.placesNorm() == null ? placed : stack.placesNorm().forward(placed);
+        }
+        return Dropout.apply(vectors, parts.tokens().dropout(), training);
+    }
+
     /** @param goesBackFirst whether the last block is the first of the backward pass, which has what it made still */
-    private Tensor through(Stack stack, Tensor inputIds, EncoderDecoderBlock.Pass pass, boolean goesBackFirst) {
-        Tensor hidden = dropped(parts.tokens().lookup(inputIds, -1));
+    private Tensor through(Stack stack, Tensor vectors, EncoderDecoderBlock.Pass pass, boolean goesBackFirst) {
+        Tensor hidden = vectors;
         int last = stack.blocks().size() - 1;
         for (int i = 0; i <= last; i++) {
             EncoderDecoderBlock block = stack.blocks().get(i);
-            hidden = checkpointing && !(goesBackFirst && i == last)
+            boolean skipped = training && stack.skipped() > 0 && Dropout.happens(stack.skipped());
+            Tensor made = checkpointing && !(goesBackFirst && i == last)
                     ? checkpointed(block, hidden, pass)
                     : block.forward(hidden, pass);
+            // with gradients of zero, as an optimizer asks for each
+            hidden = skipped ? hidden.lerp(made, new Scalar(0.0)) : made;
         }
-        return dropped(stack.norm().forward(hidden));
+        return stack.ended(hidden, training);
     }
 
     /** Biases and the states of a text are made once for all blocks, and get a gradient from each. */
@@ -206,10 +282,6 @@ public final class EncoderDecoder implements Decoder {
         inputs.addAll(pass.inputs());
         return ActivationCheckpoint.apply(
                 own -> block.forward(own.get(0), pass.over(own.subList(1, own.size()))), inputs);
-    }
-
-    private Tensor dropped(Tensor x) {
-        return Dropout.apply(x, parts.dropout(), training);
     }
 
     private Dtype scores() {
@@ -253,6 +325,10 @@ public final class EncoderDecoder implements Decoder {
 
     @Override
     public void close() {
+        Tensor bias = parts.head().bias();
+        if (bias != null) {
+            bias.close();
+        }
         parts.weights().close();
     }
 }

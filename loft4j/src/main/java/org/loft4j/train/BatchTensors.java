@@ -70,17 +70,33 @@ record BatchTensors(
         BatchTensors source = of(batch.source(), model);
         Batch target = batch.target();
         DeviceSpec device = model.description().device();
+        long[] first = writer.beginsWithLast() ? lastOf(target) : new long[] {writer.startId()};
         return new BatchTensors(
                 new SourceTargetInput(
-                        TokenInput.of(source.input), on(device, behind(writer.startId(), target.inputIds(), target))),
-                on(device, behind(Losses.IGNORED, target.labels(), target)));
+                        TokenInput.of(source.input), on(device, behind(first, target.inputIds(), target))),
+                on(device, behind(new long[] {Losses.IGNORED}, target.labels(), target)));
     }
 
-    private static Tensor behind(long first, long[] values, Batch shape) {
+    /** The last token of each row. */
+    private static long[] lastOf(Batch target) {
+        long[] last = new long[target.rows()];
+        for (int row = 0; row < last.length; row++) {
+            int start = row * target.columns();
+            int end = start + target.columns() - 1;
+            while (end > start && target.labels()[end] == Losses.IGNORED) {
+                end--;
+            }
+            last[row] = target.inputIds()[end];
+        }
+        return last;
+    }
+
+    /** @param first one for each row, or one for all */
+    private static Tensor behind(long[] first, long[] values, Batch shape) {
         int columns = shape.columns();
         long[] all = new long[shape.rows() * (columns + 1)];
         for (int row = 0; row < shape.rows(); row++) {
-            all[row * (columns + 1)] = first;
+            all[row * (columns + 1)] = first[first.length == 1 ? 0 : row];
             System.arraycopy(values, row * columns, all, row * (columns + 1) + 1, columns);
         }
         return Tensors.of(all, shape.rows(), columns + 1L);

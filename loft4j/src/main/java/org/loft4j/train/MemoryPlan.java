@@ -98,7 +98,8 @@ public record MemoryPlan(
      *     org.loft4j.nn.RelativeBias}): they are learnt where the model is trained itself
      */
     public record Attention(long heads, boolean dropout, boolean sumDropout, boolean distances) {
-        private static final List<String> HEADS = List.of("num_attention_heads", "n_head", "n_heads", "num_heads");
+        private static final List<String> HEADS =
+                List.of("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads");
         private static final List<String> OF_PROBABILITIES =
                 List.of("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "dropout_rate");
         private static final List<String> OF_SUMS = List.of(

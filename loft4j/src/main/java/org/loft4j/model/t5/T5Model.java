@@ -75,13 +75,12 @@ public final class T5Model {
         return new EncoderDecoder(new EncoderDecoder.Parts(
                 description,
                 weights,
-                tokens,
+                new EncoderDecoder.Tokens(tokens, 1, -1, config.dropout()),
                 layout.encoder(weights),
                 layout.decoder(weights),
                 layout.head(weights),
                 config.scaled() ? new LogitScale(Math.sqrt(config.hiddenSize()), 0) : LogitScale.NONE,
-                config.dropout(),
-                config.startId(),
+                new EncoderDecoder.Beginning(config.startId(), false),
                 seed -> layout.parameters().redraw(weights, seed)));
     }
 }

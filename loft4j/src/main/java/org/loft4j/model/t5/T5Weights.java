@@ -165,12 +165,17 @@ record T5Weights(T5Config config) {
                     toSource(weights, stack, i, writes),
                     norm(weights, feedForward + "layer_norm.weight"),
                     feedForward(weights, feedForward + "DenseReluDense."),
-                    config.dropout()));
+                    true,
+                    EncoderDecoderBlock.Shares.of(config.dropout())));
         }
         return new EncoderDecoder.Stack(
                 blocks,
                 new RelativeBias(weights.get(distances(stack)), config.farthest(), !writes),
-                norm(weights, stack + ".final_layer_norm.weight"));
+                null,
+                null,
+                norm(weights, stack + ".final_layer_norm.weight"),
+                config.dropout(),
+                0);
     }
 
     private EncoderDecoderBlock.@Nullable Part toSource(Weights weights, String stack, int i, boolean writes) {
@@ -184,7 +189,8 @@ record T5Weights(T5Config config) {
                 weights.linear(attention + "k"),
                 weights.linear(attention + "v"),
                 weights.linear(attention + "o"),
-                config.headDim());
+                config.headDim(),
+                1);
     }
 
     private FeedForward.Dense feedForward(Weights weights, String path) {
