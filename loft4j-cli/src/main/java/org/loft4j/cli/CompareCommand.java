@@ -15,12 +15,11 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.cli.compare.Baseline;
 import org.loft4j.cli.compare.Comparison;
-import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Summary;
+import org.loft4j.cli.compare.TrialData;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.ModelReference;
@@ -29,7 +28,6 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
-import org.loft4j.train.TrainData;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -42,7 +40,7 @@ import picocli.CommandLine.Spec;
         name = "compare",
         description =
                 "Trains methods at several ranks, learning rates and seeds on the same data, and sets their results side by"
-                        + " side. Learning rates are chosen on the validation data, results are those of the test data. The same call goes"
+                        + " side. Learning rates are chosen on the validation data, results are those of the test data; with --folds the rows of --data are both, fold by fold. The same call goes"
                         + " on where it was stopped; started several times at once, the processes share the runs.",
         footerHeading = "%nExamples:%n",
         footer = {
@@ -54,6 +52,7 @@ import picocli.CommandLine.Spec;
             "      --learning-rates lora-64=1e-3,3e-3 --output compared",
             "  loft compare --model models/SmolLM2 --data sums.jsonl --eval-data valid.jsonl \\",
             "      --test-data test.jsonl --chat --reward exact --methods loft,lora --output compared",
+            "  loft compare --model models/MiniLM --data few.csv --folds 5 --methods loft,lora --output compared",
             "  loft compare --output compared --report-only"
         })
 final class CompareCommand implements Verb {
@@ -71,21 +70,6 @@ final class CompareCommand implements Verb {
             completionCandidates = WordLists.Poolings.class,
             description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
     Pooling pooling = Pooling.AUTO;
-
-    @Option(
-            names = "--eval-data",
-            paramLabel = "FILE",
-            description = "Validation rows, by which learning rates are chosen. Required, but with --report-only.")
-    @Nullable
-    DataReference evalData;
-
-    @Option(
-            names = "--test-data",
-            paramLabel = "FILE",
-            description =
-                    "Test rows, on which the results are reported and by which nothing is chosen. Required, but with --report-only.")
-    @Nullable
-    DataReference testData;
 
     @Option(
             names = "--output",
@@ -169,6 +153,9 @@ final class CompareCommand implements Verb {
                     "Run nothing: sum up what the output directory holds, by another --metric or --baseline if that is given.")
     boolean reportOnly;
 
+    @Mixin(name = "Held-out rows")
+    FoldFlags held;
+
     @Mixin(name = "Task")
     LearntFlags learnt;
 
@@ -224,12 +211,9 @@ final class CompareCommand implements Verb {
             CompareReport.check(problems, spec);
             return;
         }
-        require(problems, "--model=MODEL", model);
-        require(problems, "--eval-data=FILE", evalData);
-        require(problems, "--test-data=FILE", testData);
+        FoldFlags.require(problems, "--model=MODEL", model);
         ModelFlags.requireModel(problems, spec, model);
-        DataFlags.require(problems, "--eval-data", evalData);
-        DataFlags.require(problems, "--test-data", testData);
+        held.check(problems);
         learnt.check(problems);
         // it says which rows there are
         reward.check(problems, data, false, packing.packing);
@@ -241,12 +225,6 @@ final class CompareCommand implements Verb {
         if (settings != null) {
             settings.contenders().forEach(contender -> loadIn.check(problems, contender.method()));
             reward.check(problems, settings.contenders());
-        }
-    }
-
-    private static void require(Problems problems, String option, @Nullable Object value) {
-        if (value == null) {
-            problems.add("Missing required option: '" + option + "'");
         }
     }
 
@@ -277,7 +255,8 @@ final class CompareCommand implements Verb {
                 method -> training(method, taking),
                 (rank, rslora) -> adapter.lora(rank, LoraConfig.defaultAlpha(rank, rslora), rslora),
                 output,
-                keepWeights);
+                keepWeights,
+                held.folds());
     }
 
     /** What some methods alone have goes to those, be they of this call or of one before. */
@@ -318,8 +297,8 @@ final class CompareCommand implements Verb {
             err().println("loft: " + warning);
         }
         FaultyRows faulty = faults.rows(err());
-        TrainingRows rows =
-                preference.settle(TrainingRows.read(aim, data, evalData, 0, 0, faulty), data.columns.format, err());
+        TrainingRows rows = preference.settle(
+                TrainingRows.read(aim, data, held.evalData, 0, 0, faulty), data.columns.format, err());
         boolean prompts = rows.arePrompts();
         ComparisonSettings settings = prompts
                 ? settings(chosenMetric, method -> method.rewardLearningRate(hiddenSize))
@@ -335,11 +314,12 @@ final class CompareCommand implements Verb {
                     + " of the usual learning rates where none is named: "
                     + String.join(", ", LearningRates.words(settings)));
         }
-        List<Row> test = HeldOutRows.alike(
-                faulty.read(Objects.requireNonNull(testData), aim.columns(data), "test")
-                        .rows(),
-                rows.train().get(0));
-        reward.require(rows.all(test));
+        List<Row> test = held.testData == null
+                ? null
+                : HeldOutRows.alike(
+                        faulty.read(held.testData, aim.columns(data), "test").rows(),
+                        rows.train().get(0));
+        reward.require(rows.all(test == null ? List.of() : test));
         // answers are made texts by it as long as there are runs
         try (Tokenizer tokenizer = Tokenizer.open(directory);
                 RewardFlags.Judging judging = reward.judging()) {
@@ -350,11 +330,10 @@ final class CompareCommand implements Verb {
     private int compare(
             Path directory,
             TrainingRows rows,
-            ComparisonData encoded,
+            TrialData encoded,
             ComparisonSettings settings,
             RewardFlags.Judging judging)
             throws IOException {
-        encoded.warnings().forEach(line -> err().println("loft: " + line));
         Files.createDirectories(output);
         rows.tellOfKind(err());
         learnt.tell(rows.learnt(), err());
@@ -377,6 +356,7 @@ final class CompareCommand implements Verb {
                 new CompareProgress(
                         err(),
                         settings.metric(),
+                        held.testData != null,
                         () -> Settings.write(output.resolve(TrainCommand.SETTINGS), spec, resolved(settings)),
                         judging::start));
         Runnable stop = () -> {
@@ -401,24 +381,23 @@ final class CompareCommand implements Verb {
         return resolved;
     }
 
-    private ComparisonData encode(
-            Path directory, Tokenizer tokenizer, TrainingRows rows, List<Row> test, RewardFlags.Judging judging)
+    private TrialData encode(
+            Path directory,
+            Tokenizer tokenizer,
+            TrainingRows rows,
+            @Nullable List<Row> test,
+            RewardFlags.Judging judging)
             throws IOException {
         int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
-        int rowLength = reward.promptLength(maxLength);
         ChatFormat format = rows.learnt().takesConversations()
-                ? chat.of(rows.learnt()).format(directory, rows.all(test), Comparison.chatDate(output))
+                ? chat.of(rows.learnt())
+                        .format(directory, rows.all(test == null ? List.of() : test), Comparison.chatDate(output))
                 : null;
-        List<Row> validation = Objects.requireNonNull(rows.eval());
-        TrainData training = new TrainData(
-                packing.encode(rows, rows.train(), tokenizer, format, rowLength, "training", err()),
-                packing.encode(rows, validation, tokenizer, format, rowLength, "validation", err()),
-                tokenizer.padId(),
-                maxLength);
-        return new ComparisonData(
-                        judging.judges() ? training.withRewards(judging.rewards()) : training,
-                        packing.encode(rows, test, tokenizer, format, rowLength, "test", err()))
-                .withRows(rows.train(), validation, test);
+        ComparedRows compared = new ComparedRows(
+                rows, packing, tokenizer, format, reward.promptLength(maxLength), maxLength, judging, err());
+        return held.folds() > 0
+                ? compared.inFolds(held.folds(), test, seeds.get(0))
+                : compared.ofFiles(Objects.requireNonNull(test));
     }
 
     private PrintWriter err() {

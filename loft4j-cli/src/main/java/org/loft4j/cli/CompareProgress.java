@@ -14,6 +14,7 @@ import org.loft4j.train.TrainListener;
 final class CompareProgress implements ComparisonListener {
     private final PrintWriter err;
     private final String metric;
+    private final boolean testGiven;
     private final Agreement agreement;
     private final Runnable start;
     private boolean started;
@@ -24,8 +25,12 @@ final class CompareProgress implements ComparisonListener {
         void run() throws IOException;
     }
 
-    /** @param start what is done before the first run, if there is one */
-    CompareProgress(PrintWriter err, String metric, Agreement agreement, Runnable start) {
+    /**
+     * @param testGiven whether test rows were given
+     * @param start what is done before the first run, if there is one
+     */
+    CompareProgress(PrintWriter err, String metric, boolean testGiven, Agreement agreement, Runnable start) {
+        this.testGiven = testGiven;
         this.err = err;
         this.metric = metric;
         this.agreement = agreement;
@@ -56,8 +61,10 @@ final class CompareProgress implements ComparisonListener {
                         ? "failed: " + failure
                         : String.format(
                                 Locale.ROOT,
-                                "validation %s, test %s %s, %.1f s",
-                                Metric.text(metric, result.validation(metric)),
+                                "%s%s %s, %.1f s",
+                                judgedApart(result)
+                                        ? "validation " + Metric.text(metric, result.validation(metric)) + ", test "
+                                        : "held-out ",
                                 Metric.text(metric, result.test(metric)),
                                 Metric.heading(metric),
                                 result.cost().wallSeconds())));
@@ -70,8 +77,13 @@ final class CompareProgress implements ComparisonListener {
         err.flush();
     }
 
+    /** Whether the test rows are others than those of the fold that is held out. */
+    private boolean judgedApart(TrialResult result) {
+        return result.trial().fold() == 0 || testGiven;
+    }
+
     private static String described(Trial trial) {
-        return trial.entry().title() + ", learning rate " + Trial.rateText(trial.rate()) + ", seed " + trial.seed();
+        return trial.title();
     }
 
     /** {@code 12 runs to go, about 25 min}. */

@@ -63,7 +63,7 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
     }
 
     /** A number in [0, 1): the first 53 bits of the SHA-256 of seed and example. */
-    private static double position(byte[] identity, long seed) {
+    static double position(byte[] identity, long seed) {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             digest.update(ByteBuffer.allocate(Long.BYTES).putLong(seed).array());

@@ -41,7 +41,7 @@ public final class Comparison {
     private final ComparisonSettings settings;
     private final Path directory;
     private final ModelOptions options;
-    private final ComparisonData data;
+    private final TrialData data;
     private final ComparisonListener listener;
     private final ResultStore results;
     private final AtomicBoolean stopped = new AtomicBoolean();
@@ -67,6 +67,19 @@ public final class Comparison {
             ModelOptions options,
             ComparisonData data,
             ComparisonListener listener) {
+        this(settings, directory, options, TrialData.all(data), listener);
+    }
+
+    /** @param data with as many folds as the settings have */
+    public Comparison(
+            ComparisonSettings settings,
+            Path directory,
+            ModelOptions options,
+            TrialData data,
+            ComparisonListener listener) {
+        if (data.folds() != settings.folds()) {
+            throw new IllegalArgumentException(settings.folds() + " folds, and data of " + data.folds());
+        }
         this.settings = settings;
         this.directory = directory;
         this.options = options;
@@ -100,16 +113,20 @@ public final class Comparison {
     public Outcome run() throws IOException {
         try (SharedModel shared = new SharedModel(directory, options)) {
             Model model = shared.with(settings.seeds().get(0));
-            requireMetric(model);
+            // the rows of all folds are of one kind
+            ComparisonData first =
+                    data.of(settings.seeds().get(0), settings.foldNumbers().get(0));
+            requireMetric(model, first);
             for (TrainConfig config : settings.commonConfigs()) {
-                TrainingRun.requireFits(model, data.training(), config);
+                TrainingRun.requireFits(model, first.training(), config);
             }
-            Evaluator.requireFits(model, data.test(), "test");
+            Evaluator.requireFits(model, first.test(), "test");
             settings.adapters().forEach(adapter -> adapter.layers(model));
-            TrialSettings described = new TrialSettings(model, data);
+            TrialSettings described = new TrialSettings(model, data, first);
             requireAgreement(described);
             requireBaseline();
-            SummaryRule rule = new SummaryRule(settings.metric(), settings.sweep(), settings.baseline(), chatDate());
+            SummaryRule rule =
+                    new SummaryRule(settings.metric(), settings.sweep(), settings.baseline(), chatDate(first));
             rule.requireContinues(settings.output(), results);
             rule.write(settings.output());
             listener.onAgreement();
@@ -123,12 +140,12 @@ public final class Comparison {
         }
     }
 
-    private @Nullable ZonedDateTime chatDate() {
+    private static @Nullable ZonedDateTime chatDate(ComparisonData data) {
         ChatFormat format = data.training().train().chatFormat();
         return format == null ? null : format.moment();
     }
 
-    private void requireMetric(Model model) throws IOException {
+    private void requireMetric(Model model, ComparisonData data) throws IOException {
         List<String> ofTask = Evaluation.metrics(model, data.test());
         String problem = Evaluation.problem("metric", settings.metric(), model, ofTask, Set.of());
         if (problem != null) {

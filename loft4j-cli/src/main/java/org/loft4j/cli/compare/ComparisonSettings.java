@@ -8,9 +8,11 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.data.Folds;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
@@ -30,6 +32,7 @@ import org.loft4j.train.TrainConfig;
  * @param adapter what the adapters of a rank have in common, alpha's default included
  * @param output directory of the runs and of the summary
  * @param keepWeights whether what was trained is kept
+ * @param folds how many the rows to learn from are parted into, each of which is held out once; 0 for none
  */
 public record ComparisonSettings(
         List<Contender> contenders,
@@ -42,11 +45,28 @@ public record ComparisonSettings(
         Function<Method, TrainConfig.Builder> training,
         Adapters adapter,
         Path output,
-        boolean keepWeights) {
+        boolean keepWeights,
+        int folds) {
     /** Makes the adapter of a rank, scaled by alpha / √rank for rsLoRA. */
     @FunctionalInterface
     public interface Adapters {
         LoraConfig of(int rank, boolean rslora);
+    }
+
+    /** Without folds. */
+    public ComparisonSettings(
+            List<Contender> contenders,
+            List<Integer> ranks,
+            Map<String, List<Double>> rates,
+            List<Long> seeds,
+            int sweepSeeds,
+            String metric,
+            String baseline,
+            Function<Method, TrainConfig.Builder> training,
+            Adapters adapter,
+            Path output,
+            boolean keepWeights) {
+        this(contenders, ranks, rates, seeds, sweepSeeds, metric, baseline, training, adapter, output, keepWeights, 0);
     }
 
     public ComparisonSettings {
@@ -68,6 +88,10 @@ public record ComparisonSettings(
         }
         if (sweepSeeds < 1 || sweepSeeds > Math.max(1, seeds.size())) {
             problems.add("sweep_seeds must be from 1 to the number of seeds, " + seeds.size() + ", got " + sweepSeeds);
+        }
+        if (folds != 0) {
+            int asked = folds;
+            Checks.collect(problems, () -> Folds.requireEnough(asked));
         }
         if (!Evaluation.METRICS.contains(metric)) {
             problems.add("metric must be one of " + String.join(", ", Evaluation.METRICS) + ", got " + metric);
@@ -149,6 +173,11 @@ public record ComparisonSettings(
             }
         }
         return entries;
+    }
+
+    /** The numbers of the folds, from 1; 0 alone where there are none. */
+    List<Integer> foldNumbers() {
+        return folds == 0 ? List.of(0) : IntStream.rangeClosed(1, folds).boxed().toList();
     }
 
     /** The seeds that every learning rate is tried with. */

@@ -27,15 +27,18 @@ final class Course {
         }
         List<Trial> swept = List.copyOf(due);
         for (long seed : confirming) {
-            for (Trial.Entry entry : settings.entries()) {
-                if (swept.stream().anyMatch(trial -> trial.entry().equals(entry))) {
-                    undecided++;
-                    continue;
-                }
-                BestRate best = best(entry, all);
-                Trial trial = best == null ? null : new Trial(entry.contender(), entry.rank(), best.rate(), seed);
-                if (trial != null && results.find(trial) == null) {
-                    due.add(trial);
+            for (int fold : settings.foldNumbers()) {
+                for (Trial.Entry entry : settings.entries()) {
+                    if (swept.stream().anyMatch(trial -> trial.entry().equals(entry))) {
+                        undecided++;
+                        continue;
+                    }
+                    BestRate best = best(entry, all);
+                    Trial trial =
+                            best == null ? null : new Trial(entry.contender(), entry.rank(), best.rate(), seed, fold);
+                    if (trial != null && results.find(trial) == null) {
+                        due.add(trial);
+                    }
                 }
             }
         }
@@ -54,10 +57,13 @@ final class Course {
     static List<Trial> sweep(ComparisonSettings settings) {
         List<Trial> trials = new ArrayList<>();
         for (long seed : settings.sweep()) {
-            for (Trial.Entry entry : settings.entries()) {
-                for (double rate :
-                        settings.rates().getOrDefault(entry.contender().name(), List.of())) {
-                    trials.add(new Trial(entry.contender(), entry.rank(), rate, seed));
+            // one fold after the other, whose rows are encoded when it is their turn
+            for (int fold : settings.foldNumbers()) {
+                for (Trial.Entry entry : settings.entries()) {
+                    for (double rate :
+                            settings.rates().getOrDefault(entry.contender().name(), List.of())) {
+                        trials.add(new Trial(entry.contender(), entry.rank(), rate, seed, fold));
+                    }
                 }
             }
         }

@@ -30,6 +30,7 @@ final class ResultStore {
         settings.put("min_lr_ratio", 0.0);
         settings.putAll(LossSettings.defaults().toMap());
         settings.put(TrialSettings.REWARDS, TrialSettings.NO_REWARDS);
+        settings.put(TrialSettings.FOLDS, 0);
         return settings;
     }
 

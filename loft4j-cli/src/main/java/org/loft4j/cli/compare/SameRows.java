@@ -13,8 +13,14 @@ import org.jspecify.annotations.Nullable;
  * @param testLearnt whether the test data are the training data
  * @param validationLearnt whether the validation data are the training data
  * @param shared {@link ComparisonData#shared}
+ * @param testIsFold whether the test data are the fold that is held out, as are the validation data then
  */
-record SameRows(boolean testChose, boolean testLearnt, boolean validationLearnt, Map<String, String> shared) {
+record SameRows(
+        boolean testChose,
+        boolean testLearnt,
+        boolean validationLearnt,
+        Map<String, String> shared,
+        boolean testIsFold) {
     static final String TEST_IN_TRAINING = "test_rows_in_train_data";
     static final String TEST_IN_VALIDATION = "test_rows_in_eval_data";
     static final String VALIDATION_IN_TRAINING = "eval_rows_in_train_data";
@@ -24,7 +30,8 @@ record SameRows(boolean testChose, boolean testLearnt, boolean validationLearnt,
                 data.training().train().fingerprint(),
                 data.validation().fingerprint(),
                 data.test().fingerprint(),
-                data.shared());
+                data.shared(),
+                false);
     }
 
     /** Of a finished run, whose settings tell of the data. */
@@ -40,21 +47,28 @@ record SameRows(boolean testChose, boolean testLearnt, boolean validationLearnt,
                 settings.get(TrialSettings.TRAINING_ROWS),
                 settings.get(TrialSettings.VALIDATION_ROWS),
                 settings.get(TrialSettings.TEST_ROWS),
-                shared);
+                shared,
+                !String.valueOf(settings.getOrDefault(TrialSettings.FOLDS, 0)).equals("0"));
     }
 
     private static SameRows of(
-            @Nullable Object train, @Nullable Object validation, @Nullable Object test, Map<String, String> shared) {
+            @Nullable Object train,
+            @Nullable Object validation,
+            @Nullable Object test,
+            Map<String, String> shared,
+            boolean folds) {
+        boolean chose = test != null && test.equals(validation);
         return new SameRows(
-                test != null && test.equals(validation),
+                chose && !folds,
                 test != null && test.equals(train),
                 validation != null && validation.equals(train),
-                shared);
+                shared,
+                chose && folds);
     }
 
     /** Whether the test data are as good as new to what was chosen and trained. */
     boolean testIsNew() {
-        return !testChose && !testLearnt;
+        return !testChose && !testLearnt && !testIsFold;
     }
 
     /** What a reader must be told, in sentences without their ends; nothing if all is well. */

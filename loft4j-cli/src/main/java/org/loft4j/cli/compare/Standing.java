@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param edge where it lies among those that were tried
  * @param ratesTried how many that are
  * @param seeds of the runs behind the figures, in order
+ * @param folds of the runs, in order; none where there are none
  * @param validation score of the validation data
  * @param test score of the test data
  * @param other score of the test data that is shown beside it, {@link Summary#otherMetric}
@@ -23,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param tokensPerSecond mean of the optimizer steps alone
  * @param peakBytes largest of the runs
  * @param trained number of parameters
- * @param toBaseline difference of the test score to the {@link Baseline}'s with the same seeds; null where nothing can be paired
+ * @param toBaseline difference of the test score to the {@link Baseline}'s with the same seeds and folds; null where nothing can be paired
  * @param collapsed how many of the runs take every test row for the same class
  * @param failed how many of the runs could not be trained to their end
  * @param skipped steps of the others that a gradient that is not finite made void, as far as they are known
@@ -34,6 +35,7 @@ public record Standing(
         BestRate.Edge edge,
         int ratesTried,
         List<Long> seeds,
+        List<Integer> folds,
         Sample validation,
         Sample test,
         Sample other,
@@ -58,14 +60,22 @@ public record Standing(
             String metric,
             String other) {
         List<TrialResult> ordered = runs.stream()
-                .sorted(Comparator.comparingLong(run -> run.trial().seed()))
+                .sorted(Comparator.comparingLong(
+                                (TrialResult run) -> run.trial().seed())
+                        .thenComparingInt(run -> run.trial().fold()))
                 .toList();
         return new Standing(
                 entry,
                 best.rate(),
                 best.edge(),
                 best.tried(),
-                ordered.stream().map(run -> run.trial().seed()).toList(),
+                ordered.stream().map(run -> run.trial().seed()).distinct().toList(),
+                ordered.stream()
+                        .map(run -> run.trial().fold())
+                        .filter(fold -> fold > 0)
+                        .distinct()
+                        .sorted()
+                        .toList(),
                 Sample.of(ordered.stream().map(run -> run.validation(metric)).toList()),
                 Sample.of(ordered.stream().map(run -> run.test(metric)).toList()),
                 Sample.of(ordered.stream().map(run -> run.test(other)).toList()),
@@ -83,6 +93,11 @@ public record Standing(
                         .sum());
     }
 
+    /** How many runs the figures are of. */
+    int runs() {
+        return test.count();
+    }
+
     /** Of the runs that tell it: an older one that was stopped behind its last step and went on tells no seconds. */
     private static double mean(List<TrialResult> runs, java.util.function.ToDoubleFunction<TrialResult.Cost> figure) {
         return runs.stream()
@@ -93,17 +108,27 @@ public record Standing(
                 .orElse(Double.NaN);
     }
 
-    /** Differences of runs with the same seed, whose data came in the same order. */
+    /** Differences of runs with the same seed and fold, whose data came in the same order. */
     private static @Nullable Sample paired(List<TrialResult> runs, List<TrialResult> baseline, String metric) {
-        Map<Long, TrialResult> bySeed = new LinkedHashMap<>();
-        baseline.forEach(run -> bySeed.put(run.trial().seed(), run));
+        Map<List<Long>, TrialResult> byPair = new LinkedHashMap<>();
+        baseline.forEach(run -> byPair.put(pair(run), run));
         List<Double> differences = new ArrayList<>();
         for (TrialResult run : runs) {
-            TrialResult other = bySeed.get(run.trial().seed());
+            TrialResult other = byPair.get(pair(run));
             if (other != null) {
                 differences.add(run.test(metric) - other.test(metric));
             }
         }
-        return differences.isEmpty() ? null : Sample.of(differences);
+        if (differences.isEmpty()) {
+            return null;
+        }
+        // judged by test data that no fold is of, runs of the same seed are as independent as others
+        int folds =
+                SameRows.of(runs.get(0).settings()).testIsFold() ? runs.get(0).folds() : 0;
+        return Sample.of(differences).withOverlap(folds > 1 ? 1.0 / (folds - 1) : 0);
+    }
+
+    private static List<Long> pair(TrialResult run) {
+        return List.of(run.trial().seed(), (long) run.trial().fold());
     }
 }

@@ -117,6 +117,16 @@ public record Summary(
                 : runs.stream().filter(run -> run.trial().rate() == best.rate()).toList();
     }
 
+    /** Into how many folds the rows were parted; 0 for none. */
+    int folds() {
+        return results.stream().mapToInt(TrialResult::folds).max().orElse(0);
+    }
+
+    /** What the figures are of: {@code test}, or {@code held-out} of folds that no other rows come beside. */
+    String judged() {
+        return results.stream().anyMatch(run -> SameRows.of(run.settings()).testIsFold()) ? "held-out" : "test";
+    }
+
     /** Whether a learning rate was chosen among several. */
     boolean someAreTuned() {
         return standings.stream().anyMatch(standing -> standing.ratesTried() > 1);

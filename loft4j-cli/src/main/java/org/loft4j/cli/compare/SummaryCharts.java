@@ -43,7 +43,7 @@ final class SummaryCharts {
         return swept
                 ? new Figure(
                         "validation " + Metric.title(metric) + " over the learning rate"
-                                + bars(summary.sweep().size() > 1),
+                                + bars(summary.sweep().size() > 1 || summary.folds() > 0),
                         charts,
                         COLUMNS)
                 : null;
@@ -118,18 +118,20 @@ final class SummaryCharts {
         boolean several = summary.standings().stream()
                 .anyMatch(standing -> standing.test().count() > 1);
         return new Figure(
-                "test scores over the rank" + bars(several),
+                summary.judged() + " scores over the rank" + bars(several),
                 Metric.isError(summary.otherMetric()) ? List.of(score) : List.of(score, other),
                 COLUMNS);
     }
 
     /** What bars are, where there are some. */
-    private static String bars(boolean several) {
-        return several ? "; bars: ± the standard deviation over the seeds" : "";
+    private String bars(boolean several) {
+        return several
+                ? "; bars: ± the standard deviation over the " + (summary.folds() > 0 ? "folds and seeds" : "seeds")
+                : "";
     }
 
-    private static LineChart overRanks(String score) {
-        return new LineChart("test " + Metric.title(score), "rank", Metric.title(score))
+    private LineChart overRanks(String score) {
+        return new LineChart(summary.judged() + " " + Metric.title(score), "rank", Metric.title(score))
                 .logX()
                 .marked();
     }
@@ -162,9 +164,7 @@ final class SummaryCharts {
     /** A line that is the mean of runs some of which have none says so. */
     static String label(Standing standing) {
         return standing.entry().contender().title()
-                + (standing.failed() > 0
-                        ? " (" + standing.failed() + " of " + standing.seeds().size() + " failed)"
-                        : "");
+                + (standing.failed() > 0 ? " (" + standing.failed() + " of " + standing.runs() + " failed)" : "");
     }
 
     /** Over the seeds that every rate was tried with; a rate at which one of them failed has no point, as it is never the best. */

@@ -65,6 +65,7 @@ public final class SummaryFiles {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("metric", summary.metric());
         tree.put("sweep_seeds", summary.sweep());
+        tree.put("folds", summary.folds());
         Contender baseline = summary.baseline().contender();
         tree.put("baseline", baseline == null ? null : baseline.name());
         tree.put("standings", standings(summary));
@@ -86,9 +87,13 @@ public final class SummaryFiles {
             row.put("rates_tried", standing.ratesTried());
             row.put("rate_is", standing.edge().name().toLowerCase(java.util.Locale.ROOT));
             row.put("seeds", standing.seeds().stream().map(String::valueOf).collect(Collectors.joining(" ")));
-            put(row, "validation_" + summary.metric(), standing.validation());
-            put(row, "test_" + summary.metric(), standing.test());
-            put(row, "test_" + summary.otherMetric(), standing.other());
+            if (summary.folds() > 0) {
+                row.put("folds", standing.folds().stream().map(String::valueOf).collect(Collectors.joining(" ")));
+                row.put("runs", standing.runs());
+            }
+            put(row, "validation_" + summary.metric(), standing.validation(), summary);
+            put(row, "test_" + summary.metric(), standing.test(), summary);
+            put(row, "test_" + summary.otherMetric(), standing.other(), summary);
             row.put("seconds", TrialResult.finite(standing.seconds()));
             row.put("tokens_per_second", TrialResult.finite(standing.tokensPerSecond()));
             row.put("peak_resident_bytes", known(standing.peakBytes()));
@@ -111,9 +116,12 @@ public final class SummaryFiles {
         return count == 0 ? null : count;
     }
 
-    private static void put(Map<String, @Nullable Object> row, String name, Sample sample) {
+    private static void put(Map<String, @Nullable Object> row, String name, Sample sample, Summary summary) {
         row.put(name, TrialResult.finite(sample.mean()));
         row.put(name + "_sd", TrialResult.finite(sample.deviation()));
+        if (summary.folds() > 0) {
+            row.put(name + "_se", TrialResult.finite(sample.error()));
+        }
     }
 
     private static List<Map<String, @Nullable Object>> runs(Summary summary) {
@@ -133,6 +141,9 @@ public final class SummaryFiles {
             row.put("rank", trial.rank() == 0 ? null : trial.rank());
             row.put("learning_rate", trial.rate());
             row.put("seed", trial.seed());
+            if (summary.folds() > 0) {
+                row.put("fold", trial.fold());
+            }
             ofValidation.forEach(score -> row.put("validation_" + score, TrialResult.finite(result.validation(score))));
             ofTest.forEach(score -> row.put("test_" + score, TrialResult.finite(result.test(score))));
             row.put("predicts_one_class", result.predictsOneClass());

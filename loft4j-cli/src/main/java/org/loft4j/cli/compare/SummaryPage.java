@@ -28,8 +28,8 @@ final class SummaryPage {
                         List.of(
                                 "run",
                                 "validation",
-                                "test",
-                                "test " + Metric.heading(summary.otherMetric()),
+                                summary.judged(),
+                                summary.judged() + " " + Metric.heading(summary.otherMetric()),
                                 "seconds"),
                         runs(summary));
         return page.heading("What all runs had in common")
@@ -41,9 +41,7 @@ final class SummaryPage {
         String metric = summary.metric();
         return summary.results().stream()
                 .map(run -> List.of(
-                        run.trial().entry().title() + ", learning rate "
-                                + Trial.rateText(run.trial().rate()) + ", seed "
-                                + run.trial().seed() + (run.failure() == null ? "" : ": " + run.failure()),
+                        run.trial().title() + (run.failure() == null ? "" : ": " + run.failure()),
                         Metric.text(metric, run.validation(metric)),
                         Metric.text(metric, run.test(metric)),
                         Metric.text(summary.otherMetric(), run.test(summary.otherMetric())),

@@ -20,9 +20,9 @@ public final class SummaryTable {
         return List.of(
                 "method",
                 "rank",
-                "test " + Metric.heading(summary.metric()),
-                "test " + Metric.heading(summary.otherMetric()),
-                "seeds",
+                summary.judged() + " " + Metric.heading(summary.metric()),
+                summary.judged() + " " + Metric.heading(summary.otherMetric()),
+                summary.folds() > 0 ? "folds × seeds" : "seeds",
                 "learning rate",
                 "seconds",
                 "tokens/s",
@@ -38,9 +38,10 @@ public final class SummaryTable {
         return List.of(
                 standing.entry().contender().title(),
                 rank == 0 ? "" : String.valueOf(rank),
-                spread(metric, standing.test()),
-                spread(summary.otherMetric(), standing.other()),
-                String.valueOf(standing.seeds().size()),
+                spread(metric, standing.test(), summary),
+                spread(summary.otherMetric(), standing.other(), summary),
+                (summary.folds() > 0 ? standing.folds().size() + " × " : "")
+                        + standing.seeds().size(),
                 Trial.rateText(standing.rate()) + mark(standing, summary),
                 Metric.number("%.1f", standing.seconds()),
                 Metric.number("%,.0f", standing.tokensPerSecond()),
@@ -50,11 +51,11 @@ public final class SummaryTable {
                 note(standing));
     }
 
-    private static String spread(String metric, Sample sample) {
+    private static String spread(String metric, Sample sample, Summary summary) {
         String mean = Metric.text(metric, sample.mean());
         return sample.count() < 2 || !Double.isFinite(sample.mean()) || Metric.isError(metric)
                 ? mean
-                : mean + " ± " + Metric.text(metric, sample.deviation());
+                : mean + " ± " + Metric.text(metric, summary.folds() > 0 ? sample.error() : sample.deviation());
     }
 
     /** Nobody knows what a run took that failed. */
@@ -89,7 +90,7 @@ public final class SummaryTable {
 
     private static String note(Standing standing) {
         List<String> notes = new ArrayList<>();
-        int runs = standing.seeds().size();
+        int runs = standing.runs();
         if (standing.collapsed() > 0) {
             notes.add("majority class" + (runs > 1 ? " (" + standing.collapsed() + " of " + runs + ")" : ""));
         }
@@ -135,14 +136,18 @@ public final class SummaryTable {
         Map<String, Object> settings = new HashMap<>();
         summary.results().forEach(result -> settings.putAll(result.settings()));
         SameRows rows = SameRows.of(settings);
-        notes.add("Mean ± standard deviation over the seeds, after the last step. "
+        notes.add((summary.folds() > 0
+                        ? FoldNotes.means(summary, rows)
+                        : "Mean ± standard deviation over the seeds, after the last step. ")
                 + (summary.someAreTuned()
-                        ? "Learning rates were chosen by the validation " + Metric.title(summary.metric())
-                                + " over the seeds " + summary.sweep()
+                        ? "Learning rates were chosen by the " + (summary.folds() > 0 ? "held-out " : "validation ")
+                                + Metric.title(summary.metric()) + " over the seeds " + summary.sweep()
                         : "Each learning rate is the only one that was tried")
                 + (rows.testIsNew() ? "; the test data chose nothing." : "."));
+        notes.addAll(FoldNotes.all(summary, rows));
         if (Metric.isError(summary.otherMetric())) {
-            notes.add("test " + summary.otherMetric() + ": how far the mean " + Metric.title(summary.metric())
+            notes.add(summary.judged() + " " + summary.otherMetric() + ": how far the mean "
+                    + Metric.title(summary.metric())
                     + " of a run may be off for want of test prompts (standard error; the mean over the seeds).");
         }
         rows.told().forEach(line -> notes.add(Character.toUpperCase(line.charAt(0)) + line.substring(1) + "."));
@@ -226,16 +231,18 @@ public final class SummaryTable {
             return List.of();
         }
         return List.of("To " + contender.title() + (contender.method().usesAdapter() ? " at the same rank" : "")
-                + ": mean difference of runs with the same seed, and its 95 % confidence interval by Student's t."
+                + ": mean difference of runs with the same seed" + (summary.folds() > 0 ? " and fold" : "")
+                + ", and its 95 % confidence interval by Student's t" + FoldNotes.correction(summary) + "."
                 + (Evaluation.largerIsBetter(summary.metric()) ? "" : " A negative difference is better.")
                 + (summary.standings().stream().anyMatch(SummaryTable::lacksPairs)
-                        ? " (of n): only so many of the row's seeds have a run to be paired with."
+                        ? " (of n): only so many of the row's " + (summary.folds() > 0 ? "runs" : "seeds")
+                                + " have a run to be paired with."
                         : ""));
     }
 
     private static boolean lacksPairs(Standing standing) {
         Sample difference = standing.toBaseline();
-        return difference != null && difference.count() < standing.seeds().size();
+        return difference != null && difference.count() < standing.runs();
     }
 
     private static boolean has(Summary summary, BestRate.Edge edge) {

@@ -8,12 +8,24 @@ import java.math.BigDecimal;
  * @param contender that is trained
  * @param rank of its adapter; 0 for a method that has none
  * @param rate its peak learning rate
- * @param seed of the order of the data, dropout and new weights
+ * @param seed of the order of the data, dropout, new weights and folds
+ * @param fold which one is held out, from 1; 0 where there are none
  */
-public record Trial(Contender contender, int rank, double rate, long seed) {
-    /** The name of its directory: {@code loft-4-3e-4-s0}, or {@code full-1e-4-s0} without a rank. */
+public record Trial(Contender contender, int rank, double rate, long seed, int fold) {
+    /** One without folds. */
+    public Trial(Contender contender, int rank, double rate, long seed) {
+        this(contender, rank, rate, seed, 0);
+    }
+
+    /** The name of its directory: {@code loft-4-3e-4-s0}, {@code full-1e-4-s0} without a rank, {@code full-1e-4-s0-f2} of a fold. */
     public String name() {
-        return entry().name() + "-" + rateText(rate) + "-s" + seed;
+        return entry().name() + "-" + rateText(rate) + "-s" + seed + (fold == 0 ? "" : "-f" + fold);
+    }
+
+    /** {@code LoFT, rank 4, learning rate 3e-4, seed 0}, and {@code fold 2} where there are some. */
+    public String title() {
+        return entry().title() + ", learning rate " + rateText(rate) + ", seed " + seed
+                + (fold == 0 ? "" : ", fold " + fold);
     }
 
     /** What is compared: the contender at this rank. */

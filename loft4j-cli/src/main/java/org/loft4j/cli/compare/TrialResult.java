@@ -86,6 +86,12 @@ public record TrialResult(
         return told == null ? 0 : Integer.parseInt(told.toString());
     }
 
+    /** Into how many folds the rows were parted, one of which it did not learn; 0 for none. */
+    int folds() {
+        Object told = settings.get(TrialSettings.FOLDS);
+        return told == null ? 0 : Integer.parseInt(told.toString());
+    }
+
     /** Whether all of its steps were RefLoRA's warm-up, in which it is LoRA. */
     boolean isWarmUpAlone() {
         if (trial.contender().method() != Method.REFLORA || loss.isEmpty()) {
@@ -112,6 +118,9 @@ public record TrialResult(
         tree.put("rank", trial.rank() == 0 ? null : trial.rank());
         tree.put("learning_rate", trial.rate());
         tree.put("seed", trial.seed());
+        if (trial.fold() > 0) {
+            tree.put("fold", trial.fold());
+        }
         tree.put("failure", failure);
         tree.put("validation", finite(validation));
         tree.put("test", finite(test));
@@ -178,7 +187,11 @@ public record TrialResult(
         Contender contender =
                 new Contender(json.requireString("contender"), json.requireString("title"), method, options);
         Trial trial = new Trial(
-                contender, json.intOr("rank", 0, 1), json.requireDouble("learning_rate"), json.requireLong("seed"));
+                contender,
+                json.intOr("rank", 0, 1),
+                json.requireDouble("learning_rate"),
+                json.requireLong("seed"),
+                json.intOr("fold", 0, 1));
         List<Map<String, Double>> evaluations = new ArrayList<>();
         for (JsonNode at : json.toTree().path("evaluations")) {
             evaluations.add(numbers(at));

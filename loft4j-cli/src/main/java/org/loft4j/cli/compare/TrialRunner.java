@@ -48,7 +48,8 @@ final class TrialRunner {
     }
 
     private final ComparisonSettings settings;
-    private ComparisonData data;
+    private final TrialData rows;
+    private @Nullable Held held;
     private final SharedModel shared;
     private final ComparisonListener watching;
     private final AtomicBoolean stopped;
@@ -56,15 +57,29 @@ final class TrialRunner {
 
     TrialRunner(
             ComparisonSettings settings,
-            ComparisonData data,
+            TrialData rows,
             SharedModel shared,
             ComparisonListener watching,
             AtomicBoolean stopped) {
         this.settings = settings;
-        this.data = data;
+        this.rows = rows;
         this.shared = shared;
         this.watching = watching;
         this.stopped = stopped;
+    }
+
+    /** What the trials of a seed and a fold learn; without folds all. */
+    private record Held(long seed, int fold, ComparisonData data) {}
+
+    private ComparisonData data(Trial trial) throws IOException {
+        Held known = held;
+        boolean fits =
+                known != null && (rows.folds() == 0 || (known.seed() == trial.seed() && known.fold() == trial.fold()));
+        if (known == null || !fits) {
+            known = new Held(trial.seed(), trial.fold(), rows.of(trial.seed(), trial.fold()));
+            held = known;
+        }
+        return known.data();
     }
 
     /** Ends the trial in progress after its step. May be called from any thread. */
@@ -91,7 +106,7 @@ final class TrialRunner {
         NativeHeap.trim();
         boolean besideBefore =
                 settings.config(trial).loss().preferences().kind().hasReference();
-        if (besideBefore && data.lacksReference() && !findReference(trial, listener)) {
+        if (besideBefore && data(trial).lacksReference() && !findReference(trial, listener)) {
             return null;
         }
         long start = System.nanoTime();
@@ -132,6 +147,7 @@ final class TrialRunner {
     /** Finds out, before the first trial, what the model holds of preferences; false where a stop came first. */
     private boolean findReference(Trial trial, @Nullable TrainListener listener) throws IOException {
         TrainConfig config = settings.config(trial);
+        ComparisonData data = data(trial);
         Model model = shared.with(trial.seed());
         Evaluator evaluator = new Evaluator(model, data.training().padId(), config.evalBatchSize());
         ComparisonData ready;
@@ -145,7 +161,9 @@ final class TrialRunner {
             String standing = settings.output() + " keeps the runs that are finished: the same call goes on";
             throw MemoryFault.ofReference(e, model, standing);
         }
-        data = ready == null ? data : ready;
+        if (ready != null) {
+            held = new Held(trial.seed(), trial.fold(), ready);
+        }
         return ready != null;
     }
 
@@ -172,6 +190,7 @@ final class TrialRunner {
         Path directory = place.resolve(TRAINING);
         Model model = shared.with(trial.seed());
         TrainConfig config = settings.config(trial);
+        ComparisonData data = data(trial);
         try (TrialObserver observer = watching.observe(trial, place, model);
                 // one that was stopped in its test has its weights there, and is tested alone
                 TrainingRun run = TrainingRun.open(

@@ -2,7 +2,9 @@ package org.loft4j.cli.compare;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.loft4j.adapter.LoraConfig;
@@ -29,15 +31,21 @@ final class TrialSettings {
     /** What that is of runs in which nothing does. */
     static final String NO_REWARDS = "none";
 
+    /** Into how many folds the rows to learn from are parted. */
+    static final String FOLDS = "folds";
+
     static final String ALPHA = "lora_alpha";
 
     /** Whether an adapter is scaled by alpha / √rank. */
     static final String RSLORA = "use_rslora";
 
     private final Map<String, Object> common = new LinkedHashMap<>();
+    private final Map<List<Long>, Map<String, Object>> ofRows = new HashMap<>();
+    private final TrialData rows;
 
     /** What all trials on this model and this data have in common. */
-    TrialSettings(Model model, ComparisonData data) throws IOException {
+    TrialSettings(Model model, TrialData rows, ComparisonData data) throws IOException {
+        this.rows = rows;
         ModelDescription description = model.description();
         Path directory = description.directory();
         common.put("model", directory == null ? "none" : named(directory));
@@ -50,10 +58,26 @@ final class TrialSettings {
         common.put("max_length", data.training().maxLength());
         Rewards rewards = data.training().rewards();
         common.put(REWARDS, rewards == null ? NO_REWARDS : rewards.described());
-        common.put(TRAINING_ROWS, data.training().train().fingerprint());
-        common.put(VALIDATION_ROWS, data.validation().fingerprint());
-        common.put(TEST_ROWS, data.test().fingerprint());
-        common.putAll(data.shared());
+        common.put(FOLDS, rows.folds());
+    }
+
+    /** What tells the rows of a trial; nothing of one that has other folds, which tells enough. */
+    private Map<String, Object> rows(Trial trial) throws IOException {
+        if (trial.fold() > rows.folds() || (trial.fold() == 0) != (rows.folds() == 0)) {
+            return Map.of();
+        }
+        List<Long> key = rows.folds() == 0 ? List.of() : List.of(trial.seed(), (long) trial.fold());
+        Map<String, Object> known = ofRows.get(key);
+        if (known == null) {
+            ComparisonData data = rows.of(trial.seed(), trial.fold());
+            known = new LinkedHashMap<>();
+            known.put(TRAINING_ROWS, data.training().train().fingerprint());
+            known.put(VALIDATION_ROWS, data.validation().fingerprint());
+            known.put(TEST_ROWS, data.test().fingerprint());
+            known.putAll(data.shared());
+            ofRows.put(key, known);
+        }
+        return known;
     }
 
     /** The last part of a path; of a snapshot from the hub that is the commit, and the model's name belongs before it. */
@@ -63,7 +87,7 @@ final class TrialSettings {
         return name == null ? last : name.repository() + "@" + last;
     }
 
-    Map<String, Object> of(Trial trial, ComparisonSettings settings) {
+    Map<String, Object> of(Trial trial, ComparisonSettings settings) throws IOException {
         TrainConfig config = settings.config(trial);
         Map<String, Object> all = new LinkedHashMap<>(config.toMap());
         // what is looked at and kept on the way changes no result
@@ -93,6 +117,7 @@ final class TrialSettings {
             all.put("modules_to_save", adapter.modulesToSave().toString());
         }
         all.putAll(common);
+        all.putAll(rows(trial));
         return all;
     }
 }

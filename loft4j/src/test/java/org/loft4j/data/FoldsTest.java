@@ -1,0 +1,110 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+
+class FoldsTest {
+    /** 60 rows of one class, 25 of another, 5 of a third. */
+    private static List<Row> classes() {
+        List<Row> rows = new ArrayList<>();
+        Map.of("many", 60, "some", 25, "few", 5).forEach((label, count) -> {
+            for (int i = 0; i < count; i++) {
+                rows.add(new LabeledText(label + " " + i, label));
+            }
+        });
+        return rows;
+    }
+
+    private static List<Set<Row>> sets(Folds folds) {
+        return folds.parts().stream().map(Set::copyOf).toList();
+    }
+
+    @Test
+    void everyRowIsHeldOutOnceAndClassesKeepTheirProportions() {
+        List<Row> rows = classes();
+        Folds folds = Folds.of(rows, 5, 3, true);
+        assertEquals(5, folds.count());
+        List<Row> all = new ArrayList<>();
+        for (int fold = 0; fold < 5; fold++) {
+            List<Row> held = folds.heldOut(fold);
+            assertEquals(Map.of("many", 12, "some", 5, "few", 1), Folds.labelCounts(held));
+            Set<Row> both = new HashSet<>(folds.learnt(fold));
+            assertEquals(72, both.size());
+            assertTrue(Collections.disjoint(both, held));
+            all.addAll(held);
+        }
+        assertEquals(new HashSet<>(rows), new HashSet<>(all));
+        assertEquals(90, all.size());
+    }
+
+    @Test
+    void theOrderOfTheRowsChangesNothingAndTheSeedDoes() {
+        List<Row> rows = classes();
+        List<Row> shuffled = new ArrayList<>(rows);
+        Collections.shuffle(shuffled, new Random(1));
+        assertEquals(sets(Folds.of(rows, 4, 3, true)), sets(Folds.of(shuffled, 4, 3, true)));
+        assertNotEquals(sets(Folds.of(rows, 4, 3, true)), sets(Folds.of(rows, 4, 4, true)));
+    }
+
+    @Test
+    void rowsWithOneTextAreInOneFoldWhateverTheirLabels() {
+        List<Row> rows = classes();
+        for (int i = 0; i < 20; i++) {
+            rows.add(new LabeledText("many " + i, i % 2 == 0 ? "some" : "many"));
+        }
+        Folds folds = Folds.of(rows, 5, 0, true);
+        Set<String> seen = new HashSet<>();
+        int sizes = 0;
+        for (List<Row> part : folds.parts()) {
+            Set<String> texts = part.stream().map(RowText::question).collect(Collectors.toSet());
+            assertTrue(Collections.disjoint(seen, texts));
+            seen.addAll(texts);
+            sizes += part.size();
+        }
+        assertEquals(110, sizes);
+    }
+
+    @Test
+    void numbersArePartedByChanceAndEvenly() {
+        List<Row> rows = new ArrayList<>();
+        for (int i = 0; i < 11; i++) {
+            rows.add(new LabeledText("text " + i, i + ".5"));
+        }
+        Folds folds = Folds.of(rows, 3, 0, false);
+        assertEquals(
+                List.of(3, 4, 4),
+                folds.parts().stream().map(List::size).sorted().toList());
+        assertNotEquals(sets(folds), sets(Folds.of(rows, 3, 1, false)));
+    }
+
+    @Test
+    void labelsOfSeveralAreCountedByRow() {
+        List<Row> rows = List.of(
+                new MultiLabelText("a", List.of("x", "y")),
+                new MultiLabelText("b", List.of("x")),
+                new TaggedWords(List.of("c", "d"), List.of("y", "y")));
+        assertEquals(Map.of("x", 2, "y", 2), Folds.labelCounts(rows));
+    }
+
+    @Test
+    void tooFewTextsAndTooFewFoldsAreRefused() {
+        List<Row> rows = List.of(new PlainText("a"), new PlainText("b"), new PlainText("b"));
+        String many = assertThrows(ConfigException.class, () -> Folds.of(rows, 3, 0, false))
+                .getMessage();
+        assertTrue(many.contains("different texts, 2, got 3"), many);
+        assertThrows(ConfigException.class, () -> Folds.of(rows, 1, 0, false));
+    }
+}
