@@ -79,6 +79,11 @@ final class MemoryParameters {
         JsonObject json = config.json();
         String positions = json.stringOr("position_embedding_type", "nope");
         config.requireOneOf("position_embedding_type", "nope", Set.of("rope", "nope"));
+        if (config.architecture() == GgufArchitecture.GRANITEMOE && positions.equals("nope")) {
+            throw json.fault(
+                    "position_embedding_type",
+                    "must be rope for llama.cpp, found nope: it rotates where every layer has attention and experts");
+        }
         metadata.flag(key + "rope.scaling.finetuned", positions.equals("rope"));
         if (config.architecture() != GgufArchitecture.GRANITEHYBRID) {
             return;

@@ -20,7 +20,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
@@ -245,17 +244,5 @@ class GgufExpertsTest {
     @Test
     void nothingIsTurnedIntoMxfp4() {
         assertThrows(ConfigException.class, () -> GgufType.parse("mxfp4"));
-    }
-
-    /** As they are published, with their experts: the weights are not looked at for it. */
-    @ParameterizedTest
-    @ValueSource(strings = {"qwen3_5_moe", "qwen3_5_moe_text", "gemma4_moe"})
-    void mixturesThatAreNotExportedAreRefusedWithWhatToDo(String fixture) throws IOException {
-        Path model = Path.of("src/test/resources/fixtures", fixture);
-        String fault = assertThrows(CheckpointException.class, () -> GgufModel.requireKnown(model))
-                .getMessage();
-        assertTrue(fault.contains("which is not exported to GGUF here: convert the model"), fault);
-        assertTrue(fault.contains("convert_hf_to_gguf.py"), fault);
-        assertEquals(fault, GgufModel.fault(model));
     }
 }

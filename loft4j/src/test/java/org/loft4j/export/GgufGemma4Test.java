@@ -146,7 +146,6 @@ class GgufGemma4Test {
     @CsvSource(
             delimiter = '|',
             value = {
-                "enable_moe_block | true | convert_hf_to_gguf.py",
                 "attention_bias | true | attention_bias",
                 "use_bidirectional_attention | true | use_bidirectional_attention",
                 "sliding_window | null | sliding_window",

@@ -179,8 +179,7 @@ class GgufMemoryTest {
         "granitemoehybrid, mamba_n_groups, 2, '\"mamba_n_groups\" must be 1 for llama.cpp'",
         "granitemoehybrid, mamba_conv_bias, false, '\"mamba_conv_bias\" must be true for llama.cpp'",
         "granitemoehybrid, mamba_proj_bias, true, '\"mamba_proj_bias\" must be false for llama.cpp'",
-        "granitemoehybrid, hidden_act, gelu, hidden_act",
-        "granitemoehybrid, num_local_experts, 4, 'a mixture of experts of Granite 4 (num_local_experts), which is not exported to GGUF here: convert the model'"
+        "granitemoehybrid, hidden_act, gelu, hidden_act"
     })
     void whatLlamaCppWouldComputeOtherwiseIsRefused(String modelType, String key, String value, String why)
             throws IOException {

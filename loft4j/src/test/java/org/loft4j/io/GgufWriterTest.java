@@ -226,6 +226,8 @@ class GgufWriterTest {
         assertThrows(ConfigException.class, () -> new GgufTensor("x".repeat(64), new long[] {1}, GgufType.F32, none));
         assertThrows(ConfigException.class, () -> new GgufTensor("x", new long[] {33}, GgufType.Q8_0, none));
         assertThrows(ConfigException.class, () -> new GgufTensor("x", new long[] {1, 1, 1, 1, 1}, GgufType.F32, none));
+        assertThrows(
+                ConfigException.class, () -> new GgufTensor("x", new long[] {3, 1}, GgufType.F32, List.of(none, none)));
         assertThrows(ConfigException.class, () -> new GgufMetadata().count("n", -1));
         assertThrows(
                 ConfigException.class, () -> new GgufMetadata().count("n", 1).flag("n", true));

@@ -1,0 +1,142 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.GgufReader;
+import org.loft4j.io.GgufType;
+import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.nn.Pooling;
+import org.loft4j.tensor.Tensors;
+
+/** Models of sentence embeddings. */
+class GgufSentencesTest {
+    private static final int HIDDEN = TinyCheckpoint.HIDDEN;
+
+    @TempDir
+    Path directory;
+
+    private TinyCheckpoint tiny(String modelType) {
+        TinyCheckpoint tiny = new TinyCheckpoint(directory.resolve(modelType), modelType);
+        if (modelType.equals("gemma3_text")) {
+            tiny.config.put("use_bidirectional_attention", true);
+        }
+        return tiny;
+    }
+
+    private static ExportReport export(TinyCheckpoint checkpoint, PooledVectors vectors) throws IOException {
+        Path model = checkpoint.directory;
+        try (ModelDirectory source = ModelDirectory.open(model)) {
+            var options = new GgufModel.Options(model, model, GgufType.F32, null, null, null, vectors);
+            return GgufModel.write(source, options, model.resolveSibling("model.gguf"));
+        }
+    }
+
+    private static PooledVectors.Layer layer(int in, int out, boolean plain) {
+        float[] numbers = new float[in * out];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = i;
+        }
+        return new PooledVectors.Layer(in, out, plain, () -> Tensors.of(numbers, out, in));
+    }
+
+    @Test
+    void embeddingGemmaHasItsPoolingAndItsLayers() throws IOException {
+        TinyCheckpoint checkpoint = tiny("gemma3_text").write();
+        List<PooledVectors.Layer> layers = List.of(layer(HIDDEN, 96, true), layer(96, HIDDEN, true));
+        ExportReport report = export(checkpoint, new PooledVectors(Pooling.MEAN, layers, true));
+        GgufReader read = new GgufReader(report.file());
+        Map<String, Object> metadata = read.metadata;
+        assertEquals("gemma-embedding", metadata.get("general.architecture"));
+        assertEquals(1L, metadata.get("gemma-embedding.pooling_type"));
+        assertEquals(16L, metadata.get("gemma-embedding.attention.sliding_window"));
+        assertEquals(10000f, metadata.get("gemma-embedding.rope.freq_base_swa"));
+        assertEquals(64L, metadata.get("gemma-embedding.dense_2_feat_in"));
+        assertEquals(96L, metadata.get("gemma-embedding.dense_2_feat_out"));
+        assertEquals(96L, metadata.get("gemma-embedding.dense_3_feat_in"));
+        assertEquals(64L, metadata.get("gemma-embedding.dense_3_feat_out"));
+        assertArrayEquals(
+                new long[] {96, 64}, read.tensors.get("dense_3.weight").sizes());
+        assertEquals(65f, GgufModelTest.values(read, "dense_2.weight")[65]);
+        float[] norm = checkpoint.values.get("model.norm.weight");
+        assertEquals(norm[0] + 1, GgufModelTest.values(read, "output_norm.weight")[0], 1e-6);
+        assertTrue(
+                report.notes().toString().contains("puts no prompt before a text"),
+                report.notes().toString());
+        assertNull(GgufModel.fault(checkpoint.directory, model -> PooledVectors.ANY));
+    }
+
+    /** As Qwen3-Embedding: a file of the base class, whose head is missing, and texts that end with another token than answers. */
+    @ParameterizedTest
+    @CsvSource({"LAST, 3, false", "CLS, 2, true"})
+    void aDecoderIsExportedWithoutItsHead(Pooling pooling, long written, boolean head) throws IOException {
+        TinyCheckpoint checkpoint = tiny("qwen3");
+        if (!head) {
+            checkpoint.shapes.remove("lm_head.weight");
+        }
+        checkpoint.config.put("architectures", List.of("Qwen3Model"));
+        Path model = checkpoint.write().directory;
+        ObjectNode tokenizer = Json.read(model.resolve("tokenizer.json")).toTree();
+        ObjectNode template = tokenizer.putObject("post_processor").put("type", "TemplateProcessing");
+        template.putArray("single").addObject().putObject("Sequence").put("id", "A");
+        template.withArray("single").addObject().putObject("SpecialToken").put("id", "abc");
+        Json.write(model.resolve("tokenizer.json"), tokenizer);
+        GgufReader read = new GgufReader(
+                export(checkpoint, new PooledVectors(pooling, List.of(), false)).file());
+        assertEquals(written, read.metadata.get("qwen3.pooling_type"));
+        assertFalse(read.tensors.containsKey("output.weight"));
+        assertEquals(5L, read.metadata.get("tokenizer.ggml.eos_token_id"));
+        assertEquals(true, read.metadata.get("tokenizer.ggml.add_eos_token"));
+    }
+
+    @Test
+    void withoutWordOfHowVectorsAreMadeThereAreNone() throws IOException {
+        TinyCheckpoint checkpoint = tiny("gemma3_text").write();
+        String fault = assertThrows(CheckpointException.class, () -> GgufModelTest.export(checkpoint, null))
+                .getMessage();
+        assertTrue(fault.contains("there is no modules.json beside it"), fault);
+        assertEquals(fault, GgufModel.fault(checkpoint.directory, model -> null));
+        assertTrue(GgufModel.makesVectors(checkpoint.directory));
+        TinyCheckpoint writer = tiny("llama");
+        writer.config.put("architectures", List.of("LlamaForCausalLM"));
+        writer.write();
+        Files.writeString(writer.directory.resolve("modules.json"), "[]");
+        assertFalse(GgufModel.makesVectors(writer.directory), "it writes texts");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "qwen3, 64, true, 2",
+        "gemma3_text, 64, true, 1",
+        "gemma3_text, 64, false, 2",
+        "gemma3_text, 32, true, 2"
+    })
+    void layersThatLlamaCppDoesNotComputeAreRefused(String modelType, int in, boolean plain, int count)
+            throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType).write();
+        List<PooledVectors.Layer> layers =
+                List.of(layer(in, 96, true), layer(96, HIDDEN, plain)).subList(0, count);
+        PooledVectors vectors = new PooledVectors(Pooling.MEAN, layers, false);
+        String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, vectors))
+                .getMessage();
+        assertTrue(fault.contains(count + " Dense, which llama.cpp does not compute"), fault);
+        assertThrows(ConfigException.class, () -> new PooledVectors(Pooling.POOLER, List.of(), false));
+    }
+}
