@@ -119,7 +119,6 @@ final class TinyFamilies {
         tiny.shapes.put("lm_head.weight", new long[] {TinyCheckpoint.VOCABULARY, hidden});
     }
 
-    /** The first layer has a convolution, the second attention. */
     static void phi(TinyCheckpoint tiny) {
         withLayerNorms(tiny, List.of("self_attn.dense", "mlp.fc1", "mlp.fc2"), List.of("input_layernorm"));
         tiny.config.put("layer_norm_eps", 2e-5);
@@ -162,6 +161,7 @@ final class TinyFamilies {
         tiny.shapes.put(norm + ".bias", new long[] {TinyCheckpoint.HIDDEN});
     }
 
+    /** The first layer has a convolution, the second attention. */
     static void lfm2(TinyCheckpoint tiny) {
         tiny.sizes();
         int hidden = TinyCheckpoint.HIDDEN;

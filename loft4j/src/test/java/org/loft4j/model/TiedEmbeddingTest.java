@@ -39,6 +39,7 @@ class TiedEmbeddingTest {
     @CsvSource({
         "llama3_rope_tied, model.embed_tokens.weight, ''",
         "qwen3, model.embed_tokens.weight, model.",
+        "starcoder2, model.embed_tokens.weight, ''",
         "gpt2, transformer.wte.weight, ''",
         "gpt2, transformer.wte.weight, transformer."
     })
