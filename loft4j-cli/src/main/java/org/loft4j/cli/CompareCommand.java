@@ -168,6 +168,9 @@ final class CompareCommand implements Verb {
     @Mixin(name = "Packing")
     PackingFlags packing;
 
+    @Mixin(name = "Translation")
+    LanguageFlags languages;
+
     @Mixin(name = "Conversations")
     ChatFlags chat;
 
@@ -321,8 +324,9 @@ final class CompareCommand implements Verb {
                         rows.train().get(0));
         reward.require(rows.all(test == null ? List.of() : test));
         // answers are made texts by it as long as there are runs
-        try (Tokenizer tokenizer = Tokenizer.open(directory);
+        try (Tokenizer opened = Tokenizer.open(directory);
                 RewardFlags.Judging judging = reward.judging()) {
+            Tokenizer tokenizer = languages.of(opened);
             return compare(directory, rows, encode(directory, tokenizer, rows, test, judging), settings, judging);
         }
     }

@@ -63,6 +63,9 @@ final class DataCheckCommand implements Verb {
     @Mixin(name = "Data")
     DataFlags data;
 
+    @Mixin(name = "Translation")
+    LanguageFlags languages;
+
     @Mixin(name = "Conversations")
     ChatFlags chat;
 
@@ -126,7 +129,8 @@ final class DataCheckCommand implements Verb {
         }
         TrainingRows encoding = new TrainingRows(aim, train.some(), null, classes, FaultyRows.END, "");
         encoding.tellOfKind(spec.commandLine().getErr());
-        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+        try (Tokenizer opened = Tokenizer.open(directory)) {
+            Tokenizer tokenizer = languages.of(opened);
             List<Row> some = read.parts().stream()
                     .flatMap(part -> part.rows().some().stream())
                     .toList();

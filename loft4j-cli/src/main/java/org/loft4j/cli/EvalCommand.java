@@ -82,6 +82,9 @@ final class EvalCommand implements Verb {
     @Mixin(name = "Rows with faults")
     FaultFlags faults;
 
+    @Mixin(name = "Translation")
+    LanguageFlags languages;
+
     @Mixin(name = "Conversations")
     ChatFlags chat;
 
@@ -203,7 +206,8 @@ final class EvalCommand implements Verb {
     }
 
     private int judgeTexts(LoadedModel loaded) throws IOException {
-        try (Tokenizer tokenizer = loaded.openTokenizer()) {
+        try (Tokenizer opened = loaded.openTokenizer()) {
+            Tokenizer tokenizer = languages.of(opened);
             Task task = loaded.model().task();
             FaultyRows faulty = faults.rows(spec.commandLine().getErr());
             LearntTask known = new LearntTask(task, List.of(), ProblemType.of(loaded.model()));

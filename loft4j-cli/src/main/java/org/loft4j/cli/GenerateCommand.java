@@ -22,6 +22,7 @@ import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.GenerationDefaults;
 import org.loft4j.infer.Generator;
 import org.loft4j.infer.TextGenerator;
 import org.loft4j.infer.TextGenerator.Answer;
@@ -93,6 +94,9 @@ final class GenerateCommand implements Verb {
     @Mixin(name = "Conversation")
     PromptFlags prompt;
 
+    @Mixin(name = "Translation")
+    LanguageFlags languages;
+
     @Mixin(name = "Sampling")
     SamplingFlags sampling;
 
@@ -144,7 +148,8 @@ final class GenerateCommand implements Verb {
             }
         }
         try (LoadedModel loaded = LoadedModel.openWriter(model, device, loadIn.value());
-                Tokenizer tokenizer = loaded.openTokenizer()) {
+                Tokenizer opened = loaded.openTokenizer()) {
+            Tokenizer tokenizer = languages.of(opened);
             Generator ids = Generator.of(loaded.model());
             Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer, ids);
             check(rows, prompts, ids);
@@ -211,6 +216,7 @@ final class GenerateCommand implements Verb {
     /** How turns are written; null where there are none. */
     private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
         if (loaded.model().task() == Task.SEQ2SEQ_LM) {
+            GenerationDefaults.warnOfWriter(loaded.directory());
             requireNoTurns(rows);
         }
         TrainedChat trained = loaded.trainedChat();

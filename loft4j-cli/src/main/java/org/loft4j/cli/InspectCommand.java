@@ -73,6 +73,9 @@ final class InspectCommand implements Verb {
     @Mixin(name = "Data")
     DataFlags data;
 
+    @Mixin(name = "Translation")
+    LanguageFlags languages;
+
     @Mixin(name = "Conversations")
     ChatFlags chat;
 
@@ -121,7 +124,8 @@ final class InspectCommand implements Verb {
                 data.maxLength, RowLength.USUAL, most, spec.commandLine().getErr());
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
-        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+        try (Tokenizer opened = Tokenizer.open(directory)) {
+            Tokenizer tokenizer = languages.of(opened);
             ChatFormat format = aim.takesConversations() ? chat.of(aim).format(directory, all.train()) : null;
             for (int i = 0; i < Math.min(rows, all.train().size()); i++) {
                 RowInspection row = RowInspection.of(

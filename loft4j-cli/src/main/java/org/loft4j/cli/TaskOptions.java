@@ -37,6 +37,9 @@ final class TaskOptions {
         for (String option : GrpoFlags.NAMES) {
             USES.put(option, EnumSet.of(Task.CAUSAL_LM));
         }
+        for (String option : LanguageFlags.NAMES) {
+            USES.put(option, EnumSet.of(Task.SEQ2SEQ_LM));
+        }
         USES.put(WatchFlags.LOG_COMPLETIONS, EnumSet.of(Task.CAUSAL_LM));
         USES.put("--pooling", EnumSet.of(Task.SEQUENCE_CLASSIFICATION, Task.SENTENCE_EMBEDDING));
     }

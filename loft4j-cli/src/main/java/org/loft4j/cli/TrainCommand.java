@@ -95,6 +95,9 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Packing")
     PackingFlags packing;
 
+    @Mixin(name = "Translation")
+    LanguageFlags languages;
+
     @Mixin(name = "Rows with faults")
     FaultFlags faults;
 
@@ -257,7 +260,8 @@ final class TrainCommand implements Verb {
         int maxLength = start.maxLength(data.maxLength, err());
         reward.require(rows.all(List.of()));
         int rowLength = reward.promptLength(maxLength);
-        try (Tokenizer tokenizer = start.found().openTokenizer()) {
+        try (Tokenizer opened = start.found().openTokenizer()) {
+            Tokenizer tokenizer = languages.of(opened);
             ChatFormat format = aim.takesConversations()
                     ? chat.of(aim).format(start.found(), rows.all(List.of()), run.chatDate())
                     : null;

@@ -129,9 +129,15 @@ final class Verification {
             throw new CheckpointException(
                     input.path(), "holds neither decoder_input_ids nor labels, of which one tells what is written");
         }
-        Scalar first = new Scalar(((EncoderDecoder) model).startId());
+        EncoderDecoder writer = (EncoderDecoder) model;
+        Scalar first = new Scalar(writer.startId());
         Tensor shifted = labels.roll(new long[] {1}, 1);
-        shifted.narrow(1, 0, 1).fill_(first);
+        if (writer.beginsWithLast()) {
+            Tensor places = labels.ge(new Scalar(0)).sum(1).sub(new Scalar(1)).unsqueeze(1);
+            shifted.narrow(1, 0, 1).copy_(labels.gather(1, places));
+        } else {
+            shifted.narrow(1, 0, 1).fill_(first);
+        }
         return new SourceTargetInput(source, onDevice(shifted.masked_fill(shifted.lt(new Scalar(0)), first)));
     }
 

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Transformers' and PEFT's numbers, through the command line. */
 class VerifyCommandTest {
     @ParameterizedTest
-    @CsvSource({"bert_cls", "llama_gqa", "gpt2", "mistral_sw", "qwen2", "qwen3", "vit_cls", "t5_gated"})
+    @CsvSource({"bert_cls", "llama_gqa", "gpt2", "mistral_sw", "qwen2", "qwen3", "vit_cls", "t5_gated", "mbart"})
     void modelAdapterAndMergeAgreeWithTheReference(String family) throws IOException {
         Path directory = Fixtures.of(family);
         JsonNode tree =

@@ -10,12 +10,18 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
 
 /** An encoder-decoder, from rows to what it writes. */
 class WritingEndToEndTest {
@@ -128,6 +134,66 @@ class WritingEndToEndTest {
         assertEquals(List.of("stop", "go"), written("--model", run.toString()));
         Captured inspected = Captured.loft("inspect", "--data", rows.toString(), "--model", T5.toString());
         assertTrue(inspected.out().contains("|r|e|d|</s>|[ ][s][t][o][p][</s>]"), inspected.out());
+    }
+
+    /** A translator with new weights, and a tokenizer whose letters are codes of languages too. */
+    private Path translator() throws IOException {
+        Path base = Files.createDirectories(folder.resolve("base"));
+        StringBuilder added = new StringBuilder("\"added_tokens\": [");
+        for (int id = 34; id < 38; id++) {
+            added.append(
+                    ("{\"id\": %d, \"content\": \"%c\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false,"
+                                    + " \"normalized\": false, \"special\": false}, ")
+                            .formatted(id, 'E' + id - 34));
+        }
+        Files.writeString(
+                base.resolve("tokenizer.json"),
+                Files.readString(T5.resolve("tokenizer.json")).replace("\"added_tokens\": [", added));
+        Files.writeString(
+                base.resolve("tokenizer_config.json"),
+                "{\"tokenizer_class\": \"NllbTokenizer\", \"eos_token\": \"</s>\", \"pad_token\": \"<pad>\", \"src_lang\": \"E\"}");
+        Files.writeString(base.resolve("config.json"), """
+                {"architectures": ["M2M100ForConditionalGeneration"], "model_type": "m2m_100", "is_encoder_decoder": true,
+                 "vocab_size": 73, "d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+                 "decoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "max_position_embeddings": 64,
+                 "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 1}
+                """);
+        try (Model model = Models.initialise(base, ModelOptions.of(Task.SEQ2SEQ_LM))) {
+            SafetensorsWriter.write(
+                    base.resolve("model.safetensors"), model.weights().asMap(), Map.of());
+        }
+        return base;
+    }
+
+    @Test
+    void translatesBetweenTheLanguagesThatTheTrainingLeavesWordOf() throws Exception {
+        Path base = translator();
+        Path run = folder.resolve("run");
+        Captured unnamed = train(base, run);
+        assertTrue(
+                unnamed.err().contains("the language that is written must be named (--target-language"), unnamed.err());
+        Captured call = train(base, run, "--target-language", "G", "--source-language", "F", "--epochs", "1");
+        assertEquals(0, call.status(), call.err());
+        JsonNode left =
+                new ObjectMapper().readTree(run.resolve("tokenizer_config.json").toFile());
+        assertEquals("F", left.get("src_lang").asText());
+        assertEquals("G", left.get("tgt_lang").asText());
+        assertEquals("NllbTokenizer", left.get("tokenizer_class").asText());
+        for (String text : written("--adapter", run.toString(), "--max-new-tokens", "4")) {
+            assertTrue(text.startsWith("G"), text);
+        }
+        for (String text : written("--model", base.toString(), "--target-language", "H", "--max-new-tokens", "4")) {
+            assertTrue(text.startsWith("H"), text);
+        }
+        Captured judged = Captured.loft("eval", "--adapter", run.toString(), "--data", rows.toString(), "--json");
+        assertEquals(0, judged.status(), judged.err());
+        Captured inspected = Captured.loft(
+                "inspect", "--data", rows.toString(), "--model", base.toString(), "--target-language", "G");
+        assertTrue(inspected.out().contains("|r|e|d|</s>|[G]"), inspected.out());
+        Captured base0 = Captured.loft("generate", "--model", base.toString(), "--text", "a");
+        assertTrue(base0.err().contains("--target-language"), base0.err());
+        Captured without = train(T5, folder.resolve("other"), "--target-language", "G");
+        assertTrue(without.err().contains("has no codes of languages"), without.err());
     }
 
     @Test

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
@@ -14,15 +15,18 @@ public final class SourceTargetDataset implements Tokenized {
     // of each row the text and what is written behind it, on which the loss is
     private final Dataset both;
     private final int[] sources;
+    private final @Nullable Languages languages;
 
-    private SourceTargetDataset(Dataset both, int[] sources) {
+    private SourceTargetDataset(Dataset both, int[] sources, @Nullable Languages languages) {
         this.both = both;
         this.sources = sources;
+        this.languages = languages;
     }
 
     /**
      * Tokenizes prompts and completions, each with the special tokens that the tokenizer puts around a text, as Transformers'
-     * examples do; a completion ends with the end token in any case. Of each what exceeds {@code maxLength} tokens is cut from
+     * examples do; a completion ends with the end token in any case, and has the code of its language where the tokenizer has such.
+     * Of each what exceeds {@code maxLength} tokens is cut from
      * its end, and the special tokens stay.
      *
      * @throws DataException if a row is no prompt with a completion, or one of the two has no tokens
@@ -46,16 +50,16 @@ public final class SourceTargetDataset implements Tokenized {
             prompts.add(row.prompt());
         }
         List<TokenizedText> read = tokenizer.tokenize(prompts);
-        List<TokenizedText> written = tokenizer.tokenize(
+        List<TokenizedText> written = tokenizer.tokenizeWritten(
                 prompted.stream().map(PromptCompletion::completion).toList());
         TruncationCount cuts = new TruncationCount();
         List<int[]> sources = new ArrayList<>();
         List<int[]> targets = new ArrayList<>();
         for (int i = 0; i < prompted.size(); i++) {
             TokenizedText source = read.get(i);
-            TokenizedText target = ended(written.get(i), tokenizer);
+            TokenizedText target = written.get(i);
             boolean nothing = source.content().length == 0;
-            if (nothing || written.get(i).content().length == 0) {
+            if (nothing || target.content().length == 0) {
                 throw prompted.get(i)
                         .origin()
                         .fault("the tokenizer finds no tokens in the " + (nothing ? "prompt" : "completion"));
@@ -67,7 +71,7 @@ public final class SourceTargetDataset implements Tokenized {
             sources.add(keptSource);
             targets.add(keptTarget);
         }
-        return of(sources, targets, cuts.total());
+        return of(sources, targets, cuts.total(), tokenizer.languages());
     }
 
     /**
@@ -83,10 +87,11 @@ public final class SourceTargetDataset implements Tokenized {
             Checks.atLeast("number of tokens of a text to read", sources.get(i).length, 1);
             Checks.atLeast("number of tokens of a text to write", targets.get(i).length, 1);
         }
-        return of(sources, targets, Truncations.NONE);
+        return of(sources, targets, Truncations.NONE, null);
     }
 
-    private static SourceTargetDataset of(List<int[]> sources, List<int[]> targets, Truncations cuts) {
+    private static SourceTargetDataset of(
+            List<int[]> sources, List<int[]> targets, Truncations cuts, @Nullable Languages languages) {
         int[][] ids = new int[sources.size()][];
         int[][] loss = new int[ids.length][];
         int[] lengths = new int[ids.length];
@@ -96,7 +101,7 @@ public final class SourceTargetDataset implements Tokenized {
                     .toArray();
             loss[i] = new int[] {lengths[i], ids[i].length};
         }
-        return new SourceTargetDataset(Dataset.ofLanguage(ids, loss, cuts), lengths);
+        return new SourceTargetDataset(Dataset.ofLanguage(ids, loss, cuts), lengths, languages);
     }
 
     private static PromptCompletion prompted(Row row) throws DataException {
@@ -120,19 +125,9 @@ public final class SourceTargetDataset implements Tokenized {
                         + " --completion-column name");
     }
 
-    /** A text that ends with the end token, if the tokenizer has one. */
-    private static TokenizedText ended(TokenizedText text, Tokenizer tokenizer) {
-        if (tokenizer.eosId().isEmpty()) {
-            return text;
-        }
-        int[] ids = text.ids();
-        int end = Math.toIntExact(tokenizer.eosId().getAsLong());
-        if (ids.length > 0 && ids[ids.length - 1] == end) {
-            return text;
-        }
-        int[] ended = Arrays.copyOf(ids, ids.length + 1);
-        ended[ids.length] = end;
-        return new TokenizedText(ended, text.leading(), text.trailing() + 1);
+    /** The languages of a translation; null where the tokenizer has no codes of them. */
+    public @Nullable Languages languages() {
+        return languages;
     }
 
     /** Each text with what is written of it behind it. */
@@ -150,6 +145,13 @@ public final class SourceTargetDataset implements Tokenized {
     @Override
     public int[] lengths() {
         return both.lengths();
+    }
+
+    /** Of each row the tokens of the text to read, or of that to write, whichever has more. */
+    public int[] longerSides() {
+        return IntStream.range(0, sources.length)
+                .map(i -> Math.max(sources[i], both.length(i) - sources[i]))
+                .toArray();
     }
 
     /** Tokens and padding of a batch, of what is read and what is written. */

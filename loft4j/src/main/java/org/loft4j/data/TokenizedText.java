@@ -40,6 +40,16 @@ record TokenizedText(int[] ids, int leading, int trailing) {
         return rest;
     }
 
+    /** The same with the end behind it, unless it ends so or there is none. */
+    TokenizedText ended(OptionalLong end) {
+        if (end.isEmpty() || ids.length > 0 && ids[ids.length - 1] == end.getAsLong()) {
+            return this;
+        }
+        int[] ended = Arrays.copyOf(ids, ids.length + 1);
+        ended[ids.length] = Math.toIntExact(end.getAsLong());
+        return new TokenizedText(ended, leading, trailing + 1);
+    }
+
     /** Cuts the end of the text, never the special tokens; {@code length} must leave room for one token of text. */
     TokenizedText truncate(int length) {
         if (ids.length <= length) {

@@ -43,6 +43,7 @@ public final class Tokenizer implements AutoCloseable {
     private final Path directory;
     private final NativeTokenizer tokenizer;
     private final SpecialTokens special;
+    private final @Nullable Languages languages;
     private final int specialCount;
     private volatile @Nullable PairTemplate pairs;
 
@@ -50,7 +51,35 @@ public final class Tokenizer implements AutoCloseable {
         this.directory = directory;
         this.tokenizer = tokenizer;
         this.special = SpecialTokens.read(directory, modelDirectory, tokenizer::idOf);
+        this.languages = Languages.read(directory, tokenizer::idOf, special.eos());
         this.specialCount = tokenize("").ids().length;
+    }
+
+    private Tokenizer(Tokenizer other, Languages languages) {
+        this.directory = other.directory;
+        this.tokenizer = other.tokenizer;
+        this.special = other.special;
+        this.specialCount = other.specialCount;
+        this.languages = languages;
+    }
+
+    /**
+     * The same for a translation between other languages than its files name. It is closed with this one.
+     *
+     * @param source code of the language that is read; null for that of the files
+     * @param target code of the language that is written; null likewise
+     * @throws ConfigException if the tokenizer has no codes of languages, or not these
+     */
+    public Tokenizer between(@Nullable String source, @Nullable String target) {
+        if (source == null && target == null) {
+            return this;
+        }
+        if (languages == null) {
+            throw new ConfigException("the tokenizer of " + directory
+                    + " has no codes of languages (tokenizer_class is none of mBART, NLLB and M2M-100), and is asked for "
+                    + (source == null ? target : source) + ": leave --source-language and --target-language out");
+        }
+        return new Tokenizer(this, languages.between(source, target, tokenizer::idOf));
     }
 
     /** Those of {@link #FILES} that lie in a directory, and the chat templates in a folder of theirs, by their paths in it. */
@@ -163,6 +192,11 @@ public final class Tokenizer implements AutoCloseable {
         return special.eos();
     }
 
+    /** The codes of languages that it puts around texts; null where it has none. */
+    public @Nullable Languages languages() {
+        return languages;
+    }
+
     /** All ids at which generation ends; chat models have several. */
     public Set<Long> stopIds() {
         return special.stop();
@@ -227,7 +261,8 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     TokenizedText tokenize(String text) {
-        return asConfigured(tokenizer.ids(text, true).text());
+        TokenizedText read = tokenizer.ids(text, true).text();
+        return languages == null ? asConfigured(read) : languages.around(read, languages.source());
     }
 
     /**
@@ -328,6 +363,21 @@ public final class Tokenizer implements AutoCloseable {
     /** Many texts, with their special tokens, on all cores. */
     List<TokenizedText> tokenize(List<String> texts) {
         return texts.parallelStream().map(this::tokenize).toList();
+    }
+
+    /**
+     * The same of texts that an encoder-decoder is to write, each with the end of a text behind it in any case.
+     *
+     * @throws ConfigException if the language that is written must be known, and no file says it
+     */
+    List<TokenizedText> tokenizeWritten(List<String> texts) {
+        if (languages == null) {
+            return tokenize(texts).stream().map(text -> text.ended(eosId())).toList();
+        }
+        Languages.Code code = languages.requireTarget();
+        return texts.parallelStream()
+                .map(text -> languages.around(tokenizer.ids(text, true).text(), code))
+                .toList();
     }
 
     /** The same for a model that continues them: a text that begins with the beginning itself gets no second one. */

@@ -35,6 +35,9 @@ final class AdapterOnBase {
             "qwen3_5_moe_text",
             "vit");
 
+    /** Families whose two stacks have the vectors of tokens as modules of their own, beside the one that they share. */
+    private static final Set<String> SHARED = Set.of("bart", "m2m_100", "mbart", "mt5", "pegasus", "t5");
+
     private final ModelDirectory model;
     private final Notes notes;
 
@@ -70,9 +73,9 @@ final class AdapterOnBase {
         }
     }
 
-    /** Both stacks of Transformers' T5 have the vectors of tokens as modules of their own; PEFT 0.20's copy of this one nobody asks. */
+    /** Both stacks of Transformers' classes have the vectors of tokens as modules of their own; PEFT 0.20's copy of this one nobody asks. */
     private void sharedVectors(JsonObject baseConfig, @Nullable JsonNode listed) throws CheckpointException {
-        if (listed == null || !Set.of("t5", "mt5").contains(baseConfig.stringOr("model_type", ""))) {
+        if (listed == null || !SHARED.contains(baseConfig.stringOr("model_type", ""))) {
             return;
         }
         for (JsonNode each : listed) {

@@ -49,6 +49,10 @@ public final class GenerationDefaults {
             "token_healing",
             "watermarking_config");
 
+    /** Of these what an encoder-decoder honours. */
+    private static final Set<String> OF_WRITERS =
+            Set.of("begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens");
+
     private static final String START = "decoder_start_token_id";
 
     private GenerationDefaults() {}
@@ -68,6 +72,16 @@ public final class GenerationDefaults {
             return sampling(json, seed);
         } catch (ConfigException e) {
             throw new CheckpointException(file, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Names in a warning what the generation_config.json of an encoder-decoder asks for beyond what is honoured. */
+    public static void warnOfWriter(Path modelDirectory) throws CheckpointException {
+        Path file = modelDirectory.resolve("generation_config.json");
+        if (Files.isRegularFile(file)) {
+            JsonObject json = Json.read(file);
+            warnOfStart(json, modelDirectory.resolve("config.json"));
+            warn(json.without(OF_WRITERS));
         }
     }
 

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -11,6 +12,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Languages;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.nn.Decoder;
@@ -21,6 +23,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.TokenDraw;
 import org.loft4j.nn.TokenInput;
+import org.loft4j.nn.WritingRules;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -33,10 +36,21 @@ import org.loft4j.tensor.Tensors;
  */
 public final class Generator implements PromptSampler {
     private final Decoder model;
+    private final long startId;
+    private final WritingRules rules;
 
     /** @param model in evaluation mode; stays the caller's */
     public Generator(Decoder model) {
+        this(
+                model,
+                model instanceof EncoderDecoder writer ? writer.startId() : -1,
+                model instanceof EncoderDecoder writer ? writer.rules() : WritingRules.NONE);
+    }
+
+    private Generator(Decoder model, long startId, WritingRules rules) {
         this.model = model;
+        this.startId = startId;
+        this.rules = rules;
     }
 
     /**
@@ -50,6 +64,30 @@ public final class Generator implements PromptSampler {
         }
         throw new ConfigException("generation needs a model that writes text, got task " + model.task()
                 + " of model_type " + model.description().family());
+    }
+
+    /**
+     * The same, which writes in the language that the files of the tokenizer name, where it has codes of languages.
+     *
+     * @throws ConfigException if the model must be told the language, and no file says it
+     */
+    Generator inLanguageOf(Tokenizer tokenizer) {
+        Languages languages = tokenizer.languages();
+        if (languages == null || goesOn()) {
+            return this;
+        }
+        if (!languages.codeFirst()) {
+            // the code is what writing begins with, which config.json may say
+            long first =
+                    languages.target() == null ? startId : languages.target().id();
+            return new Generator(model, first, rules);
+        }
+        return languages.target() == null && rules.first().isPresent()
+                ? this
+                : new Generator(
+                        model,
+                        startId,
+                        rules.withFirst(languages.requireTarget().id()));
     }
 
     /** Whether what is written goes on with its prompt, and does not begin anew. */
@@ -72,7 +110,11 @@ public final class Generator implements PromptSampler {
         long positions = model.description().maxPositions();
         for (long[] prompt : prompts) {
             Checks.atLeast("number of prompt ids", prompt.length, 1);
-            if (prompt.length >= positions) {
+            if (!goesOn() && prompt.length > positions) {
+                throw new ConfigException("a text to read must have at most as many tokens as max_position_embeddings, "
+                        + positions + ", got " + prompt.length + ": shorten it");
+            }
+            if (goesOn() && prompt.length >= positions) {
                 throw new ConfigException("a prompt must have fewer tokens than max_position_embeddings, " + positions
                         + ", got " + prompt.length);
             }
@@ -168,7 +210,7 @@ public final class Generator implements PromptSampler {
             long[] prompt = begun.get(i);
             int limit = (int) Math.min(maxNewTokens, positions - prompt.length);
             Stop last = limit == maxNewTokens ? Stop.MAX_NEW_TOKENS : Stop.MAX_POSITIONS;
-            rows.add(new Row(i, new Sampler(sampling, firstRow + i, prompt), limit, last));
+            rows.add(new Row(i, new Sampler(sampling, firstRow + i, prompt), rules, limit, last));
         }
         return rows;
     }
@@ -231,9 +273,7 @@ public final class Generator implements PromptSampler {
 
     /** What stands before the first new token. */
     private List<long[]> begun(List<long[]> prompts) {
-        return model instanceof EncoderDecoder writer
-                ? Collections.nCopies(prompts.size(), new long[] {writer.startId()})
-                : prompts;
+        return goesOn() ? prompts : Collections.nCopies(prompts.size(), new long[] {startId});
     }
 
     /** Reads texts of which the model is to write. */
@@ -293,14 +333,16 @@ public final class Generator implements PromptSampler {
     private static final class Row {
         private final int number;
         private final Sampler sampler;
+        private final WritingRules rules;
         private final long[] ids;
         private final Stop last;
         private int size;
         private @Nullable Stop stop;
 
-        Row(int number, Sampler sampler, int limit, Stop last) {
+        Row(int number, Sampler sampler, WritingRules rules, int limit, Stop last) {
             this.number = number;
             this.sampler = sampler;
+            this.rules = rules;
             this.ids = new long[limit];
             this.last = last;
         }
@@ -311,7 +353,9 @@ public final class Generator implements PromptSampler {
 
         /** The new id, which is read next unless it is the last. */
         long take(float[] logits, Set<Long> stopIds, Listener listener) {
-            long id = sampler.next(logits);
+            OptionalLong forced = rules.forced(size, ids.length);
+            rules.hide(logits, size);
+            long id = forced.isPresent() ? sampler.take(forced.getAsLong()) : sampler.next(logits);
             ids[size++] = id;
             boolean more = listener.onToken(number, id);
             if (stopIds.contains(id)) {

@@ -32,6 +32,13 @@ final class Sampler {
         return id;
     }
 
+    /** Takes an id that is not chosen. */
+    long take(long id) {
+        drawn++;
+        seen.set(Math.toIntExact(id));
+        return id;
+    }
+
     private void penalise(float[] logits) {
         if (config.repetitionPenalty() == 1) {
             return;

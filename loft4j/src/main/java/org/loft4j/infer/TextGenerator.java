@@ -56,7 +56,7 @@ public final class TextGenerator implements AutoCloseable {
 
     private TextGenerator(
             Generator generator, Tokenizer tokenizer, @Nullable OpenModel opened, @Nullable ChatTemplate template) {
-        this.generator = generator;
+        this.generator = generator.inLanguageOf(tokenizer);
         this.tokenizer = tokenizer;
         this.opened = opened;
         this.template = template;

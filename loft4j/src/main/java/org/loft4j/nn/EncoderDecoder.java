@@ -82,6 +82,7 @@ public final class EncoderDecoder implements Decoder {
      * @param decoder writes; each of its blocks looks at what was read
      * @param head the output embedding; its bias, if it has one, is the model's
      * @param logitScale what makes logits of its product
+     * @param rules of the tokens that it writes
      * @param redraw draws anew what the checkpoint lacked, from a seed
      */
     public record Parts(
@@ -93,6 +94,7 @@ public final class EncoderDecoder implements Decoder {
             Linear head,
             LogitScale logitScale,
             Beginning beginning,
+            WritingRules rules,
             LongConsumer redraw) {}
 
     public EncoderDecoder(Parts parts) {
@@ -116,6 +118,11 @@ public final class EncoderDecoder implements Decoder {
     /** The token that writing begins with. */
     public long startId() {
         return parts.beginning().startId();
+    }
+
+    /** What its files say of the tokens that it writes. */
+    public WritingRules rules() {
+        return parts.rules();
     }
 
     /** Whether in training the last token of what is written takes the place of {@link #startId}. */

@@ -83,7 +83,7 @@ record BatchTensors(
         for (int row = 0; row < last.length; row++) {
             int start = row * target.columns();
             int end = start + target.columns() - 1;
-            while (end > start && target.labels()[end] == Losses.IGNORED) {
+            while (end > start && target.attentionMask()[end] == 0) {
                 end--;
             }
             last[row] = target.inputIds()[end];

@@ -1,6 +1,8 @@
 package org.loft4j.train;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,9 +11,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.Languages;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.ImageProcessorFile;
 import org.loft4j.io.AtomicFiles;
+import org.loft4j.io.Json;
 
 /**
  * The files of a base model that one trained from it needs beside its weights: those of the tokenizer, or of the preparation of
@@ -46,6 +50,22 @@ record CopiedFiles(Map<Path, byte[]> contents) {
             contents.put(file, Files.readAllBytes(modelDirectory.resolve(file)));
         }
         return new CopiedFiles(contents);
+    }
+
+    /** The same with the languages that a translation was learnt between; null for none. */
+    CopiedFiles between(@Nullable Languages languages) throws IOException {
+        Path file = Path.of(Languages.FILE);
+        byte[] before = contents.get(file);
+        if (languages == null || before == null) {
+            return this;
+        }
+        ObjectNode tree =
+                Json.parse(file, new String(before, StandardCharsets.UTF_8)).toTree();
+        tree.put(Languages.SOURCE, languages.source().name());
+        tree.put(Languages.TARGET, languages.requireTarget().name());
+        Map<Path, byte[]> changed = new LinkedHashMap<>(contents);
+        changed.put(file, Json.text(tree).getBytes(StandardCharsets.UTF_8));
+        return new CopiedFiles(changed);
     }
 
     /** Whether the others have the same names and bytes. */

@@ -62,12 +62,13 @@ record LayerShapes(
         boolean lends,
         @Nullable Looks looks,
         @Nullable Side side) {
-    /** Which of the two stacks of an encoder-decoder a layer is of. */
-    enum Side {
-        READS,
-        /** It looks back at what was read, too. */
-        WRITES
-    }
+    /**
+     * Which of the two stacks of an encoder-decoder a layer is of.
+     *
+     * @param writes whether it looks back at what was read, too
+     * @param dropsInside whether what the feed-forward part makes is dropped
+     */
+    record Side(boolean writes, boolean dropsInside) {}
 
     /**
      * How attention looks at tokens.
@@ -101,8 +102,8 @@ record LayerShapes(
         }
         if (model instanceof EncoderDecoder both) {
             return Stream.concat(
-                            both.encoder().stream().map(block -> of(hidden, block, Side.READS)),
-                            both.decoder().stream().map(block -> of(hidden, block, Side.WRITES)))
+                            both.encoder().stream().map(block -> of(hidden, block, false)),
+                            both.decoder().stream().map(block -> of(hidden, block, true)))
                     .toList();
         }
         return layers.values().stream()
@@ -111,8 +112,9 @@ record LayerShapes(
                 .toList();
     }
 
-    private static LayerShapes of(long hidden, EncoderDecoderBlock block, Side side) {
-        int norms = side == Side.READS ? 2 : 3;
+    private static LayerShapes of(long hidden, EncoderDecoderBlock block, boolean writes) {
+        int norms = writes ? 3 : 2;
+        Side side = new Side(writes, block.dropout().inside() > 0);
         return new LayerShapes(
                 hidden,
                 block.linears(),
@@ -190,7 +192,7 @@ record LayerShapes(
     }
 
     boolean writes() {
-        return side == Side.WRITES;
+        return side != null && side.writes();
     }
 
     /** Whether a layer makes keys or values of what was read. */
@@ -200,7 +202,7 @@ record LayerShapes(
 
     /** Numbers a token that dropout keeps: which of those that each part adds, and that an encoder-decoder's feed-forward part makes, stay. */
     long dropped() {
-        return (writes() ? 3 : 2) * hidden + (side == null ? 0 : inner());
+        return (writes() ? 3 : 2) * hidden + (side != null && side.dropsInside() ? inner() : 0);
     }
 
     /** How many rows a layer gets for each token. */

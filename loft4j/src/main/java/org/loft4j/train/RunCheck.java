@@ -326,7 +326,8 @@ final class RunCheck {
                     + description.vocabularySize()
                     + " tokens: the tokenizer is that of another model, or tokens were added to it");
         }
-        checkLengths(problems, kind, rows.lengths(), model);
+        int[] lengths = examples instanceof SourceTargetDataset both ? both.longerSides() : rows.lengths();
+        checkLengths(problems, kind, lengths, model);
         if (rows.isMultiLabel()) {
             checkCount(problems, kind, rows, model);
         } else if (classifies && !rows.isRegression()) {

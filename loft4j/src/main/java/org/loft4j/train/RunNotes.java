@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
+import org.loft4j.data.Languages;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MatchPrompts;
+import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.model.SentenceFiles;
@@ -24,6 +26,7 @@ import org.loft4j.nn.Task;
  * @param end of what a language model has learnt to write in full; null for others
  * @param start directory of the adapter that the run goes on from; null for none
  * @param preferences whether preferences were learnt
+ * @param languages that a translation was learnt between; null where there are none
  * @param sentences writes the files of sentence-transformers; null where no sentence embeddings were learnt
  */
 record RunNotes(
@@ -34,6 +37,7 @@ record RunNotes(
         @Nullable Path start,
         boolean preferences,
         @Nullable String rewards,
+        @Nullable Languages languages,
         Checkpoints.@Nullable Content sentences) {
     /**
      * The notes of checkpoints. Where all weights are trained, each is a model of its own; a tokenizer that the adapter has which
@@ -50,7 +54,9 @@ record RunNotes(
                 : data.rewards().trained(config.loss().rewards().maxCompletionLength());
         Path directory = model.description().directory();
         CopiedFiles ofStart = start == null ? null : start.tokenizer(directory);
-        CopiedFiles copied = method.usesAdapter() ? ofStart : CopiedFiles.ofWholeModel(directory);
+        Languages languages = languages(data);
+        CopiedFiles found = method.usesAdapter() ? ofStart : CopiedFiles.ofWholeModel(directory);
+        CopiedFiles copied = found == null ? null : found.between(languages);
         Path learns = method.usesAdapter() || model.task() != Task.CAUSAL_LM ? null : directory;
         Path from = start == null ? null : start.directory();
         ChatFormat format = data.train().chatFormat();
@@ -67,6 +73,7 @@ record RunNotes(
                     from,
                     data.train().hasPreferences(),
                     rewards(data),
+                    languages,
                     sentences(model, from, data));
         }
         TrainedChat chat =
@@ -81,7 +88,13 @@ record RunNotes(
                 from,
                 data.train().hasPreferences(),
                 rewards(data),
+                null,
                 null);
+    }
+
+    private static @Nullable Languages languages(TrainData data) {
+        TrainingSet rows = data.train() instanceof StreamingDataset stream ? stream.sample() : data.train();
+        return rows instanceof SourceTargetDataset both ? both.languages() : null;
     }
 
     /** What has judged the answers, in words; null where nothing has. */
@@ -115,7 +128,15 @@ record RunNotes(
         return copied != null
                 ? this
                 : new RunNotes(
-                        task, CopiedFiles.of(modelDirectory), template, null, start, preferences, rewards, sentences);
+                        task,
+                        CopiedFiles.of(modelDirectory).between(languages),
+                        template,
+                        null,
+                        start,
+                        preferences,
+                        rewards,
+                        languages,
+                        sentences);
     }
 
     /** To be called when config.json is there. */

@@ -56,6 +56,10 @@ class LoraParityTest {
         "t5, t5/adapter, t5/expected.safetensors, 2e-5",
         "t5_gated, t5_gated/adapter, t5_gated/expected.safetensors, 2e-5",
         "mt5, mt5/adapter, mt5/expected.safetensors, 2e-5",
+        "bart, bart/adapter, bart/expected.safetensors, 2e-5",
+        "mbart, mbart/adapter, mbart/expected.safetensors, 2e-5",
+        "m2m_100, m2m_100/adapter, m2m_100/expected.safetensors, 2e-5",
+        "pegasus, pegasus/adapter, pegasus/expected.safetensors, 2e-5",
         "gpt_oss, gpt_oss/adapter, gpt_oss/adapter/expected.safetensors, 2e-5",
         "qwen3_5_moe_text, qwen3_5_moe_text/adapter, qwen3_5_moe_text/adapter/expected.safetensors, 2e-5",
     })

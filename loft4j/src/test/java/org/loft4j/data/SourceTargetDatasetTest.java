@@ -10,8 +10,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 
 class SourceTargetDatasetTest {
@@ -46,6 +51,73 @@ class SourceTargetDatasetTest {
             assertEquals(2, rows.size());
             assertEquals(source.length + tokenizer.encode("b", true).length, rows.lengths()[0]);
         }
+    }
+
+    /** Where the code of a language stands depends on the class of the tokenizer, and not on tokenizer.json, as in Transformers. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "NllbTokenizer | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\" | X c </s> | Y d </s>",
+                "NllbTokenizerFast | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\", \"legacy_behaviour\": true | c </s> X | d </s> Y",
+                "MBart50TokenizerFast | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\" | X c </s> | Y d </s>",
+                "MBartTokenizer | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\" | c </s> X | d </s> Y",
+                "M2M100Tokenizer | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\" | X c </s> | Y d </s>",
+                "T5Tokenizer | | c </s> | d </s>"
+            })
+    void codesOfLanguagesStandWhereTransformersPutsThem(String name, String settings, String read, String written)
+            throws IOException {
+        withLanguages(name, settings == null ? "" : settings);
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            SourceTargetBatch batch = SourceTargetDataset.of(List.of(new PromptCompletion("c", "d")), tokenizer, 16)
+                    .batch(new int[] {0}, 0);
+            assertEquals(read, spelled(tokenizer, batch.source().inputIds()));
+            assertEquals(written, spelled(tokenizer, batch.labels()));
+        }
+    }
+
+    private void withLanguages(String name, String settings) throws IOException {
+        String added = "{\"id\": %d, \"content\": \"%s\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false,"
+                + " \"normalized\": false, \"special\": true}, ";
+        Files.writeString(
+                folder.resolve("tokenizer.json"),
+                Files.readString(MODEL.resolve("tokenizer.json"))
+                        .replace(
+                                "\"added_tokens\": [",
+                                "\"added_tokens\": [" + added.formatted(53, "X") + added.formatted(54, "Y")));
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                "{\"tokenizer_class\": \"" + name + "\", \"eos_token\": \"</s>\", \"pad_token\": \"<pad>\"" + settings
+                        + "}");
+    }
+
+    private static String spelled(Tokenizer tokenizer, long[] ids) {
+        return Arrays.stream(ids)
+                .mapToObj(id -> tokenizer.decode(new long[] {id}, false).strip())
+                .filter(text -> !text.isEmpty())
+                .collect(Collectors.joining(" "));
+    }
+
+    @Test
+    void aLanguageThatIsNotSaidIsAskedFor() throws IOException {
+        withLanguages("NllbTokenizer", ", \"src_lang\": \"X\", \"tgt_lang\": null");
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            String refusal = assertThrows(
+                            ConfigException.class,
+                            () -> SourceTargetDataset.of(List.of(new PromptCompletion("c", "d")), tokenizer, 16))
+                    .getMessage();
+            assertTrue(refusal.contains("--target-language, or tgt_lang in " + folder), refusal);
+            Tokenizer between = tokenizer.between("Y", "X");
+            SourceTargetBatch batch = SourceTargetDataset.of(List.of(new PromptCompletion("c", "e")), between, 16)
+                    .batch(new int[] {0}, 0);
+            assertEquals("Y c </s>", spelled(tokenizer, batch.source().inputIds()));
+            assertEquals("X e </s>", spelled(tokenizer, batch.labels()));
+            assertThrows(ConfigException.class, () -> tokenizer.between(null, "german"));
+        }
+        withLanguages("NllbTokenizer", ", \"tgt_lang\": \"german\"");
+        assertTrue(assertThrows(CheckpointException.class, () -> Tokenizer.open(folder))
+                .getMessage()
+                .contains("tgt_lang must be the code of a language that is a token"));
     }
 
     @Test

@@ -237,9 +237,10 @@ class AdapterDoctorOfBasesTest {
         assertFalse(diagnosis.toString().contains("--to gguf"), diagnosis.toString());
     }
 
-    @Test
-    void theVectorsOfTokensOfAnEncoderDecoderAreSavedUnderANameThatPeftDoesNotAsk() throws IOException {
-        Path base = Fixture.directory("t5");
+    @ParameterizedTest
+    @ValueSource(strings = {"t5", "bart"})
+    void theVectorsOfTokensOfAnEncoderDecoderAreSavedUnderANameThatPeftDoesNotAsk(String family) throws IOException {
+        Path base = Fixture.directory(family);
         Diagnosis diagnosis = AdapterDoctorTest.examine(
                 directory,
                 Map.of("task_type", "SEQ_2_SEQ_LM", "modules_to_save", List.of("shared")),

@@ -68,6 +68,19 @@ class GenerationDefaultsTest {
     }
 
     @Test
+    void whatAnEncoderDecoderHonoursIsNotNamed() throws Exception {
+        try (Logged log = new Logged(GenerationDefaults.class)) {
+            Files.writeString(
+                    folder.resolve("generation_config.json"),
+                    "{\"num_beams\": 4, \"min_length\": 56, \"forced_bos_token_id\": 0, \"forced_eos_token_id\": 2}");
+            GenerationDefaults.warnOfWriter(folder);
+            assertTrue(
+                    log.texts().get(0).endsWith(": num_beams = 4, min_length = 56"),
+                    log.texts().toString());
+        }
+    }
+
+    @Test
     void anotherFirstTokenOfWritingIsTold() throws Exception {
         Files.writeString(folder.resolve("config.json"), "{\"decoder_start_token_id\": 0}");
         try (Logged log = new Logged(GenerationDefaults.class)) {

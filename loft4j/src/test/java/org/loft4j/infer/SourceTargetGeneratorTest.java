@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -14,8 +16,10 @@ import java.util.Set;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.data.Tokenizer;
@@ -25,7 +29,9 @@ import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.SourceTargetInput;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -33,6 +39,9 @@ import org.loft4j.tensor.Tensors;
 /** What an encoder-decoder writes of texts, token by token. */
 class SourceTargetGeneratorTest {
     private static final int[] LENGTHS = {14, 10, 7};
+
+    @TempDir
+    Path directory;
 
     private static Model open(Fixture fixture) throws IOException {
         return Models.open(fixture.directory(), ModelOptions.of(Task.SEQ2SEQ_LM));
@@ -49,7 +58,7 @@ class SourceTargetGeneratorTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"t5", "t5_gated", "mt5"})
+    @ValueSource(strings = {"t5", "t5_gated", "mt5", "bart", "mbart", "m2m_100", "pegasus"})
     void alwaysTheLikeliestTokenIsWhatTransformersWritesAloneAndTogether(String name) throws IOException {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);
@@ -62,11 +71,80 @@ class SourceTargetGeneratorTest {
                     generator.generate(texts, 24, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
             for (int i = 0; i < texts.size(); i++) {
                 long[] own = Arrays.copyOfRange(expected, 24 * i, 24 * i + 24);
+                // config.json of PEGASUS says how a text ends that is as long as it may be
+                own[23] = ((EncoderDecoder) model).rules().last().orElse(own[23]);
                 assertArrayEquals(own, together.get(i).ids());
                 assertArrayEquals(
                         own, generator.greedy(texts.get(i), 24, Set.of()).ids());
                 assertEquals(Continuation.Stop.MAX_NEW_TOKENS, together.get(i).stop());
             }
+        }
+    }
+
+    /** As Transformers' processors of logits make it of generation_config.json. */
+    @Test
+    void whatTheFilesForceOrForbidIsHeldTo() throws IOException {
+        Path from = Fixture.directory("bart");
+        for (String name : List.of("config.json", "model.safetensors")) {
+            Files.copy(from.resolve(name), directory.resolve(name));
+        }
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("bart")) {
+            long[] plain = Arrays.copyOf(Tensors.toLongs(fixture.expected("greedy.ids")), 24);
+            long[] text = texts(fixture).get(0);
+            assertArrayEquals(plain, written("{}", text, 24));
+            assertEquals(7, written("{\"forced_bos_token_id\": 7}", text, 24)[0]);
+            long[] ended = written("{\"forced_eos_token_id\": 2}", text, 6);
+            assertArrayEquals(Arrays.copyOf(plain, 5), Arrays.copyOf(ended, 5));
+            assertEquals(2, ended[5]);
+            long[] without = written("{\"suppress_tokens\": [" + plain[0] + "]}", text, 24);
+            assertFalse(LongStream.of(without).anyMatch(id -> id == plain[0]));
+            long[] otherFirst = written("{\"begin_suppress_tokens\": [" + plain[0] + "]}", text, 24);
+            assertEquals(without[0], otherFirst[0]);
+            // behind a first token that is given, it is the second that may not be one of these
+            long[] both = written(
+                    "{\"forced_bos_token_id\": " + plain[0] + ", \"begin_suppress_tokens\": [" + plain[1] + "]}",
+                    text,
+                    24);
+            assertEquals(plain[0], both[0]);
+            assertTrue(both[1] != plain[1]);
+            for (String wrong : List.of(
+                    "{\"forced_bos_token_id\": 60}",
+                    "{\"forced_eos_token_id\": [2, 3]}",
+                    "{\"suppress_tokens\": [\"a\"]}")) {
+                assertThrows(CheckpointException.class, () -> written(wrong, text, 2), wrong);
+            }
+        }
+    }
+
+    private long[] written(String generation, long[] text, int most) throws IOException {
+        Files.writeString(directory.resolve("generation_config.json"), generation);
+        try (Model model = Models.open(directory, ModelOptions.of(Task.SEQ2SEQ_LM))) {
+            return Generator.of(model).greedy(text, most, Set.of()).ids();
+        }
+    }
+
+    /** A text as long as the model's positions is read, and what is written ends with them. */
+    @Test
+    void positionsAreTheEndOfWhatIsReadAndWritten() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("bart");
+                EncoderDecoder model = (EncoderDecoder) open(fixture)) {
+            Generator generator = Generator.of(model);
+            long[] longest = Tensors.toLongs(fixture.expected("long.input_ids"));
+            Continuation made = generator.greedy(longest, 100, Set.of());
+            assertEquals(63, made.ids().length);
+            assertEquals(Continuation.Stop.MAX_POSITIONS, made.stop());
+            String refusal = assertThrows(
+                            ConfigException.class, () -> generator.greedy(Arrays.copyOf(longest, 65), 4, Set.of()))
+                    .getMessage();
+            assertTrue(refusal.contains("at most as many tokens as max_position_embeddings, 64, got 65"), refusal);
+            Tensor most = Tensors.of(Arrays.copyOf(longest, 65), 1, 65);
+            Tensor beyond = Tensors.of(Arrays.copyOf(longest, 66), 1, 66);
+            TokenInput source = new TokenInput(fixture.expected("long.input_ids"), null);
+            assertEquals(65, model.logits(new SourceTargetInput(source, most)).size(1));
+            assertThrows(ShapeException.class, () -> model.logits(new SourceTargetInput(source, beyond)));
+            assertThrows(ShapeException.class, () -> model.encode(new TokenInput(most, null)));
         }
     }
 

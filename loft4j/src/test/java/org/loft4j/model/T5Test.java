@@ -207,7 +207,7 @@ class T5Test {
     /** An outline has the shapes of the file, for arithmetic. */
     @Test
     void anOutlineHasTheElementsOfTheModel() throws IOException {
-        for (String name : new String[] {"t5", "t5_gated", "mt5"}) {
+        for (String name : new String[] {"t5", "t5_gated", "mt5", "bart", "mbart", "m2m_100"}) {
             try (Model outline = Models.outline(Fixture.directory(name), OPTIONS);
                     Model model = Models.open(Fixture.directory(name), OPTIONS)) {
                 assertEquals(model.weights().elements(), outline.weights().elements(), name);

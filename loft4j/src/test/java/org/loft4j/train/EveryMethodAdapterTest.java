@@ -79,7 +79,7 @@ class EveryMethodAdapterTest {
         return Arrays.stream(Method.values())
                 .filter(Method::usesAdapter)
                 .flatMap(method ->
-                        Stream.of("bert_cls", "llama_gqa", "t5_gated").map(base -> Arguments.of(method, base)));
+                        Stream.of("bert_cls", "llama_gqa", "t5_gated", "bart").map(base -> Arguments.of(method, base)));
     }
 
     @ParameterizedTest

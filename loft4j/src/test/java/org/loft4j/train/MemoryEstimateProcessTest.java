@@ -89,6 +89,7 @@ class MemoryEstimateProcessTest {
                                                         "shared",
                                                         "packed",
                                                         "writes",
+                                                        "summaries",
                                                         "latent",
                                                         "parallel")
                                                 .filter(kind -> !kind.equals("packed")

@@ -209,6 +209,21 @@ class MemoryEstimateTest {
                         - writing(gated, load.writing(9, 9), undropped).activations());
     }
 
+    /** Without distances no bias is kept, and dropout takes part where config.json says. */
+    @Test
+    void ofTheShapeOfBartWhatIsDroppedIsReckoned() throws IOException {
+        Path bart = FIXTURES.resolve("bart");
+        MemoryPlan.Attention attention = MemoryPlan.Attention.of(bart);
+        assertEquals(new MemoryPlan.Attention(3, false, true, false), attention);
+        MemoryPlan.Load load = new MemoryPlan.Load(6, 32, 3, 16).writing(9, 9);
+        // of each part's sum one number in the width of the states: two in a block that reads, three in one that writes
+        assertEquals(
+                4L * 12 * 6 * 2 * (2 * 32 + 3 * 9),
+                writing(bart, load, attention).activations()
+                        - writing(bart, load, new MemoryPlan.Attention(3, false, false))
+                                .activations());
+    }
+
     private static MemoryEstimate writing(Path directory, MemoryPlan.Load load, MemoryPlan.Attention attention)
             throws IOException {
         MemoryPlan plan = new MemoryPlan(

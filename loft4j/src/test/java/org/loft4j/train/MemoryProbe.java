@@ -42,6 +42,12 @@ final class MemoryProbe {
             {"model_type": "t5", "is_encoder_decoder": true, "d_ff": 1408, "d_model": 512, "d_kv": 64, "num_layers": 4,
              "num_heads": 8, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false, "dropout_rate": 0.1,
             """),
+            // likewise, with norms behind and without distances
+            Map.entry("summaries", """
+            {"model_type": "bart", "is_encoder_decoder": true, "d_model": 512, "encoder_layers": 4, "decoder_layers": 4,
+             "encoder_attention_heads": 8, "decoder_attention_heads": 8, "encoder_ffn_dim": 1408, "decoder_ffn_dim": 1408,
+             "dropout": 0.1,
+            """),
             Map.entry("plain", """
             {"model_type": "llama", "intermediate_size": 1408,
             """),
@@ -105,7 +111,8 @@ final class MemoryProbe {
             return Models.open(directory, options);
         }
         Files.writeString(goneAtExit(directory.resolve("config.json")), CONFIGS.get(kind) + SIZES);
-        return Models.initialise(directory, kind.equals("writes") ? options.withTask(Task.SEQ2SEQ_LM) : options);
+        return Models.initialise(
+                directory, List.of("writes", "summaries").contains(kind) ? options.withTask(Task.SEQ2SEQ_LM) : options);
     }
 
     /** Files before their directory, as the last that is named goes first. */
@@ -158,7 +165,8 @@ final class MemoryProbe {
 
     static MemoryPlan.Attention attention(Model model) {
         boolean writes = model.task() == Task.SEQ2SEQ_LM;
-        return new MemoryPlan.Attention(8, writes, writes, writes);
+        boolean distances = model.description().family().equals("t5");
+        return new MemoryPlan.Attention(8, distances, writes, distances);
     }
 
     /** Of all layers, and of experts in one tensor. */

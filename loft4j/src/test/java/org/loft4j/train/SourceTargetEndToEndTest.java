@@ -12,7 +12,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.data.BatchSource;
@@ -26,6 +26,8 @@ class SourceTargetEndToEndTest {
     @TempDir
     private Path directory;
 
+    private boolean translates;
+
     private static TrainData data() {
         return new TrainData(TinyTexts.doubled(50, 1), TinyTexts.doubled(12, 2), 0, 16);
     }
@@ -37,7 +39,7 @@ class SourceTargetEndToEndTest {
     private Model model() throws IOException {
         Path base = directory.resolve("base");
         Files.createDirectories(base);
-        return TinyTexts.model(base, 0.1);
+        return translates ? TinyTexts.translator(base) : TinyTexts.model(base, 0.1);
     }
 
     private TrainResult train(TrainConfig config, Path output, OnExisting onExisting, long stopAfter)
@@ -57,10 +59,9 @@ class SourceTargetEndToEndTest {
     }
 
     @ParameterizedTest
-    @EnumSource(
-            value = Method.class,
-            names = {"LOFT", "FULL"})
-    void learnsWhatToWriteAndGoesOnBitForBit(Method method) throws IOException {
+    @CsvSource({"LOFT, false", "FULL, false", "LOFT, true"})
+    void learnsWhatToWriteAndGoesOnBitForBit(Method method, boolean ofAnotherFamily) throws IOException {
+        translates = ofAnotherFamily;
         Path whole = directory.resolve("whole");
         Path stopped = directory.resolve("stopped");
         // blocks are computed once more, with the same random numbers
@@ -152,6 +153,21 @@ class SourceTargetEndToEndTest {
                     ShapeException.class,
                     () -> new Trainer(model, Trainable.create(model, TinyRun.lora(), config), config, 10)
                             .findGradients(List.of(TinyRun.counting(4, 1).batch(new int[] {0}, 0)), 0));
+        }
+        translates = true;
+        try (Model model = model()) {
+            // of 64 positions each of the two may have all
+            int[] whole = IntStream.generate(() -> 5).limit(64).toArray();
+            TrainData most = new TrainData(SourceTargetDataset.ofIds(List.of(whole), List.of(whole)), null, 0, 64);
+            TrainingRun.requireFits(model, most, config);
+            assertTrue(Double.isFinite(new Trainer(model, Trainable.create(model, TinyRun.lora(), config), config, 10)
+                    .findGradients(List.of(((SourceTargetDataset) most.train()).batch(new int[] {0}, 0)), 0)));
+            int[] longer = IntStream.generate(() -> 5).limit(65).toArray();
+            assertProblem(
+                    "the training data has a row of 65 tokens, but the model was made for 64",
+                    model,
+                    new TrainData(SourceTargetDataset.ofIds(List.of(whole), List.of(longer)), null, 0, 64),
+                    config);
         }
         try (Model model = TinyRun.model()) {
             assertProblem(

@@ -35,6 +35,20 @@ final class TinyTexts {
                 Models.initialise(directory, ModelOptions.of(Task.SEQ2SEQ_LM).withSeed(3));
     }
 
+    /** The same of M2M-100, whose blocks are passed over now and then. */
+    static EncoderDecoder translator(Path directory) throws IOException {
+        Files.writeString(directory.resolve("config.json"), """
+                {"architectures": ["M2M100ForConditionalGeneration"], "model_type": "m2m_100", "is_encoder_decoder": true,
+                 "vocab_size": 24, "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
+                 "decoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "max_position_embeddings": 64,
+                 "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 1, "dropout": 0.05,
+                 "attention_dropout": 0.05, "activation_dropout": 0.05, "encoder_layerdrop": 0.05, "decoder_layerdrop": 0.05,
+                 "init_std": 0.2}
+                """);
+        return (EncoderDecoder)
+                Models.initialise(directory, ModelOptions.of(Task.SEQ2SEQ_LM).withSeed(3));
+    }
+
     static SourceTargetDataset doubled(int rows, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         List<int[]> sources = new ArrayList<>();

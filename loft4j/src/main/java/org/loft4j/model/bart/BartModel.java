@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.WritingRulesFile;
 import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelDescription;
@@ -86,6 +87,7 @@ public final class BartModel {
                 layout.head(weights),
                 LogitScale.NONE,
                 new EncoderDecoder.Beginning(config.startId(), config.family() == BartFamily.MBART),
+                WritingRulesFile.read(json, config.vocabularySize()),
                 seed -> layout.parameters().redraw(weights, seed)));
     }
 }

@@ -56,9 +56,9 @@ record BartWeights(BartConfig config, Set<String> inFile) {
         return new BartWeights(config, canonical);
     }
 
-    /** Of a model that is made anew, which has no more than it must. */
+    /** Of a model that is made anew. */
     static BartWeights anew(BartConfig config) {
-        return new BartWeights(config, Set.of());
+        return new BartWeights(config, Set.of(LOGIT_BIAS));
     }
 
     /** A file of the class without a head leaves out the prefix of the model. */

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.WritingRulesFile;
 import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelDescription;
@@ -81,6 +82,7 @@ public final class T5Model {
                 layout.head(weights),
                 config.scaled() ? new LogitScale(Math.sqrt(config.hiddenSize()), 0) : LogitScale.NONE,
                 new EncoderDecoder.Beginning(config.startId(), false),
+                WritingRulesFile.read(json, config.vocabularySize()),
                 seed -> layout.parameters().redraw(weights, seed)));
     }
 }

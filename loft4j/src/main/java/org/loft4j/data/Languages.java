@@ -1,0 +1,140 @@
+package org.loft4j.data;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.Shown;
+
+/**
+ * The codes of languages that tokenizers of translations put around texts: that of what is read, and that of what is written. They
+ * stand in tokenizer_config.json ({@code src_lang}, {@code tgt_lang}); where in a text each stands follows from its
+ * {@code tokenizer_class}, and not from tokenizer.json, as in Transformers.
+ *
+ * @param source of texts that are read
+ * @param target of those that are written; null where nobody says it
+ * @param codeFirst whether the code stands before a text, and not behind its end
+ * @param end id of the end of a text
+ * @param file that says it
+ */
+public record Languages(Code source, @Nullable Code target, boolean codeFirst, long end, Path file) {
+    /** Key of the language that is read, in tokenizer_config.json. */
+    public static final String SOURCE = "src_lang";
+
+    /** Key of the language that is written. */
+    public static final String TARGET = "tgt_lang";
+
+    /** The file with the two. */
+    public static final String FILE = "tokenizer_config.json";
+
+    /** The language that classes take texts to be in where the file does not say it. */
+    private static final Map<String, String> USUAL = Map.of(
+            "M2M100Tokenizer", "en",
+            "MBart50Tokenizer", "en_XX",
+            "MBartTokenizer", "en_XX",
+            "NllbTokenizer", "eng_Latn");
+
+    /**
+     * A language.
+     *
+     * @param name as the file has it
+     * @param id of its token
+     */
+    public record Code(String name, long id) {}
+
+    /** Reads those of a tokenizer; null for one that has none. */
+    static @Nullable Languages read(Path directory, Function<String, OptionalLong> vocabulary, OptionalLong end)
+            throws CheckpointException {
+        Path file = directory.resolve(FILE);
+        JsonNode config = SpecialTokens.json(file);
+        String name = config.path("tokenizer_class").asText("").replaceFirst("Fast$", "");
+        String usual = USUAL.get(name);
+        if (usual == null || end.isEmpty()) {
+            return null;
+        }
+        try {
+            Code source = code(SOURCE, named(config, SOURCE), vocabulary);
+            Code target = code(TARGET, named(config, TARGET), vocabulary);
+            if (source == null) {
+                OptionalLong id = id(usual, vocabulary);
+                if (id.isEmpty() && target == null) {
+                    // without codes it is like any other
+                    return null;
+                }
+                if (id.isEmpty()) {
+                    throw new ConfigException(SOURCE + " must name the language of what is read, as " + TARGET
+                            + " does of what is written");
+                }
+                source = new Code(usual, id.getAsLong());
+            }
+            boolean behind = name.equals("MBartTokenizer")
+                    || name.equals("NllbTokenizer")
+                            && config.path("legacy_behaviour").asBoolean(false);
+            return new Languages(source, target, !behind, end.getAsLong(), file);
+        } catch (ConfigException e) {
+            throw new CheckpointException(file, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static @Nullable String named(JsonNode config, String key) {
+        JsonNode value = config.path(key);
+        return value.isMissingNode() || value.isNull() ? null : value.asText();
+    }
+
+    private static @Nullable Code code(String key, @Nullable String name, Function<String, OptionalLong> vocabulary) {
+        if (name == null) {
+            return null;
+        }
+        OptionalLong id = id(name, vocabulary);
+        if (id.isEmpty()) {
+            throw new ConfigException(key
+                    + " must be the code of a language that is a token of tokenizer.json, such as de_DE (mBART), deu_Latn (NLLB)"
+                    + " or de (M2M-100), got " + Shown.text(name));
+        }
+        return new Code(name, id.getAsLong());
+    }
+
+    /** M2M-100's are written with lines around them. */
+    private static OptionalLong id(String name, Function<String, OptionalLong> vocabulary) {
+        OptionalLong id = vocabulary.apply(name);
+        return id.isPresent() ? id : vocabulary.apply("__" + name + "__");
+    }
+
+    /** Others where they are named. */
+    Languages between(@Nullable String read, @Nullable String written, Function<String, OptionalLong> vocabulary) {
+        Code from = code(SOURCE, read, vocabulary);
+        Code to = code(TARGET, written, vocabulary);
+        return new Languages(from == null ? source : from, to == null ? target : to, codeFirst, end, file);
+    }
+
+    /**
+     * The code of texts that are written.
+     *
+     * @throws ConfigException if nobody says it
+     */
+    public Code requireTarget() {
+        if (target == null) {
+            throw new ConfigException(
+                    "the language that is written must be named (--target-language, or " + TARGET + " in "
+                            + file
+                            + "), such as de_DE (mBART), deu_Latn (NLLB) or de (M2M-100), and that which is read where it is not "
+                            + source.name() + " (--source-language, " + SOURCE + ")");
+        }
+        return target;
+    }
+
+    /** A text with a code and its end, in place of what a file puts around texts. */
+    TokenizedText around(TokenizedText text, Code code) {
+        int[] content = text.content();
+        int[] ids = new int[content.length + 2];
+        System.arraycopy(content, 0, ids, codeFirst ? 1 : 0, content.length);
+        int last = ids.length - 1;
+        ids[codeFirst ? 0 : last] = Math.toIntExact(code.id());
+        ids[codeFirst ? last : last - 1] = Math.toIntExact(end);
+        return new TokenizedText(ids, codeFirst ? 1 : 0, codeFirst ? 1 : 2);
+    }
+}
