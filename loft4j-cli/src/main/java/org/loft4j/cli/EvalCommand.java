@@ -36,6 +36,7 @@ import org.loft4j.infer.ModelImages;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.MatchLoss;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
@@ -58,6 +59,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",
             "  loft eval --model merged --data test.csv --json",
+            "  loft eval --adapter run --data test.csv --predictions judged.jsonl",
             "  loft eval --adapter run --data sums.jsonl --reward exact"
         })
 final class EvalCommand implements Verb {
@@ -75,6 +77,9 @@ final class EvalCommand implements Verb {
 
     @Mixin(name = "Labels told")
     ThresholdFlag threshold;
+
+    @Mixin(name = "Rows told")
+    PredictionsFlag predictions;
 
     @Mixin(name = "Data")
     DataFlags data;
@@ -145,6 +150,7 @@ final class EvalCommand implements Verb {
         images.check(problems);
         device.check(problems);
         threshold.check(problems);
+        predictions.check(problems);
         if (batchSize < 1) {
             problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
         }
@@ -154,10 +160,15 @@ final class EvalCommand implements Verb {
     public int run() throws IOException {
         FoundModel found = FoundModel.of(model);
         boolean byRewards = answers.judge(found, data.columns);
+        predictions.requireOwnLoss(!byRewards, "--reward", "rewards judge answers that are drawn, and not the rows");
         boolean matches = !byRewards && data.format(data.data).get() == RowFormat.MATCH;
         try (LoadedModel loaded = LoadedModel.openJudged(found, model, device, loadIn.value(), problem, matches)) {
             threshold.requireFits(loaded.model());
             requireFits(loaded.model().task());
+            predictions.requireOwnLoss(
+                    loaded.model().task() != Task.SENTENCE_EMBEDDING,
+                    "sentence embeddings",
+                    "the loss of a row hangs on all the others");
             if (byRewards) {
                 return judgeAnswers(loaded);
             }
@@ -193,15 +204,21 @@ final class EvalCommand implements Verb {
         }
         ImageDataset dataset = TrainingImages.dataset(
                 ModelImages.of(loaded.model(), loaded.directory()), chosen, labels, Augmentation.NONE);
-        Evaluator evaluator = new Evaluator(loaded.model(), 0, batchSize, threshold.value());
-        print(loaded, evaluator.evaluate(dataset), dataset.size(), Map.of());
+        RowPredictions told = predictions.of(loaded.model(), threshold.value());
+        Evaluator evaluator =
+                RowPredictions.heard(new Evaluator(loaded.model(), 0, batchSize, threshold.value()), told);
+        Evaluation evaluation = evaluator.evaluate(dataset);
+        if (told != null) {
+            told.write(chosen);
+        }
+        print(loaded, evaluation, dataset.size(), Map.of(), told);
         return ExitCode.OK;
     }
 
     private int judgeAnswers(LoadedModel loaded) throws IOException {
         preference.judge(false, false, loaded);
         AnswerFlags.Judged judged = answers.evaluate(loaded, data, faults, chat, batchSize);
-        print(loaded, judged.evaluation(), judged.rows(), judged.by());
+        print(loaded, judged.evaluation(), judged.rows(), judged.by(), null);
         return ExitCode.OK;
     }
 
@@ -215,6 +232,8 @@ final class EvalCommand implements Verb {
             LearntTask aim = known.judgedBy(read.rows().get(0));
             TaskOptions.require(spec, aim);
             boolean judged = read.rows().get(0) instanceof JudgedAnswer;
+            predictions.requireOwnLoss(
+                    !judged, "answers judged one by one", "their loss hangs on all of them (--preference-loss kto)");
             boolean preferences =
                     task == Task.CAUSAL_LM && (judged || read.rows().get(0) instanceof Preference);
             PreferenceJudge judge = preference.judge(preferences, judged, loaded);
@@ -222,6 +241,10 @@ final class EvalCommand implements Verb {
                 PreferenceLossFlags.tellOfLabel(
                         data.columns.format, "judged", spec.commandLine().getErr());
             }
+            predictions.requireOwnLoss(
+                    judge == null || judge.loss().kind() != PreferenceLoss.Kind.KTO,
+                    "--preference-loss kto",
+                    "the loss of an answer hangs on all of them");
             List<Row> rows = judge == null ? read.rows() : judge.rows(read.rows());
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
@@ -246,7 +269,8 @@ final class EvalCommand implements Verb {
             }
             MatchLoss loss = matches ? loss(loaded) : null;
             Evaluator plain = new Evaluator(loaded.model(), tokenizer.padId(), batchSize, threshold.value());
-            Evaluator evaluator = loss == null ? plain : plain.withMatchLoss(loss);
+            RowPredictions told = predictions.of(loaded.model(), threshold.value());
+            Evaluator evaluator = RowPredictions.heard(loss == null ? plain : plain.withMatchLoss(loss), told);
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case SENTENCE_EMBEDDING -> MatchDataset.of(some, tokenizer, maxLength, prompts);
                 case SEQ2SEQ_LM -> SourceTargetDataset.of(some, tokenizer, maxLength);
@@ -277,8 +301,12 @@ final class EvalCommand implements Verb {
                             answers,
                             tokenizer.padId(),
                             batchSize,
+                            told,
                             spec.commandLine().getErr())
                     : evaluator.evaluate(examples);
+            if (told != null) {
+                told.write(kept, encoder);
+            }
             long cut = kept.examples().texts().truncations().rows();
             if (cut > 0) {
                 PrintWriter err = spec.commandLine().getErr();
@@ -298,7 +326,7 @@ final class EvalCommand implements Verb {
                 by.put("query_prompt", prompts.query());
                 by.put("document_prompt", prompts.document());
             }
-            print(loaded, evaluation, kept.rows().size(), by);
+            print(loaded, evaluation, kept.rows().size(), by, told);
             return ExitCode.OK;
         }
     }
@@ -319,8 +347,13 @@ final class EvalCommand implements Verb {
         return Labels.ofNames(LearntClasses.named(loaded.model().description().labels(), classes));
     }
 
-    /** @param by what is said as JSON of how rows were judged, such as the length to which they were cut */
-    private void print(LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> by) throws IOException {
+    /**
+     * @param by what is said as JSON of how rows were judged, such as the length to which they were cut
+     * @param told of each row; null where nobody asks
+     */
+    private void print(
+            LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> by, @Nullable RowPredictions told)
+            throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         ConfusionMatrix confusion = evaluation.confusion();
         List<String> names = loaded.model().description().labels();
@@ -342,6 +375,9 @@ final class EvalCommand implements Verb {
             if (confusion != null) {
                 tree.put("confusion_matrix", ClassScores.matrix(confusion));
             }
+            if (told != null) {
+                tree.put("greatest_loss", told.worst());
+            }
             out.println(Json.text(Objects.requireNonNull(Json.finite(tree))));
             return;
         }
@@ -353,5 +389,8 @@ final class EvalCommand implements Verb {
         }
         out.println(Quantities.of(rows, "row") + " of " + data.data.shown() + " in "
                 + String.format(Locale.ROOT, "%.1f s", evaluation.seconds()));
+        if (told != null) {
+            out.print("\n" + told.text());
+        }
     }
 }

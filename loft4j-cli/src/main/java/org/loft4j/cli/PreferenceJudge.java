@@ -27,9 +27,16 @@ record PreferenceJudge(PreferenceLoss loss, @Nullable Path reference, boolean go
         return loss.kind() == PreferenceLoss.Kind.KTO ? TrainingRows.unpaired(rows) : rows;
     }
 
-    Evaluation evaluate(LoadedModel loaded, Preferences answers, long padId, int batchSize, PrintWriter err)
+    /** @param predictions are told of each pair; null for none */
+    Evaluation evaluate(
+            LoadedModel loaded,
+            Preferences answers,
+            long padId,
+            int batchSize,
+            @Nullable RowPredictions predictions,
+            PrintWriter err)
             throws IOException {
-        Evaluator evaluator = new Evaluator(loaded.model(), padId, batchSize, loss);
+        Evaluator evaluator = RowPredictions.heard(new Evaluator(loaded.model(), padId, batchSize, loss), predictions);
         boolean besideBefore = loss.kind().hasReference();
         err.println("loft: judged "
                 + (!besideBefore

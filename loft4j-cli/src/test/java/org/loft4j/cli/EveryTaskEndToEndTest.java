@@ -28,8 +28,15 @@ class EveryTaskEndToEndTest {
         Path rows = TinyModels.colours(folder.resolve("colours.csv"), 64);
         Path run = train(STORIES, rows, "sequence-classification", method);
         String[] where = method.equals("full") ? new String[] {"--model", run.toString()} : adapter(run);
-        JsonNode scores = json(where, "eval", "--data", rows.toString());
+        Path file = folder.resolve("told.jsonl");
+        JsonNode scores = json(where, "eval", "--data", rows.toString(), "--predictions", file.toString());
         assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+        JsonNode told = ToldRows.of(file, scores, null).get(1);
+        assertEquals(3, told.get("line").asInt());
+        assertEquals("blue", told.get("predicted").asText());
+        assertEquals(told.at("/probabilities/blue"), told.get("probability"));
+        assertEquals(
+                Math.exp(-told.get("loss").asDouble()), told.get("probability").asDouble(), 1e-9);
         JsonNode predicted = json(where, "predict", "--text", "blue blue ball").get("predictions");
         assertEquals("blue", predicted.get(0).get("label").asText());
     }
@@ -117,7 +124,11 @@ class EveryTaskEndToEndTest {
         boolean pretrained = kind.equals("decoder");
         Path run = train(model, rows, "token-classification", pretrained ? "lora" : "full");
         String[] where = pretrained ? adapter(run) : new String[] {"--model", run.toString()};
-        JsonNode scores = json(where, "eval", "--data", rows.toString());
+        Path file = folder.resolve("told.jsonl");
+        JsonNode scores = json(where, "eval", "--data", rows.toString(), "--predictions", file.toString());
+        JsonNode told = ToldRows.of(file, scores, "predicted").get(0);
+        assertEquals(told.get("tags"), told.get("predicted"));
+        assertEquals(6, told.get("probabilities").size());
         assertTrue(scores.get("f1").asDouble() > 0.95, scores.toString());
         Captured call = Captured.loft(arguments(where, "predict", "--text", "then Tim saw a red ball"));
         assertEquals(0, call.status(), call.err());

@@ -112,10 +112,22 @@ class MultiLabelEndToEndTest {
         assertEquals("multi_label_classification", task.get("problem_type").asText());
         assertEquals("[\"ball\",\"blue\",\"red\"]", task.get("labels").toString());
         List<String> adapter = List.of("--model", model, "--adapter", run().toString());
-        JsonNode judged = JSON.readTree(
-                call(Stream.concat(Stream.of("eval", "--json", "--data", rows.toString()), adapter.stream())
-                                .toList())
-                        .out());
+        JsonNode judged = JSON.readTree(call(Stream.concat(
+                                Stream.of(
+                                        "eval",
+                                        "--json",
+                                        "--predictions",
+                                        folder.resolve("told.jsonl").toString(),
+                                        "--data",
+                                        rows.toString()),
+                                adapter.stream())
+                        .toList())
+                .out());
+        JsonNode row = ToldRows.of(folder.resolve("told.jsonl"), judged, null).get(0);
+        row.get("probabilities").properties().forEach(label -> {
+            boolean above = label.getValue().asDouble() > 0.5;
+            assertEquals(above, row.get("predicted").toString().contains('"' + label.getKey() + '"'));
+        });
         assertTrue(judged.get("micro_f1").asDouble() > 0.9, judged.toString());
         assertTrue(judged.get("accuracy").asDouble() > 0.6, judged.toString());
         JsonNode first = judged.at("/classes/0");

@@ -100,7 +100,19 @@ class MultiLabelImagesEndToEndTest {
         String card = Files.readString(base.resolve("README.md"));
         assertTrue(card.contains("an image may have several of them"), card);
 
-        JsonNode scores = json(Captured.loft("eval", "--model", base.toString(), "--data", lists.toString(), "--json"));
+        JsonNode scores = json(Captured.loft(
+                "eval",
+                "--model",
+                base.toString(),
+                "--data",
+                lists.toString(),
+                "--json",
+                "--predictions",
+                directory.resolve("told.jsonl").toString()));
+        JsonNode told =
+                ToldRows.of(directory.resolve("told.jsonl"), scores, null).get(0);
+        assertTrue(Files.exists(Path.of(told.get("image").asText())), told.toString());
+        assertTrue(told.get("labels").isArray() && told.get("predicted").isArray(), told.toString());
         assertTrue(scores.get("micro_f1").asDouble() > 0.95, scores.toString());
         assertEquals(32, scores.get("rows").asInt());
 

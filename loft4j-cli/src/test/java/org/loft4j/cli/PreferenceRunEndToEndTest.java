@@ -152,7 +152,16 @@ class PreferenceRunEndToEndTest {
                         .contains(
                                 "loft: judged beside the model without its adapter, by direct preference optimization, β = 0.5"),
                 judged.err());
-        JsonNode other = JSON.readTree(eval(moved, "--preference-beta", "0.25").out());
+        Path file = folder.resolve("told.jsonl");
+        JsonNode other = JSON.readTree(
+                eval(moved, "--preference-beta", "0.25", "--predictions", file).out());
+        for (JsonNode pair : ToldRows.of(file, other, null)) {
+            // DPO's loss of the two rewards
+            double margin = pair.get("reward_chosen").asDouble()
+                    - pair.get("reward_rejected").asDouble();
+            assertEquals(Math.log1p(Math.exp(-margin)), pair.get("loss").asDouble(), 1e-9, pair.toString());
+            assertTrue(pair.get("chosen").isTextual() && !pair.has("completion"), pair.toString());
+        }
         assertEquals(told.get("eval_margin").asDouble() / 2, other.get("margin").asDouble(), 1e-4);
     }
 

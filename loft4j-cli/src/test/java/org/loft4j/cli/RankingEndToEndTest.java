@@ -73,10 +73,17 @@ class RankingEndToEndTest {
                 "--model",
                 model,
                 "--data",
-                data.toString());
+                data.toString(),
+                "--predictions",
+                folder.resolve("told.jsonl").toString());
         assertEquals(0, judged.status(), judged.err());
         assertFalse(judged.err().contains("trained on pairs of texts"), judged.err());
-        return JSON.readTree(judged.out());
+        JsonNode scores = JSON.readTree(judged.out());
+        for (JsonNode told : ToldRows.of(folder.resolve("told.jsonl"), scores, null)) {
+            int texts = told.has("chosen") ? 2 : 1 + told.get("negatives").size();
+            assertEquals(texts, told.get("scores").size(), told.toString());
+        }
+        return scores;
     }
 
     @Test

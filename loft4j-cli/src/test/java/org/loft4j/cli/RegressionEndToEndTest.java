@@ -50,11 +50,22 @@ class RegressionEndToEndTest {
                         .get("problem_type")
                         .asText());
         List<String> eval = Stream.concat(
-                        Stream.of("eval", "--json", "--adapter", calls().run().toString(), "--model", model),
+                        Stream.of(
+                                "eval",
+                                "--json",
+                                "--predictions",
+                                folder.resolve("told.jsonl").toString(),
+                                "--adapter",
+                                calls().run().toString(),
+                                "--model",
+                                model),
                         columns(rows).stream())
                 .toList();
         JsonNode judged =
                 JSON.readTree(Captured.loft(eval.toArray(String[]::new)).out());
+        JsonNode row = ToldRows.of(folder.resolve("told.jsonl"), judged, null).get(0);
+        double error = row.get("score").asDouble() - row.get("label").asDouble();
+        assertEquals(error * error, row.get("loss").asDouble(), 1e-6);
         assertTrue(judged.get("pearson").asDouble() > 0.9, judged.toString());
         assertTrue(judged.get("spearmanr").asDouble() > 0.8, judged.toString());
         assertEquals(judged.get("loss").asDouble(), judged.get("mse").asDouble(), 1e-5);

@@ -1,6 +1,7 @@
 package org.loft4j.nn;
 
 import java.util.Arrays;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.BoolOptional;
@@ -85,21 +86,35 @@ public final class LanguageModelLoss {
      * @param labels int64 {@code (batch, seq)}, not shifted; {@link Losses#IGNORED} asks for no loss
      */
     public Judged judge(ModelInput input, Tensor labels) {
+        return judge(input, labels, null);
+    }
+
+    /** The same, which tells {@code each} in the same pass what the model holds of each row. */
+    public Judged judge(ModelInput input, Tensor labels, @Nullable Consumer<Rows> each) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
+            double[] all = new double[each == null ? 0 : Math.toIntExact(targets.count())];
             double sum = 0;
             long right = 0;
             for (long start = 0; start < targets.count(); start += chunk) {
                 try (NativeScope part = new NativeScope()) {
                     Targets some = targets.some(start, chunk);
                     Tensor logits = logits(some);
-                    sum -= total(logProbabilities(logits, some));
+                    Tensor told = logProbabilities(logits, some);
+                    sum -= total(told);
+                    if (each != null) {
+                        double[] own = Tensors.toDoubles(told.to(Dtype.F64.scalarType()));
+                        System.arraycopy(own, 0, all, Math.toIntExact(start), own.length);
+                    }
                     right += logits.argmax(new LongOptional(-1), false)
                             .eq(some.labels())
                             .sum()
                             .item_long();
                 }
+            }
+            if (each != null) {
+                each.accept(new Tokens(all, targets.rows()).together(labels.size(0)));
             }
             return new Judged(sum, right);
         }

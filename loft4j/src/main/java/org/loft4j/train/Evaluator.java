@@ -27,6 +27,7 @@ import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
+import org.loft4j.nn.Task;
 import org.loft4j.nn.Threshold;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -42,6 +43,7 @@ public final class Evaluator {
     private final PreferenceLoss preferenceLoss;
     private final Threshold threshold;
     private final MatchLoss matchLoss;
+    private final RowOutcome.@Nullable Listener listener;
 
     public Evaluator(Model model, long padId, int batchSize) {
         this(model, padId, batchSize, PreferenceLoss.DPO);
@@ -49,12 +51,12 @@ public final class Evaluator {
 
     /** @param preferenceLoss by which preferences are judged */
     public Evaluator(Model model, long padId, int batchSize, PreferenceLoss preferenceLoss) {
-        this(model, padId, batchSize, preferenceLoss, Threshold.HALF, MatchLoss.USUAL);
+        this(model, padId, batchSize, preferenceLoss, Threshold.HALF, MatchLoss.USUAL, null);
     }
 
     /** @param threshold of labels of which a text may have several */
     public Evaluator(Model model, long padId, int batchSize, Threshold threshold) {
-        this(model, padId, batchSize, PreferenceLoss.DPO, threshold, MatchLoss.USUAL);
+        this(model, padId, batchSize, PreferenceLoss.DPO, threshold, MatchLoss.USUAL, null);
     }
 
     private Evaluator(
@@ -63,13 +65,15 @@ public final class Evaluator {
             int batchSize,
             PreferenceLoss preferenceLoss,
             Threshold threshold,
-            MatchLoss matchLoss) {
+            MatchLoss matchLoss,
+            RowOutcome.@Nullable Listener listener) {
         this.model = model;
         this.padId = padId;
         this.batchSize = batchSize;
         this.preferenceLoss = preferenceLoss;
         this.threshold = threshold;
         this.matchLoss = matchLoss;
+        this.listener = listener;
     }
 
     /**
@@ -89,7 +93,17 @@ public final class Evaluator {
                         "dimensions must be from 1 to the " + width + " numbers of the model's vectors, got " + length);
             }
         }
-        return new Evaluator(model, padId, batchSize, preferenceLoss, threshold, loss);
+        return new Evaluator(model, padId, batchSize, preferenceLoss, threshold, loss, listener);
+    }
+
+    /**
+     * The same, which tells of each example what the model makes of it. Sentence embeddings, and answers that are judged one by one,
+     * have a loss together and none of their own.
+     *
+     * @param each hears of it, on the thread that evaluates
+     */
+    public Evaluator withEach(RowOutcome.Listener each) {
+        return new Evaluator(model, padId, batchSize, preferenceLoss, threshold, matchLoss, each);
     }
 
     static Evaluator of(Model model, TrainData data, TrainConfig config) {
@@ -159,7 +173,13 @@ public final class Evaluator {
                 done += indices.length;
                 MiniBatch batch = rows.batch(indices, padId);
                 count += batch.targets();
-                inLanes(batch, this::judged).forEach(tally::add);
+                int heard = 0;
+                for (Judged part : inLanes(batch, this::judged)) {
+                    tally.add(part.all());
+                    for (RowOutcome one : part.each()) {
+                        Objects.requireNonNull(listener).accept(indices[heard++], one);
+                    }
+                }
             }
         }
         return tally.evaluation(count, rows.hasPreferences(), (System.nanoTime() - start) / 1e9);
@@ -245,7 +265,21 @@ public final class Evaluator {
         }
     }
 
-    private EvaluationTally.Part judged(BatchTensors rows) {
+    /**
+     * What came out for some rows of a batch.
+     *
+     * @param each example of them; none where nobody listens
+     */
+    private record Judged(EvaluationTally.Part all, List<RowOutcome> each) {}
+
+    private Judged judged(BatchTensors rows) {
+        List<RowOutcome> each = new ArrayList<>();
+        return new Judged(judged(rows, each), each);
+    }
+
+    /** @param each gets what is told of each example, where somebody listens */
+    private EvaluationTally.Part judged(BatchTensors rows, List<RowOutcome> each) {
+        boolean listens = listener != null;
         if (rows.facts() instanceof RowFacts.Judged answers) {
             double[] now = judgedRows(rows).logProbabilities();
             return new EvaluationTally.Part(
@@ -254,27 +288,42 @@ public final class Evaluator {
         if (rows.facts() instanceof RowFacts.Pairs pairs) {
             LanguageModelLoss.Rows answers = judgedRows(rows);
             double[] rewards = preferenceLoss.rewards(answers, pairs.reference());
+            if (listens) {
+                each.addAll(RowOutcome.ofPairs(preferenceLoss, answers, rewards));
+            }
             return new EvaluationTally.Part(preferenceLoss.sum(answers, rewards, 0), new double[0], rewards);
         }
         if (model.task().writes()) {
-            LanguageModelLoss.Judged judged = new LanguageModelLoss((Decoder) model).judge(rows.input(), rows.labels());
+            LanguageModelLoss.Judged judged = new LanguageModelLoss((Decoder) model)
+                    .judge(rows.input(), rows.labels(), listens ? told -> each.addAll(RowOutcome.ofTexts(told)) : null);
             return new EvaluationTally.Part(judged.sum(), judged.right());
         }
         Tensor logits = model.logits(rows.input());
         double loss = BatchLoss.sum(model.task(), logits, rows).item_double();
         if (model.isRegression()) {
-            return new EvaluationTally.Part(
-                    loss, Tensors.toDoubles(rows.labels()), Tensors.toDoubles(logits.flatten()));
+            double[] expected = Tensors.toDoubles(rows.labels());
+            double[] told = Tensors.toDoubles(logits.flatten());
+            if (listens) {
+                each.addAll(
+                        rows.facts() instanceof RowFacts.Groups groups
+                                ? RowOutcome.ofGroups(told, groups.sizes())
+                                : RowOutcome.ofNumbers(told, expected));
+            }
+            return new EvaluationTally.Part(loss, expected, told);
         }
         if (model.isMultiLabel()) {
-            return new EvaluationTally.Part(
-                    loss,
-                    Tensors.toLongs(rows.labels().to(Dtype.I64.scalarType())),
-                    new long[0],
-                    0,
-                    new double[0],
-                    Tensors.toDoubles(logits.to(Dtype.F64.scalarType())),
-                    0);
+            long[] has = Tensors.toLongs(rows.labels().to(Dtype.I64.scalarType()));
+            double[] told = Tensors.toDoubles(logits.to(Dtype.F64.scalarType()));
+            if (listens) {
+                each.addAll(RowOutcome.ofSeveral(told, has, (int) rows.labels().size(0)));
+            }
+            return new EvaluationTally.Part(loss, has, new long[0], 0, new double[0], told, 0);
+        }
+        if (listens) {
+            each.addAll(
+                    model.task() == Task.TOKEN_CLASSIFICATION
+                            ? RowOutcome.ofWords(logits, rows.labels())
+                            : RowOutcome.ofClasses(logits, rows.labels()));
         }
         return new EvaluationTally.Part(
                 loss,
