@@ -26,7 +26,7 @@ final class BlockNames {
     BlockNames(TextConfig config) throws CheckpointException {
         GgufArchitecture architecture = config.architecture();
         switch (architecture) {
-            case LLAMA, MISTRAL3, QWEN2, SMOLLM3, GRANITE, GRANITEMOE, GEMMA -> {
+            case LLAMA, MISTRAL3, QWEN2, SMOLLM3, GRANITE, GRANITEMOE, GEMMA, ERNIE4_5 -> {
                 separate();
                 norms(false);
             }
@@ -97,7 +97,7 @@ final class BlockNames {
                 }
                 parameters.put("layer_scalar", "layer_output_scale.weight");
             }
-            case OLMO2 -> {
+            case OLMO2, EXAONE4 -> {
                 separate();
                 modules.put("post_attention_layernorm", "post_attention_norm");
                 modules.put("post_feedforward_layernorm", "post_ffw_norm");
@@ -125,6 +125,28 @@ final class BlockNames {
                 modules.put("mlp.gate_up_proj", "ffn_up");
                 modules.put("mlp.down_proj", "ffn_down");
                 norms(false);
+            }
+            case GLM4 -> {
+                separate();
+                modules.values().removeIf(PLAIN::contains);
+                modules.put("mlp.gate_up_proj", "ffn_up");
+                modules.put("mlp.down_proj", "ffn_down");
+                modules.put("input_layernorm", "attn_norm");
+                modules.put("post_self_attn_layernorm", "post_attention_norm");
+                modules.put("post_attention_layernorm", "ffn_norm");
+                modules.put("post_mlp_layernorm", "post_ffw_norm");
+            }
+            case COMMAND_R, COHERE2 -> {
+                separate();
+                modules.put("input_layernorm", "attn_norm");
+                if (config.json().booleanOr("use_qk_norm", false)) {
+                    headNorms();
+                }
+            }
+            case SEED_OSS -> {
+                separate();
+                modules.put("input_layernorm", "attn_norm");
+                modules.put("post_attention_layernorm", "post_attention_norm");
             }
             case GPT_OSS -> {
                 separate();

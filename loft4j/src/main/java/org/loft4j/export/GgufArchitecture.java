@@ -32,6 +32,12 @@ enum GgufArchitecture {
     LFM2("lfm2"),
     OLMO2("olmo2", "olmo3"),
     OLMOE("olmoe"),
+    GLM4("glm4"),
+    COMMAND_R("cohere"),
+    COHERE2("cohere2"),
+    SEED_OSS("seed_oss"),
+    ERNIE4_5("ernie4_5"),
+    EXAONE4("exaone4"),
     GPT_OSS("gpt_oss"),
     GPT2("gpt2");
 
@@ -43,7 +49,12 @@ enum GgufArchitecture {
 
     /** The word under {@code general.architecture}, which the keys of its sizes begin with as well. */
     String key() {
-        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        String name = name().toLowerCase(Locale.ROOT);
+        return this == GPT_OSS || isCohere() ? name.replace('_', '-') : name;
+    }
+
+    boolean isCohere() {
+        return this == COMMAND_R || this == COHERE2;
     }
 
     boolean isGemma() {
@@ -56,7 +67,7 @@ enum GgufArchitecture {
 
     /** Whether its norms are layer norms. */
     boolean hasLayerNorms() {
-        return this == GPT2 || this == PHI2 || this == STARCODER2;
+        return this == GPT2 || this == PHI2 || this == STARCODER2 || isCohere();
     }
 
     boolean isGranite() {

@@ -87,6 +87,7 @@ final class GgufParameters {
             case GRANITE, GRANITEMOE, GRANITEHYBRID -> granite();
             case LFM2 -> MemoryParameters.lfm2(config, metadata, key);
             case OLMO2 -> olmo2();
+            case GLM4, COMMAND_R, COHERE2, SEED_OSS, ERNIE4_5, EXAONE4 -> DenseParameters.put(config, metadata, key);
             default -> throw new IllegalStateException(key);
         }
     }

@@ -74,7 +74,20 @@ final class MissingClass {
 
     /** Decoders whose class in vLLM has not been looked at. */
     private static final Set<String> UNTRIED_IN_VLLM =
-            Set.of("deepseek_v3", "gemma4", "gemma4_text", "glm4_moe", "glm4_moe_lite", "gpt_neox", "starcoder2");
+            Set.of(
+            "cohere",
+            "cohere2",
+            "deepseek_v3",
+            "ernie4_5",
+            "exaone4",
+            "gemma4",
+            "gemma4_text",
+            "glm4",
+            "glm4_moe",
+            "glm4_moe_lite",
+            "gpt_neox",
+            "seed_oss",
+            "starcoder2");
 
     private MissingClass() {}
 

@@ -38,6 +38,7 @@ final class RopeScaling {
                     case SMOLLM3 -> 2_000_000;
                     case GPT_OSS -> 150_000;
                     case LFM2, MISTRAL3 -> 1_000_000;
+                    case COMMAND_R, ERNIE4_5 -> 500_000;
                     default -> config.isMixtral() ? 1_000_000 : 10_000;
                 });
     }
@@ -86,7 +87,8 @@ final class RopeScaling {
                         GgufArchitecture.LLAMA,
                         GgufArchitecture.GRANITE,
                         GgufArchitecture.GRANITEMOE,
-                        GgufArchitecture.GRANITEHYBRID);
+                        GgufArchitecture.GRANITEHYBRID,
+                        GgufArchitecture.EXAONE4);
             case "yarn" -> yarn(metadata, key + "scaling.");
             case "longrope", "su" -> {
                 only(GgufArchitecture.PHI3);

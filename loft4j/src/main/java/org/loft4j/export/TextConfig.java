@@ -24,7 +24,8 @@ final class TextConfig {
     private static final String TIE = "tie_word_embeddings";
 
     private static final Set<String> TIED = Set.of(
-            "gpt2", "gemma", "gemma2", "gemma3", "gemma3_text", "gemma4", "gemma4_text", "smollm3", "starcoder2");
+            "cohere", "cohere2", "ernie4_5", "gpt2", "gemma", "gemma2", "gemma3", "gemma3_text", "gemma4", "gemma4_text",
+            "smollm3", "starcoder2");
 
     private final GgufArchitecture architecture;
     private final JsonObject root;
@@ -202,10 +203,10 @@ final class TextConfig {
     private int silentKeyValueHeads() throws CheckpointException {
         return switch (architecture) {
             case GEMMA2, GEMMA3, GEMMA_EMBEDDING, GEMMA4, SMOLLM3 -> 4;
-            case LFM2 -> 8;
+            case LFM2, SEED_OSS -> 8;
             case GEMMA -> 16;
-            case STARCODER2 -> 2;
-            case QWEN2, QWEN3 -> 32;
+            case STARCODER2, GLM4, ERNIE4_5 -> 2;
+            case QWEN2, QWEN3, EXAONE4 -> 32;
             case QWEN3MOE, QWEN35 -> 4;
             case QWEN35MOE -> 2;
             case MISTRAL3 -> 8;
@@ -221,7 +222,7 @@ final class TextConfig {
         }
         int absent = switch (architecture) {
             case GEMMA, GEMMA2, GEMMA3, GEMMA_EMBEDDING, QWEN35, QWEN35MOE -> 256;
-            case QWEN3, MISTRAL3 -> 128;
+            case QWEN3, MISTRAL3, GLM4, SEED_OSS, ERNIE4_5 -> 128;
             case GPT_OSS -> 64;
             default -> hiddenSize() / heads();
         };
@@ -233,9 +234,12 @@ final class TextConfig {
             return json.doubleOr("norm_eps", 1e-5);
         }
         boolean larger = switch (architecture) {
-            case PHI3, OLMO2, OLMOE, GPT_OSS, MISTRAL3 -> true;
+            case PHI3, OLMO2, OLMOE, GPT_OSS, MISTRAL3, ERNIE4_5, EXAONE4 -> true;
             default -> isMixtral();
         };
+        if (architecture == GgufArchitecture.GLM4) {
+            return json.doubleOr("rms_norm_eps", 1.5625e-7);
+        }
         return json.doubleOr("rms_norm_eps", larger ? 1e-5 : 1e-6);
     }
 
@@ -244,7 +248,7 @@ final class TextConfig {
         return json.doubleOr(
                 switch (architecture) {
                     case GPT2 -> "layer_norm_epsilon";
-                    case PHI2 -> "layer_norm_eps";
+                    case PHI2, COMMAND_R, COHERE2 -> "layer_norm_eps";
                     default -> "norm_epsilon";
                 },
                 1e-5);
@@ -268,12 +272,15 @@ final class TextConfig {
             case GPT2 ->
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA, GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
-            case GEMMA3, GEMMA_EMBEDDING, GEMMA4, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
+            case GEMMA3, GEMMA_EMBEDDING, GEMMA4, GPT_OSS, GLM4, ERNIE4_5 -> json.intOr("max_position_embeddings", 131072, 1);
             case SMOLLM3, QWEN3MOE, QWEN35, QWEN35MOE -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE, STARCODER2 -> json.intOr("max_position_embeddings", 4096, 1);
             case LFM2 -> json.intOr("max_position_embeddings", 128000, 1);
             case MISTRAL3 -> json.intOr("max_position_embeddings", 262144, 1);
-            case GRANITE, GRANITEMOE, GRANITEHYBRID, PHI2 -> json.intOr("max_position_embeddings", 2048, 1);
+            case SEED_OSS -> json.intOr("max_position_embeddings", 524288, 1);
+            case COMMAND_R, COHERE2 ->
+                Math.max(json.intOr("max_position_embeddings", 8192, 1), json.intOr("model_max_length", 1, 1));
+            case GRANITE, GRANITEMOE, GRANITEHYBRID, PHI2, EXAONE4 -> json.intOr("max_position_embeddings", 2048, 1);
             default ->
                 isMixtral()
                         ? json.intOr("max_position_embeddings", 131072, 1)
@@ -293,7 +300,7 @@ final class TextConfig {
     int rotaryDim() throws CheckpointException {
         double absent = switch (architecture) {
             case QWEN35, QWEN35MOE -> 0.25;
-            case PHI2 -> 0.5;
+            case PHI2, GLM4 -> 0.5;
             default -> 1;
         };
         double share = RopeKeys.share(json, rope(), absent);

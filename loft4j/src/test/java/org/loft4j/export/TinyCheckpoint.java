@@ -45,6 +45,7 @@ final class TinyCheckpoint {
             case "gemma4_text" -> TinyFamilies.gemma4(this);
             case "lfm2" -> TinyFamilies.lfm2(this);
             case "granitemoehybrid" -> TinyFamilies.granite4(this);
+            case "glm4", "cohere", "cohere2", "seed_oss", "ernie4_5", "exaone4" -> TinyFamilies.dense(this, modelType);
             default -> separate(modelType);
         }
     }

@@ -247,4 +247,58 @@ final class TinyFamilies {
         tiny.matrix(module + "v_proj", hidden / 2, hidden, false);
         tiny.matrix(module + "o_proj", hidden, hidden, false);
     }
+
+    /** GLM-4-0414, Cohere, Seed-OSS, ERNIE 4.5 and EXAONE 4.0, as llama.cpp has them. */
+    static void dense(TinyCheckpoint to, String modelType) {
+        to.sizes();
+        boolean glm = modelType.equals("glm4");
+        boolean cohere = modelType.startsWith("cohere");
+        boolean exaone = modelType.equals("exaone4");
+        boolean biased = glm || modelType.equals("seed_oss");
+        boolean tied = cohere || modelType.equals("ernie4_5");
+        int headDim = cohere ? TinyCheckpoint.HIDDEN / TinyCheckpoint.HEADS : TinyCheckpoint.HEAD_DIM;
+        int keys = TinyCheckpoint.KEY_HEADS * headDim;
+        to.config.put("head_dim", headDim);
+        to.config.put("hidden_act", "silu");
+        if (cohere) {
+            to.config.put("logit_scale", 0.25);
+            to.config.put("layer_norm_eps", 1e-5);
+        }
+        if (cohere || exaone) {
+            to.config.put("sliding_window", modelType.equals("cohere2") ? 16 : null);
+        }
+        to.shapes.put("model.embed_tokens.weight", new long[] {TinyCheckpoint.VOCABULARY, TinyCheckpoint.HIDDEN});
+        for (int i = 0; i < TinyCheckpoint.LAYERS; i++) {
+            String layer = "model.layers." + i + ".";
+            to.matrix(layer + "self_attn.q_proj", TinyCheckpoint.HEADS * headDim, TinyCheckpoint.HIDDEN, biased);
+            to.matrix(layer + "self_attn.k_proj", keys, TinyCheckpoint.HIDDEN, biased);
+            to.matrix(layer + "self_attn.v_proj", keys, TinyCheckpoint.HIDDEN, biased);
+            to.matrix(layer + "self_attn.o_proj", TinyCheckpoint.HIDDEN, TinyCheckpoint.HEADS * headDim, false);
+            if (glm) {
+                to.matrix(layer + "mlp.gate_up_proj", 2 * TinyCheckpoint.WIDTH, TinyCheckpoint.HIDDEN, false);
+            } else {
+                to.matrix(layer + "mlp.gate_proj", TinyCheckpoint.WIDTH, TinyCheckpoint.HIDDEN, false);
+                to.matrix(layer + "mlp.up_proj", TinyCheckpoint.WIDTH, TinyCheckpoint.HIDDEN, false);
+            }
+            to.matrix(layer + "mlp.down_proj", TinyCheckpoint.HIDDEN, TinyCheckpoint.WIDTH, false);
+            if (exaone) {
+                to.shapes.put(layer + "self_attn.q_norm.weight", new long[] {headDim});
+                to.shapes.put(layer + "self_attn.k_norm.weight", new long[] {headDim});
+                to.norm(layer + "post_feedforward_layernorm");
+            } else {
+                to.norm(layer + "input_layernorm");
+            }
+            if (!cohere) {
+                to.norm(layer + "post_attention_layernorm");
+            }
+            if (glm) {
+                to.norm(layer + "post_self_attn_layernorm");
+                to.norm(layer + "post_mlp_layernorm");
+            }
+        }
+        to.norm("model.norm");
+        if (!tied) {
+            to.shapes.put("lm_head.weight", new long[] {TinyCheckpoint.VOCABULARY, TinyCheckpoint.HIDDEN});
+        }
+    }
 }

@@ -87,8 +87,6 @@ class ReadingTest {
                 "smollm3_sliding",
                 "granite",
                 "olmo2",
-                "cohere2",
-                "exaone4",
                 "qwen3_moe",
                 "gpt_oss",
                 "mistral3_ministral3",

@@ -84,8 +84,6 @@ class SentenceVectorTest {
                 "glm4",
                 "cohere",
                 "cohere2",
-                "seed_oss",
-                "ernie4_5",
                 "exaone4",
                 "lfm2",
                 "lfm2_bias",

@@ -159,7 +159,7 @@ class QuantizedModelTest {
         "glm4_moe_lite, INT8",
         "glm4_moe, INT8",
         "glm4, INT8",
-        "cohere, NF4",
+        "cohere, INT8",
         "lfm2, NF4",
         "lfm2_bias, INT8",
         "gpt_neox, NF4",

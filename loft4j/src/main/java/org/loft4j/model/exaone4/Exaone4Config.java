@@ -1,7 +1,9 @@
 package org.loft4j.model.exaone4;
 
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.List;
 import java.util.Set;
+import java.util.function.IntPredicate;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.shared.ConfigKeys;
@@ -37,9 +39,9 @@ public record Exaone4Config(DecoderConfig sizes, List<Placement> placement, doub
     /** Where there is a window, the blocks without one are not turned; without a window all are. */
     private static List<Placement> placement(JsonObject json, DecoderConfig sizes) throws CheckpointException {
         long window = LayerTypes.window(json, 4096);
-        // the files that state it in letters have layer_types
-        int period = window == 0 || json.has("layer_types") ? 1 : json.intOr(PATTERN, 4, 1);
-        List<Boolean> sliding = LayerTypes.sliding(json, sizes.layers(), i -> (i + 1) % period != 0);
+        boolean byPattern = window > 0 && !json.has("layer_types");
+        List<Boolean> sliding =
+                LayerTypes.sliding(json, sizes.layers(), byPattern ? pattern(json) : i -> false);
         if (window == 0 && sliding.contains(true)) {
             throw json.fault("sliding_window", "is null, but layers of sliding_attention need a window");
         }
@@ -47,6 +49,19 @@ public record Exaone4Config(DecoderConfig sizes, List<Placement> placement, doub
         Placement windowed = new Placement(rope, window);
         Placement full = new Placement(window == 0 ? rope : null, 0);
         return sliding.stream().map(slides -> slides ? windowed : full).toList();
+    }
+
+    /** Every how manieth block sees all, or a letter for each of some blocks, after which they begin anew: {@code LLLG}. */
+    private static IntPredicate pattern(JsonObject json) throws CheckpointException {
+        if (json.node(PATTERN) instanceof TextNode) {
+            String letters = json.requireString(PATTERN);
+            if (!letters.matches("[LG]+")) {
+                throw json.fault(PATTERN, "must be a whole number, or letters L and G alone, found " + letters);
+            }
+            return i -> letters.charAt(i % letters.length()) == 'L';
+        }
+        int period = json.intOr(PATTERN, 4, 1);
+        return i -> (i + 1) % period != 0;
     }
 
     /** The longest sequence of a model with this config.json. */
