@@ -73,8 +73,7 @@ final class MissingClass {
             Set.of("camembert", "deit", "dinov2", "dinov2_with_registers", "distilbert", "electra");
 
     /** Decoders whose class in vLLM has not been looked at. */
-    private static final Set<String> UNTRIED_IN_VLLM =
-            Set.of(
+    private static final Set<String> UNTRIED_IN_VLLM = Set.of(
             "cohere",
             "cohere2",
             "deepseek_v3",

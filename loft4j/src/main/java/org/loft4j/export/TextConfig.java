@@ -24,8 +24,18 @@ final class TextConfig {
     private static final String TIE = "tie_word_embeddings";
 
     private static final Set<String> TIED = Set.of(
-            "cohere", "cohere2", "ernie4_5", "gpt2", "gemma", "gemma2", "gemma3", "gemma3_text", "gemma4", "gemma4_text",
-            "smollm3", "starcoder2");
+            "cohere",
+            "cohere2",
+            "ernie4_5",
+            "gpt2",
+            "gemma",
+            "gemma2",
+            "gemma3",
+            "gemma3_text",
+            "gemma4",
+            "gemma4_text",
+            "smollm3",
+            "starcoder2");
 
     private final GgufArchitecture architecture;
     private final JsonObject root;
@@ -272,7 +282,8 @@ final class TextConfig {
             case GPT2 ->
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA, GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
-            case GEMMA3, GEMMA_EMBEDDING, GEMMA4, GPT_OSS, GLM4, ERNIE4_5 -> json.intOr("max_position_embeddings", 131072, 1);
+            case GEMMA3, GEMMA_EMBEDDING, GEMMA4, GPT_OSS, GLM4, ERNIE4_5 ->
+                json.intOr("max_position_embeddings", 131072, 1);
             case SMOLLM3, QWEN3MOE, QWEN35, QWEN35MOE -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE, STARCODER2 -> json.intOr("max_position_embeddings", 4096, 1);
             case LFM2 -> json.intOr("max_position_embeddings", 128000, 1);

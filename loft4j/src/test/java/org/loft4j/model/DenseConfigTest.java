@@ -43,7 +43,10 @@ class DenseConfigTest {
         Exaone4Config config = Exaone4Config.from(json(keys + ", \"model_type\": \"exaone4\""));
         assertEquals(
                 "[" + turned + "]",
-                config.placement().stream().map(one -> one.rope() != null).toList().toString());
+                config.placement().stream()
+                        .map(one -> one.rope() != null)
+                        .toList()
+                        .toString());
         assertEquals(
                 "[" + windows + "]",
                 config.placement().stream().map(Placement::window).toList().toString());
@@ -51,18 +54,17 @@ class DenseConfigTest {
 
     @Test
     void windowsOfNoLengthAreRefused() throws Exception {
-        String types = "\"layer_types\": [\"sliding_attention\", \"full_attention\", \"full_attention\", \"full_attention\"]";
+        String types =
+                "\"layer_types\": [\"sliding_attention\", \"full_attention\", \"full_attention\", \"full_attention\"]";
         for (String family : List.of("exaone4", "cohere2")) {
             JsonObject json = json(types + ", \"sliding_window\": null, \"model_type\": \"" + family + "\"");
-            String fault = assertThrows(
-                            CheckpointException.class,
-                            () -> {
-                                if (family.equals("cohere2")) {
-                                    CohereConfig.from(json);
-                                } else {
-                                    Exaone4Config.from(json);
-                                }
-                            })
+            String fault = assertThrows(CheckpointException.class, () -> {
+                        if (family.equals("cohere2")) {
+                            CohereConfig.from(json);
+                        } else {
+                            Exaone4Config.from(json);
+                        }
+                    })
                     .getMessage();
             assertTrue(fault.contains("layers of sliding_attention need a window"), fault);
         }
@@ -93,8 +95,7 @@ class DenseConfigTest {
                 CheckpointException.class,
                 () -> CohereConfig.from(json("\"sliding_window_pattern\": 2, \"model_type\": \"cohere2\"")));
         assertThrows(
-                ConfigException.class,
-                () -> CohereConfig.from(json("\"logit_scale\": 0, \"model_type\": \"cohere\"")));
+                ConfigException.class, () -> CohereConfig.from(json("\"logit_scale\": 0, \"model_type\": \"cohere\"")));
     }
 
     /** A tenth is dropped where the file of a Seed-OSS says nothing, as in Transformers. */

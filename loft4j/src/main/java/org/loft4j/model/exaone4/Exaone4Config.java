@@ -40,8 +40,7 @@ public record Exaone4Config(DecoderConfig sizes, List<Placement> placement, doub
     private static List<Placement> placement(JsonObject json, DecoderConfig sizes) throws CheckpointException {
         long window = LayerTypes.window(json, 4096);
         boolean byPattern = window > 0 && !json.has("layer_types");
-        List<Boolean> sliding =
-                LayerTypes.sliding(json, sizes.layers(), byPattern ? pattern(json) : i -> false);
+        List<Boolean> sliding = LayerTypes.sliding(json, sizes.layers(), byPattern ? pattern(json) : i -> false);
         if (window == 0 && sliding.contains(true)) {
             throw json.fault("sliding_window", "is null, but layers of sliding_attention need a window");
         }
