@@ -13,7 +13,7 @@ import picocli.CommandLine.Model.OptionSpec;
 final class Alternatives {
     private static final List<List<String>> GROUPS = List.of(
             List.of("--text", "--image", "--data"),
-            List.of("--eval-data", "--eval-share"),
+            List.of("--eval-data", "--eval-share", "--folds"),
             List.of("--learning-rate", "--learning-rates"),
             List.of("--warmup-ratio", "--warmup-steps"),
             List.of("--resume", "--overwrite"));

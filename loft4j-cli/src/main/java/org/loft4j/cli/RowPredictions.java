@@ -182,6 +182,7 @@ final class RowPredictions {
                         .distinct()
                         .count()
                 > 1;
+        boolean labelled = worst.stream().anyMatch(told -> !told.row().label().isEmpty());
         Table table = new Table("row", ">loss", "label", "told", "text");
         for (Told told : worst) {
             Object source = told.row().fields().get("file");
@@ -193,8 +194,9 @@ final class RowPredictions {
                     shortened(told.row().text()));
         }
         return "The " + (worst.size() == 1 ? "row" : Quantities.of(worst.size(), "row"))
-                + " of " + rows + " that the model finds least likely; where labels are wrong, they are wrong here most"
-                + " often:\n" + table + "Each row: " + file + "\n";
+                + " of " + rows + " that the model finds least likely"
+                + (labelled ? "; where labels are wrong, they are wrong here most often" : "") + ":\n" + table
+                + "All rows: " + file + "\n";
     }
 
     private String told(Told told) {

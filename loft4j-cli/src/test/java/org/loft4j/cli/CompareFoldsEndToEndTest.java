@@ -54,7 +54,7 @@ class CompareFoldsEndToEndTest {
         Files.writeString(rows, Files.readString(rows) + "a lone text,lonely\n");
         Captured called = Captured.loft(call(
                 "--folds",
-                "3",
+                "2",
                 "--methods",
                 "lora,full",
                 "--learning-rates",
@@ -66,14 +66,14 @@ class CompareFoldsEndToEndTest {
         assertTrue(
                 called.err()
                         .contains(
-                                "1 label has fewer rows than the 3 folds, some of which do not judge it: \"lonely\" (1)"),
+                                "1 label has fewer rows than the 2 folds, some of which do not judge it: \"lonely\" (1)"),
                 called.err());
         assertTrue(called.err().contains("learning rate 1e-3, seed 0, fold 2: held-out "), called.err());
         JsonNode summary = new ObjectMapper().readTree(called.out());
-        assertEquals(3, summary.get("folds").asInt());
-        assertEquals(9, summary.get("runs").size());
+        assertEquals(2, summary.get("folds").asInt());
+        assertEquals(6, summary.get("runs").size());
         Set<String> learnt = new HashSet<>();
-        for (int fold = 1; fold <= 3; fold++) {
+        for (int fold = 1; fold <= 2; fold++) {
             JsonNode ours = result("lora-1-1e-3-s0-f" + fold);
             assertEquals(ours.get("validation").get("loss"), ours.get("test").get("loss"));
             assertEquals(ours.at("/settings/eval_data"), ours.at("/settings/test_data"));
@@ -83,38 +83,38 @@ class CompareFoldsEndToEndTest {
                     result("full-1e-3-s0-f" + fold).at("/settings/train_data"));
             learnt.add(ours.at("/settings/train_data").asText());
         }
-        assertEquals(3, learnt.size());
+        assertEquals(2, learnt.size());
         JsonNode lora = summary.at("/standings/1");
-        assertEquals("1 2 3", lora.get("folds").asText());
-        assertEquals(3, lora.get("runs").asInt());
+        assertEquals("1 2", lora.get("folds").asText());
+        assertEquals(2, lora.get("runs").asInt());
         assertEquals(
-                lora.get("test_accuracy_sd").asDouble() / Math.sqrt(3),
+                lora.get("test_accuracy_sd").asDouble() / Math.sqrt(2),
                 lora.get("test_accuracy_se").asDouble(),
                 1e-12);
-        assertEquals(3, lora.get("to_full_pairs").asInt());
+        assertEquals(2, lora.get("to_full_pairs").asInt());
 
         String text = Files.readString(directory.resolve("compared/summary.txt"));
-        assertTrue(text.contains("held-out accuracy %") && text.contains("3 × 1"), text);
-        assertTrue(text.contains("Mean ± standard error over 3 folds of each seed"), text);
+        assertTrue(text.contains("held-out accuracy %") && text.contains("2 × 1"), text);
+        assertTrue(text.contains("Mean ± standard error over 2 folds of each seed"), text);
         assertTrue(text.contains("chosen by the rows that its figure is of, which is optimistic"), text);
         assertTrue(text.contains("the same seed and fold"), text);
 
         // another seed parts the rows anew, and nothing that is finished is run again
         Captured more = Captured.loft(
-                call("--folds", "3", "--learning-rates", "1e-3", "--seeds", "0,1", "--methods", "lora", "--json"));
+                call("--folds", "2", "--learning-rates", "1e-3", "--seeds", "0,1", "--methods", "lora", "--json"));
         assertEquals(0, more.status(), more.err());
         JsonNode both = new ObjectMapper().readTree(more.out());
-        assertEquals(12, both.get("runs").size());
-        assertEquals(6, both.at("/standings/1/runs").asInt());
-        for (int fold = 1; fold <= 3; fold++) {
+        assertEquals(8, both.get("runs").size());
+        assertEquals(4, both.at("/standings/1/runs").asInt());
+        for (int fold = 1; fold <= 2; fold++) {
             assertNotEquals(
                     result("lora-1-1e-3-s0-f" + fold).at("/settings/eval_data"),
                     result("lora-1-1e-3-s1-f" + fold).at("/settings/eval_data"));
         }
 
-        Captured other = Captured.loft(call("--folds", "2", "--methods", "lora", "--learning-rates", "1e-3"));
+        Captured other = Captured.loft(call("--folds", "3", "--methods", "lora", "--learning-rates", "1e-3"));
         assertEquals(2, other.status());
-        assertTrue(other.err().contains("folds was 3 and is now 2"), other.err());
+        assertTrue(other.err().contains("folds was 2 and is now 3"), other.err());
     }
 
     @Test
@@ -134,7 +134,9 @@ class CompareFoldsEndToEndTest {
         assertEquals(2, refused.status());
         assertTrue(refused.err().contains("--folds and --eval-data exclude each other"), refused.err());
         assertTrue(refused.err().contains("folds must be at least 2, got 1"), refused.err());
-        Captured many = Captured.loft(call("--folds", "40"));
+        // folds of the call take the place of validation rows of a file
+        Path settings = Files.writeString(directory.resolve("settings.yaml"), "validation_file: " + rows + "\n");
+        Captured many = Captured.loft(call("--folds", "40", "--config", settings.toString()));
         assertEquals(2, many.status());
         assertTrue(many.err().contains("folds must be at most the number of rows with different texts"), many.err());
     }

@@ -151,11 +151,7 @@ public final class LanguageModelLoss {
         }
     }
 
-    /**
-     * What the model holds of each row, without gradients.
-     *
-     * @param labels as {@link #judge} takes them
-     */
+    /** What the model holds of each row, without gradients; labels are as {@link #judge} takes them. */
     public Rows judgeRows(ModelInput input, Tensor labels) {
         return judgeTokens(input, labels).together(labels.size(0));
     }

@@ -25,7 +25,9 @@ final class FoldNotes {
             notes.add("A chosen learning rate was chosen by the rows that its figure is of, which is optimistic:"
                     + " --test-data takes rows that choose nothing.");
         }
-        notes.add("Runs have most of the rows that they learn from in common: the standard error is rather too small.");
+        notes.add(
+                "Runs are not independent, for what one learns others learn too, or are judged by: the standard error is"
+                        + " rather too small.");
         summary.standings().stream()
                 .filter(standing ->
                         standing.runs() < summary.folds() * standing.seeds().size())
