@@ -1,6 +1,6 @@
 package org.loft4j.export;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.GgufMetadata;
@@ -84,11 +84,12 @@ final class DenseParameters {
 
     private void everyFourthSeesAll() throws CheckpointException {
         config.requireLayerTypes(layer -> (layer + 1) % 4 != 0);
-        JsonNode pattern = json.node(PATTERN);
-        boolean letters = config.architecture() == GgufArchitecture.EXAONE4 && pattern != null && pattern.isTextual();
-        boolean fourth = letters ? pattern.asText().matches("(LLLG)+") : json.intOr(PATTERN, 4, 1) == 4;
+        boolean fourth =
+                config.architecture() == GgufArchitecture.EXAONE4 && json.node(PATTERN) instanceof TextNode letters
+                        ? letters.asText().matches("(LLLG)+")
+                        : json.intOr(PATTERN, 4, 1) == 4;
         if (!json.has("layer_types") && !fourth) {
-            throw json.fault(PATTERN, "is " + pattern + ", where llama.cpp computes with 4");
+            throw json.fault(PATTERN, "is " + json.node(PATTERN) + ", where llama.cpp computes with 4");
         }
     }
 
