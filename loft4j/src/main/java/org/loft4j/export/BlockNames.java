@@ -156,6 +156,16 @@ final class BlockNames {
                 modules.values().removeIf(PLAIN::contains);
                 parameters.put("self_attn.sinks", "attn_sinks.weight");
             }
+            case BERT -> {
+                modules.put("attention.self.query", "attn_q");
+                modules.put("attention.self.key", "attn_k");
+                modules.put("attention.self.value", "attn_v");
+                modules.put("attention.output.dense", "attn_output");
+                modules.put("attention.output.LayerNorm", "attn_output_norm");
+                modules.put("intermediate.dense", "ffn_up");
+                modules.put("output.dense", "ffn_down");
+                modules.put("output.LayerNorm", "layer_output_norm");
+            }
             case GPT2 -> {
                 modules.put("ln_1", "attn_norm");
                 modules.put("attn.c_attn", "attn_qkv");

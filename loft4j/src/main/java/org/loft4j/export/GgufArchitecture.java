@@ -39,7 +39,8 @@ enum GgufArchitecture {
     ERNIE4_5("ernie4_5"),
     EXAONE4("exaone4"),
     GPT_OSS("gpt_oss"),
-    GPT2("gpt2");
+    GPT2("gpt2"),
+    BERT("bert");
 
     private final List<String> modelTypes;
 
@@ -76,6 +77,11 @@ enum GgufArchitecture {
 
     boolean isQwen35() {
         return this == QWEN35 || this == QWEN35MOE;
+    }
+
+    /** Whether it makes vectors alone. */
+    boolean makesVectors() {
+        return this == GEMMA_EMBEDDING || this == BERT;
     }
 
     /** Whether some blocks have a memory for attention, which does not grow. */

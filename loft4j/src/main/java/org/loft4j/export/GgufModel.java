@@ -125,6 +125,7 @@ public final class GgufModel {
         TextConfig config = TextConfig.read(directory);
         config.requireFullWeights();
         Mixtures.requireThroughout(config);
+        config.requireNoClassifier();
         return config;
     }
 
@@ -139,8 +140,7 @@ public final class GgufModel {
     }
 
     private static boolean isOfSentences(Path directory, TextConfig config) throws CheckpointException {
-        return config.architecture() == GgufArchitecture.GEMMA_EMBEDDING
-                || (SentenceModules.exist(directory) && !config.writes());
+        return config.architecture().makesVectors() || (SentenceModules.exist(directory) && !config.writes());
     }
 
     private static void requireVectors(TextConfig config, Options options) throws CheckpointException {
@@ -191,7 +191,11 @@ public final class GgufModel {
         if (vectors != null) {
             vectors.put(metadata, config.architecture().key() + ".", notes);
         }
-        GgufVocabulary.put(options, config, rows, metadata, notes);
+        if (config.architecture() == GgufArchitecture.BERT) {
+            WordPieceVocabulary.put(options.tokenizer(), rows, metadata, notes);
+        } else {
+            GgufVocabulary.put(options, config, rows, metadata, notes);
+        }
         return metadata;
     }
 
@@ -360,7 +364,7 @@ public final class GgufModel {
     private GgufType chosen(String name, long[] shape) {
         boolean vector = shape.length < 2 || name.endsWith("_norm.weight") || !name.endsWith(".weight");
         if (vector
-                || name.equals("position_embd.weight")
+                || name.matches("(position_embd|token_types)\\.weight")
                 || name.matches(".*\\.(ffn_gate_inp|ssm_conv1d|shortconv\\.conv)\\.weight")) {
             return GgufType.F32;
         }

@@ -41,7 +41,7 @@ final class GgufParameters {
         boolean ofImages = config.architecture() == GgufArchitecture.GEMMA4
                 && json.node("use_bidirectional_attention") instanceof TextNode sees
                 && sees.asText().equals("vision");
-        if (!ofImages && config.architecture() != GgufArchitecture.GEMMA_EMBEDDING) {
+        if (!ofImages && !config.architecture().makesVectors()) {
             config.requireFlag("use_bidirectional_attention", false);
         }
         metadata.count(key + "vocab_size", vocabulary);
@@ -55,6 +55,10 @@ final class GgufParameters {
             return;
         }
         metadata.count(key + "feed_forward_length", config.feedForward());
+        if (config.architecture() == GgufArchitecture.BERT) {
+            bert();
+            return;
+        }
         MemoryParameters.keyHeads(config, metadata, key);
         if (config.architecture() == GgufArchitecture.GPT2) {
             gpt2();
@@ -89,6 +93,20 @@ final class GgufParameters {
             case OLMO2 -> olmo2();
             case GLM4, COMMAND_R, COHERE2, SEED_OSS, ERNIE4_5, EXAONE4 -> DenseParameters.put(config, metadata, key);
             default -> throw new IllegalStateException(key);
+        }
+    }
+
+    /** llama.cpp has one GELU, and takes each token for one of the first text. */
+    private void bert() throws CheckpointException {
+        config.requireOneOf("hidden_act", "gelu", Set.of("gelu", "gelu_new", "gelu_pytorch_tanh"));
+        config.requireOneOf("position_embedding_type", "absolute", Set.of("absolute"));
+        config.requireFlag("is_decoder", false);
+        metadata.number(key + "attention.layer_norm_epsilon", json.doubleOr("layer_norm_eps", 1e-12));
+        metadata.flag(key + "attention.causal", false);
+        metadata.count("tokenizer.ggml.token_type_count", json.intOr("type_vocab_size", 2, 1));
+        if (json.stringOr("hidden_act", "gelu").equals("gelu")) {
+            notes.add("llama.cpp computes GELU by its approximation with tanh: vectors differ in their third or fourth"
+                    + " digit");
         }
     }
 

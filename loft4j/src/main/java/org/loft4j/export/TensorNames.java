@@ -14,7 +14,8 @@ import org.loft4j.export.TensorPlace.Change;
  * {@code tensor_mapping.py}, {@code llama-arch.cpp}).
  */
 final class TensorNames {
-    private static final Pattern BLOCK = Pattern.compile("(?:model\\.layers|layers|transformer\\.h|h)\\.(\\d+)\\.(.+)");
+    private static final Pattern BLOCK =
+            Pattern.compile("(?:model\\.layers|layers|transformer\\.h|h|encoder\\.layer)\\.(\\d+)\\.(.+)");
     private static final String WEIGHT = ".weight";
 
     private static final Pattern SUFFIX = Pattern.compile("(.+)\\.(weight|bias)");
@@ -39,6 +40,15 @@ final class TensorNames {
             "transformer.wpe", "position_embd",
             "transformer.ln_f", "output_norm");
 
+    private static final Map<String, String> OF_BERT = Map.of(
+            "embeddings.word_embeddings", "token_embd",
+            "embeddings.position_embeddings", "position_embd",
+            "embeddings.token_type_embeddings", "token_types",
+            "embeddings.LayerNorm", "token_embd_norm");
+
+    /** What BERT has beside the states of its last layer. */
+    private static final Pattern HEAD_OF_BERT = Pattern.compile("pooler\\..*|cls\\..*|embeddings\\.position_ids");
+
     /** What the parts of a memory are in. */
     private static final List<String> MEMORIES = List.of("linear_attn.", "conv.", "mamba.");
 
@@ -57,7 +67,11 @@ final class TensorNames {
 
     /** Whether a tensor has no place because nothing computes with it, or because it is no part of the language model. */
     boolean isLeftOut(String name) throws CheckpointException {
-        return BUFFER.matcher(name).matches() || NOT_TEXT.matcher(name).matches() || isOfOthersKeys(name);
+        return BUFFER.matcher(name).matches()
+                || NOT_TEXT.matcher(name).matches()
+                || (architecture == GgufArchitecture.BERT
+                        && HEAD_OF_BERT.matcher(bare(name)).matches())
+                || isOfOthersKeys(name);
     }
 
     /** Files of Gemma 4 have keys and values of layers that take those of others. */
@@ -160,6 +174,9 @@ final class TensorNames {
             String part = blocks.modules().get(block.group(2));
             return part == null ? null : "blk." + Integer.parseInt(block.group(1)) + "." + part;
         }
+        if (architecture == GgufArchitecture.BERT) {
+            return OF_BERT.get(bare);
+        }
         String prefix = architecture == GgufArchitecture.GPT2 ? "transformer." : "model.";
         String usual = architecture == GgufArchitecture.PHI2 ? bare.replaceFirst("\\bfinal_layernorm$", "norm") : bare;
         String global = GLOBAL.get(usual.equals("lm_head") || usual.startsWith(prefix) ? usual : prefix + usual);
@@ -221,14 +238,19 @@ final class TensorNames {
 
     /** The norm behind the last block, which llama.cpp has under another name in LFM2. */
     private String lastNorm() {
-        return architecture == GgufArchitecture.LFM2 ? "token_embd_norm" : "output_norm";
+        return architecture == GgufArchitecture.LFM2 || architecture == GgufArchitecture.BERT
+                ? "token_embd_norm"
+                : "output_norm";
     }
 
     /** The tensors without which llama.cpp does not load a model. */
     List<String> required() throws CheckpointException {
         List<String> names = new ArrayList<>(List.of("token_embd.weight", lastNorm() + WEIGHT));
-        if (architecture == GgufArchitecture.GPT2) {
+        if (architecture == GgufArchitecture.GPT2 || architecture == GgufArchitecture.BERT) {
             names.add("position_embd.weight");
+        }
+        if (architecture == GgufArchitecture.BERT) {
+            names.addAll(List.of("token_types.weight", lastNorm() + ".bias"));
         }
         if (config.inputWidth() > 0) {
             names.addAll(List.of(
@@ -238,6 +260,9 @@ final class TensorNames {
             for (Map.Entry<String, String> part : blocks.modules().entrySet()) {
                 if (has(i, part.getKey())) {
                     names.add("blk." + i + "." + part.getValue() + ".weight");
+                    if (architecture == GgufArchitecture.BERT) {
+                        names.add("blk." + i + "." + part.getValue() + ".bias");
+                    }
                 }
             }
             for (Map.Entry<String, String> parameter : blocks.parameters().entrySet()) {
@@ -266,6 +291,6 @@ final class TensorNames {
     /** Multimodal checkpoints keep the language model one level down. */
     private static String bare(String name) {
         return name.replaceFirst("^(model\\.language_model\\.|language_model\\.model\\.)", "model.")
-                .replaceFirst("^language_model\\.", "");
+                .replaceFirst("^(language_model|bert)\\.", "");
     }
 }

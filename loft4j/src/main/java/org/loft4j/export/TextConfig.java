@@ -102,6 +102,18 @@ final class TextConfig {
         return architecture;
     }
 
+    /** Refuses a classifier on what llama.cpp makes vectors with. */
+    void requireNoClassifier() throws CheckpointException {
+        for (String name : root.strings("architectures")) {
+            if (architecture.makesVectors() && name.contains("Classification")) {
+                throw root.fault(
+                        "architectures",
+                        "names " + name + ", and of " + architecture.key()
+                                + " GGUF is written for vectors of texts alone, not for classes");
+            }
+        }
+    }
+
     /** Whether one of the classes of Transformers that the file names writes texts. */
     boolean writes() throws CheckpointException {
         return root.strings("architectures").stream().anyMatch(name -> name.matches(".*(ForCausalLM|LMHeadModel)"));

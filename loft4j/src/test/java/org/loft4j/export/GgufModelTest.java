@@ -367,10 +367,10 @@ class GgufModelTest {
 
     @Test
     void unknownFamiliesTensorsAndTokenizersAreNamed() throws IOException {
-        TinyCheckpoint bert = tiny("llama");
-        bert.config.put("model_type", "bert");
-        bert.write();
-        ConfigException family = assertThrows(ConfigException.class, () -> export(bert, null));
+        TinyCheckpoint roberta = tiny("llama");
+        roberta.config.put("model_type", "roberta");
+        roberta.write();
+        ConfigException family = assertThrows(ConfigException.class, () -> export(roberta, null));
         assertTrue(
                 family.getMessage()
                         .contains("must be one of llama, mistral, ministral, mistral3, mixtral, ministral3, qwen2"),

@@ -7,10 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -138,5 +140,100 @@ class GgufSentencesTest {
                 .getMessage();
         assertTrue(fault.contains(count + " Dense, which llama.cpp does not compute"), fault);
         assertThrows(ConfigException.class, () -> new PooledVectors(Pooling.POOLER, List.of(), false));
+    }
+
+    /** As all-MiniLM-L6-v2, with the pooler and the positions' numbers that its file has. */
+    private TinyCheckpoint bert() throws IOException {
+        TinyCheckpoint tiny = new TinyCheckpoint(directory.resolve("bert"), "bert");
+        tiny.shapes.clear();
+        tiny.config.put("architectures", List.of("BertModel"));
+        tiny.config.put("hidden_act", "gelu");
+        tiny.config.put("layer_norm_eps", 1e-12);
+        tiny.config.put("type_vocab_size", 2);
+        tiny.config.remove("num_key_value_heads");
+        tiny.config.remove("head_dim");
+        tiny.matrix("embeddings.word_embeddings", 20, HIDDEN, false);
+        tiny.matrix("embeddings.position_embeddings", 128, HIDDEN, false);
+        tiny.matrix("embeddings.token_type_embeddings", 2, HIDDEN, false);
+        tiny.shapes.put("embeddings.position_ids", new long[] {1, 128});
+        layerNorm(tiny, "embeddings.LayerNorm");
+        for (int i = 0; i < TinyCheckpoint.LAYERS; i++) {
+            String layer = "encoder.layer." + i + ".";
+            for (String part : List.of("self.query", "self.key", "self.value", "output.dense")) {
+                tiny.matrix(layer + "attention." + part, HIDDEN, HIDDEN, true);
+            }
+            layerNorm(tiny, layer + "attention.output.LayerNorm");
+            tiny.matrix(layer + "intermediate.dense", TinyCheckpoint.WIDTH, HIDDEN, true);
+            tiny.matrix(layer + "output.dense", HIDDEN, TinyCheckpoint.WIDTH, true);
+            layerNorm(tiny, layer + "output.LayerNorm");
+        }
+        tiny.matrix("pooler.dense", HIDDEN, HIDDEN, true);
+        tiny.write();
+        Path tokenizer = Path.of("src", "test", "resources", "fixtures", "tiny_wordpiece");
+        for (String file : List.of("tokenizer.json", "tokenizer_config.json")) {
+            Files.copy(tokenizer.resolve(file), tiny.directory.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+        }
+        return tiny;
+    }
+
+    private static void layerNorm(TinyCheckpoint tiny, String path) {
+        tiny.norm(path);
+        tiny.shapes.put(path + ".bias", new long[] {HIDDEN});
+    }
+
+    @Test
+    void bertHasItsPlacesAndItsWordPieces() throws IOException {
+        TinyCheckpoint checkpoint = bert();
+        ExportReport report = export(checkpoint, new PooledVectors(Pooling.CLS, List.of(), false));
+        GgufReader read = new GgufReader(report.file());
+        Map<String, Object> metadata = read.metadata;
+        assertEquals("bert", metadata.get("general.architecture"));
+        assertEquals(2L, metadata.get("bert.pooling_type"));
+        assertEquals(false, metadata.get("bert.attention.causal"));
+        assertEquals(1e-12f, metadata.get("bert.attention.layer_norm_epsilon"));
+        assertEquals(2L, metadata.get("tokenizer.ggml.token_type_count"));
+        assertEquals(5 + 2 * 16, read.tensors.size());
+        Map.of(
+                        "embeddings.LayerNorm.bias", "token_embd_norm.bias",
+                        "embeddings.token_type_embeddings.weight", "token_types.weight",
+                        "encoder.layer.1.attention.self.value.bias", "blk.1.attn_v.bias",
+                        "encoder.layer.1.attention.output.LayerNorm.weight", "blk.1.attn_output_norm.weight",
+                        "encoder.layer.0.intermediate.dense.weight", "blk.0.ffn_up.weight",
+                        "encoder.layer.0.output.LayerNorm.bias", "blk.0.layer_output_norm.bias")
+                .forEach((from, to) ->
+                        assertArrayEquals(checkpoint.values.get(from), GgufModelTest.values(read, to), from));
+        assertEquals("bert", metadata.get("tokenizer.ggml.model"));
+        List<?> tokens = (List<?>) metadata.get("tokenizer.ggml.tokens");
+        assertEquals(List.of("[MASK]", "▁the", "▁a"), tokens.subList(4, 7));
+        assertEquals(List.of("happy", "s", "▁."), tokens.subList(13, 16));
+        assertEquals(1L, metadata.get("tokenizer.ggml.cls_token_id"));
+        assertEquals(2L, metadata.get("tokenizer.ggml.seperator_token_id"));
+        assertEquals(true, metadata.get("tokenizer.ggml.normalizer.lowercase"));
+        assertTrue(
+                report.notes().toString().contains("approximation with tanh"),
+                report.notes().toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "config.json | hidden_act | \"relu\" | hidden_act",
+                "config.json | position_embedding_type | \"relative_key\" | position_embedding_type",
+                "config.json | is_decoder | true | is_decoder",
+                "config.json | architectures | [\"BertForSequenceClassification\"] | vectors of texts alone",
+                "tokenizer.json | normalizer | {\"type\": \"BertNormalizer\", \"clean_text\": false} | clean_text",
+                "tokenizer.json | pre_tokenizer | {\"type\": \"Whitespace\"} | pre_tokenizer",
+                "tokenizer.json | post_processor | null | post_processor",
+                "tokenizer.json | model | {\"type\": \"BPE\", \"vocab\": {}} | WordPiece",
+            })
+    void whatLlamaCppsBertDoesNotDoIsRefused(String file, String key, String value, String why) throws IOException {
+        TinyCheckpoint checkpoint = bert();
+        ObjectNode json = Json.read(checkpoint.directory.resolve(file)).toTree();
+        json.set(key, new ObjectMapper().readTree(value));
+        Json.write(checkpoint.directory.resolve(file), json);
+        String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, PooledVectors.ANY))
+                .getMessage();
+        assertTrue(fault.contains(why), fault);
     }
 }
