@@ -57,6 +57,7 @@ class LayerNormConfigTest {
         "gpt_neox, '\"hidden_act\": \"selu\"', hidden_act must be one of",
         "phi, '\"resid_pdrop\": 2', resid_pdrop must",
         "phi, '\"partial_rotary_factor\": 0.1', head_dim times partial_rotary_factor must be even",
+        "phi, '\"partial_rotary_factor\": 3', 'partial_rotary_factor must be at most 1, got 3.0'",
         "starcoder2, '\"mlp_type\": \"gated\"', mlp_type must be default",
         "starcoder2, '\"norm_type\": \"rms_norm\"', norm_type must be layer_norm",
         "starcoder2, '\"scale_attn_weights\": false', scale_attn_weights must be true",

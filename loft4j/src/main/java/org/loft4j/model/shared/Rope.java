@@ -89,10 +89,14 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide, boo
     }
 
     private static RopeScaling proportional(int headDim, double share, double factor) {
+        return new RopeScaling.Proportional((int) (headDim * atMostWhole(share) / 2), factor);
+    }
+
+    private static double atMostWhole(double share) {
         if (!(share <= 1)) {
             throw new ConfigException("partial_rotary_factor must be at most 1, got " + share);
         }
-        return new RopeScaling.Proportional((int) (headDim * share / 2), factor);
+        return share;
     }
 
     /** The same, in float32 for heads in half types. */
@@ -142,7 +146,7 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide, boo
         // a proportional one turns whole heads, of which some pairs stand still
         double share = RopeKeys.type(scaling).equals("proportional") ? 1 : RopeKeys.share(json, scaling, absent);
         return new Rope(
-                (int) (sizes.headDim() * share),
+                (int) (sizes.headDim() * atMostWhole(share)),
                 theta,
                 scaling == null ? new RopeScaling.None() : scaling(json, scaling, sizes));
     }
