@@ -51,7 +51,7 @@ enum GgufArchitecture {
     /** The word under {@code general.architecture}, which the keys of its sizes begin with as well. */
     String key() {
         String name = name().toLowerCase(Locale.ROOT);
-        return this == GPT_OSS || isCohere() ? name.replace('_', '-') : name;
+        return this == SEED_OSS || this == ERNIE4_5 ? name : name.replace('_', '-');
     }
 
     boolean isCohere() {

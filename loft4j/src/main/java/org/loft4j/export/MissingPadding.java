@@ -12,6 +12,7 @@ import org.loft4j.io.JsonObject;
 final class MissingPadding {
     /** The families whose configuration in Transformers has no {@code pad_token_id} where config.json is silent. */
     private static final Set<String> FAMILIES = Set.of(
+            "exaone4",
             "gpt2",
             "gpt_neox",
             "gpt_oss",

@@ -89,7 +89,8 @@ public sealed interface HeadProjection {
             return new Heads(
                     heads(y.narrow(-1, 0, queries), headDim),
                     heads(y.narrow(-1, queries, keys), headDim),
-                    heads(y.narrow(-1, queries + keys, keys), headDim),
+                    // attention keeps the values: as a part of the whole they would keep it all
+                    heads(y.narrow(-1, queries + keys, keys), headDim).contiguous(),
                     null);
         }
 
@@ -112,7 +113,7 @@ public sealed interface HeadProjection {
             return new Heads(
                     heads.narrow(-1, 0, headDim),
                     heads.narrow(-1, headDim, headDim),
-                    heads.narrow(-1, 2L * headDim, headDim),
+                    heads.narrow(-1, 2L * headDim, headDim).contiguous(),
                     null);
         }
 

@@ -20,6 +20,7 @@ import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.EncoderDecoderBlock;
 import org.loft4j.nn.FeedForward;
+import org.loft4j.nn.HeadByHead;
 import org.loft4j.nn.HeadProjection.Latent;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MemoryPass;
@@ -76,8 +77,9 @@ record LayerShapes(
      * @param kind the windows
      * @param bounded whether scores are bounded, which no fused kernel does
      * @param sinks whether there is a key for sinks, beside which heads are wider
+     * @param widens whether norms of queries and keys widen half types inside, and keep that
      */
-    record Looks(CausalDecoder.LayerKind kind, boolean bounded, boolean sinks) {
+    record Looks(CausalDecoder.LayerKind kind, boolean bounded, boolean sinks, boolean widens) {
         /** Whether a lane has our own attention for it where rows are longer than the window. */
         boolean isOurs() {
             return !kind.bothSides() && !bounded && !sinks;
@@ -151,7 +153,9 @@ record LayerShapes(
                     : new Looks(
                             kinds.get(number),
                             block.attention().isBounded(),
-                            block.attention().hasSinks());
+                            block.attention().hasSinks(),
+                            block.attention() instanceof DecoderAttention plain
+                                    && plain.queryNorm() instanceof HeadByHead);
             shapes.add(new LayerShapes(
                     hidden,
                     all,
@@ -322,6 +326,11 @@ record LayerShapes(
                 + exchanged(1)
                 + besideExperts()
                 + gated();
+    }
+
+    /** Numbers a token of queries and keys that their norms keep in float32 beside all that, where the model is in a half type. */
+    long widenedHeads() {
+        return looks != null && looks.widens() ? 2 * heads() : 0;
     }
 
     /** Tokens of all rows that go through it. */

@@ -264,9 +264,13 @@ final class MemoryArithmetic {
                 + scores(layer) * bytesOfScore(layer, true);
     }
 
-    /** Bytes a token: norms that are trained themselves widen half types inside, and keep that ({@link org.loft4j.nn.RmsNorm}). */
+    /**
+     * Bytes a token: norms that are trained themselves widen half types inside, and keep that ({@link org.loft4j.nn.RmsNorm}), and so
+     * do some of queries and keys.
+     */
     private long widened(LayerShapes layer) {
-        return half && plan.lora() == null ? 2 * layer.hidden() * FLOAT : 0;
+        long trained = plan.lora() == null ? 2 * layer.hidden() : 0;
+        return half ? (trained + layer.widenedHeads()) * FLOAT : 0;
     }
 
     /** Bytes that a score leaves behind where attention is not fused. */

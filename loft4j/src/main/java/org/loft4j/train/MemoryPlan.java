@@ -103,7 +103,13 @@ public record MemoryPlan(
         private static final List<String> OF_PROBABILITIES =
                 List.of("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "dropout_rate");
         private static final List<String> OF_SUMS = List.of(
-                "hidden_dropout_prob", "dropout", "resid_pdrop", "residual_dropout", "mlp_dropout", "dropout_rate");
+                "hidden_dropout_prob",
+                "hidden_dropout",
+                "dropout",
+                "resid_pdrop",
+                "residual_dropout",
+                "mlp_dropout",
+                "dropout_rate");
 
         private static final String DISTANCES = "relative_attention_num_buckets";
 
