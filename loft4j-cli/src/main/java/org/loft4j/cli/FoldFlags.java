@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.Folds;
 import picocli.CommandLine.Option;
 
 /** Which rows choose learning rates and judge: those of files, or folds of the rows to learn from. */
@@ -37,10 +38,15 @@ final class FoldFlags {
     }
 
     void check(Problems problems) {
-        if (folds == null) {
+        Integer asked = folds;
+        if (asked == null) {
             require(problems, "--eval-data=FILE", evalData);
             require(problems, "--test-data=FILE", testData);
-        } else if (evalData != null) {
+        } else if (asked == 0) {
+            // other numbers are refused with the settings, where 0 is for none
+            problems.of(() -> Folds.requireEnough(asked));
+        }
+        if (asked != null && evalData != null) {
             problems.add("--folds and --eval-data exclude each other: each fold of --data is held out once, and chooses"
                     + " learning rates; leave one of them out (--test-data may stay)");
         }
