@@ -71,6 +71,8 @@ public final class TrainingRun implements AutoCloseable {
         this.output = output;
         this.trainable = trainable;
         this.judge = new RunJudge(model, data, config, rollouts);
+        // first: it tells the seconds of all that follows
+        Pace pace = new Pace(nanos);
         BaseFiles base = BaseFiles.of(model.description().directory());
         this.classWeights = config.loss().classWeights().counted(model, data.train());
         this.notes = RunNotes.of(model, data, config, start);
@@ -88,7 +90,7 @@ public final class TrainingRun implements AutoCloseable {
         } else {
             this.state = point.state(config);
         }
-        this.parts = new RunParts(model, config, output, trainable, plan, state, new Pace(nanos));
+        this.parts = new RunParts(model, config, output, trainable, plan, state, pace);
         this.ending = new RunEnding(parts, base, notes, classWeights);
         if (startedFrom != null) {
             trainable.restore(startedFrom);
