@@ -42,7 +42,7 @@ final class RowPredictions {
     private int rows;
 
     /** A row with what the model makes of it. */
-    private record Told(JudgedRow row, RowOutcome outcome, Map<String, @Nullable Object> tree) {
+    private record Told(JudgedRow row, RowOutcome outcome) {
         /** What is not a number is worse than anything. */
         double rank() {
             return Double.isNaN(outcome.loss()) ? Double.POSITIVE_INFINITY : outcome.loss();
@@ -99,11 +99,11 @@ final class RowPredictions {
                     .toList();
             next += examples[row];
             RowOutcome outcome = own.size() == 1 ? own.get(0) : together(own);
-            all.add(new Told(judged.get(row), outcome, tree(judged.get(row), outcome)));
+            all.add(new Told(judged.get(row), outcome));
         }
         AtomicFiles.write(file, channel -> {
             for (Told told : all) {
-                String line = Json.text(Objects.requireNonNull(Json.finite(told.tree()))) + "\n";
+                String line = Json.text(Objects.requireNonNull(Json.finite(tree(told.row(), told.outcome())))) + "\n";
                 AtomicFiles.writeFully(channel, ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
             }
         });
@@ -172,7 +172,7 @@ final class RowPredictions {
 
     /** The rows of the greatest loss, as the file has them. */
     List<Map<String, @Nullable Object>> worst() {
-        return worst.stream().map(Told::tree).toList();
+        return worst.stream().map(told -> tree(told.row(), told.outcome())).toList();
     }
 
     /** The same for people. */
@@ -201,7 +201,7 @@ final class RowPredictions {
 
     private String told(Told told) {
         double[] outputs = told.outcome().outputs();
-        Object predicted = told.tree().get("predicted");
+        Object predicted = tree(told.row(), told.outcome()).get("predicted");
         if (predicted instanceof List<?> several) {
             return several.stream()
                     .map(one -> PredictCommand.field(String.valueOf(one)))
