@@ -150,7 +150,7 @@ final class EvalCommand implements Verb {
         images.check(problems);
         device.check(problems);
         threshold.check(problems);
-        predictions.check(problems);
+        predictions.check(problems, data.data, model);
         if (batchSize < 1) {
             problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
         }

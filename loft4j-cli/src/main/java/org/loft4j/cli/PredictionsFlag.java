@@ -1,18 +1,25 @@
 package org.loft4j.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.data.DataReference;
+import org.loft4j.io.ModelReference;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Threshold;
 import picocli.CommandLine.Option;
 
 /** Where it is written what a model makes of each row. */
 final class PredictionsFlag {
+    private static final String FLAG = "--predictions ";
+
     @Option(
             names = "--predictions",
             paramLabel = "FILE",
+            converter = Words.OfNewFile.class,
             description =
                     "Write a line of JSON for each row: where it is, what it says, its loss and what the model tells of it;"
                             + " and show the ten rows of the greatest loss. Not for sentence embeddings, --reward and answers"
@@ -20,11 +27,67 @@ final class PredictionsFlag {
     @Nullable
     Path file;
 
-    void check(Problems problems) {
-        if (file != null && Files.isDirectory(file)) {
-            problems.add("--predictions " + file + " is a folder: name a file, such as "
-                    + file.resolve("predictions.jsonl"));
+    @Option(names = "--overwrite", description = "Replace the file of --predictions where it is there.")
+    boolean overwrite;
+
+    /**
+     * Refuses what cannot be written, or must not be, before anything is judged.
+     *
+     * @param data the rows that are judged; null where the call lacks them
+     */
+    void check(Problems problems, @Nullable DataReference data, ModelFlags model) {
+        Path chosen = file;
+        if (chosen == null) {
+            return;
         }
+        String fault;
+        try {
+            fault = fault(chosen, data, model);
+        } catch (IOException e) {
+            fault = "cannot be looked up: " + e;
+        }
+        if (fault != null) {
+            problems.add(FLAG + chosen + " " + fault);
+        }
+    }
+
+    private @Nullable String fault(Path chosen, @Nullable DataReference data, ModelFlags model) throws IOException {
+        if (Files.isDirectory(chosen)) {
+            return "is a folder: name a file, such as " + chosen.resolve("predictions.jsonl");
+        }
+        if (data != null && data.names(chosen)) {
+            return "is one of the files of --data: choose another file";
+        }
+        if (liesIn(chosen, model.model) || liesIn(chosen, model.adapter)) {
+            return "lies in the directory of the model or of its adapter: choose another place";
+        }
+        if (Files.exists(chosen, LinkOption.NOFOLLOW_LINKS)) {
+            if (!Files.isRegularFile(chosen, LinkOption.NOFOLLOW_LINKS)) {
+                return "is no file, but a link or a device: name a file";
+            }
+            if (!overwrite) {
+                return "exists: choose another file, or --overwrite";
+            }
+        }
+        Path above = above(chosen);
+        return !Files.isDirectory(above)
+                ? "cannot be made: " + above + " is no folder"
+                : !Files.isWritable(above) ? "cannot be made: the folder " + above + " is not writable" : null;
+    }
+
+    private static boolean liesIn(Path file, @Nullable ModelReference reference) throws IOException {
+        Path directory = reference == null ? null : reference.directory();
+        // where the file is to be made, links on the way followed
+        return directory != null && above(file).toRealPath().startsWith(directory.toRealPath());
+    }
+
+    /** The nearest of what exists above a file. */
+    private static Path above(Path file) {
+        Path above = file.toAbsolutePath().normalize().getParent();
+        while (above != null && above.getParent() != null && !Files.exists(above)) {
+            above = above.getParent();
+        }
+        return above == null ? file.toAbsolutePath() : above;
     }
 
     /** @throws ConfigException if it is asked for, and rows have no loss of their own */

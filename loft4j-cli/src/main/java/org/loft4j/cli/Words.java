@@ -1,5 +1,8 @@
 package org.loft4j.cli;
 
+import java.io.File;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.function.Function;
 import org.loft4j.ConfigException;
 import org.loft4j.data.RowFormat;
@@ -28,6 +31,25 @@ abstract class Words<T> implements ITypeConverter<T> {
             return parser.apply(word);
         } catch (ConfigException e) {
             throw new TypeConversionException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** A file that is to be made. */
+    static final class OfNewFile extends Words<Path> {
+        OfNewFile() {
+            super(OfNewFile::file);
+        }
+
+        private static Path file(String word) {
+            if (word.isBlank() || word.endsWith("/") || word.endsWith(File.separator)) {
+                throw new ConfigException(
+                        word.isBlank() ? "a file must have a name" : word + " is a folder: name a file in it");
+            }
+            try {
+                return Path.of(word);
+            } catch (InvalidPathException e) {
+                throw new ConfigException(word + " is not the name of a file: " + e.getReason());
+            }
         }
     }
 

@@ -34,6 +34,31 @@ public record DataReference(String text) {
         }
     }
 
+    /**
+     * Whether a file is one of these, or lies in the folder that this is. Of a query it is if the query names it as it is written
+     * here.
+     *
+     * @throws IOException if the files cannot be looked up
+     */
+    public boolean names(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            return false;
+        }
+        Path path = existing();
+        if (path != null) {
+            return file.toRealPath().startsWith(path.toRealPath());
+        }
+        if (isQuery()) {
+            return text.contains(file.toString());
+        }
+        for (Path one : FilePattern.isPattern(text) ? FilePattern.files(text) : List.<Path>of()) {
+            if (Files.isSameFile(one, file)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Whether it is SQL. */
     public boolean isQuery() {
         return existing() == null && QUERY.matcher(text).matches();
