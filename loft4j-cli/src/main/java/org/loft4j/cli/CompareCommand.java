@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
@@ -17,7 +18,6 @@ import org.loft4j.cli.compare.Baseline;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
-import org.loft4j.cli.compare.Summary;
 import org.loft4j.cli.compare.TrialData;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Row;
@@ -234,13 +234,9 @@ final class CompareCommand implements Verb {
     /** @param usual the default learning rate of a method */
     private ComparisonSettings settings(String chosenMetric, ToDoubleFunction<Method> usual) {
         Problems problems = new Problems();
-        List<Contender> contenders = new ArrayList<>();
-        for (String entry : methods) {
-            Contender contender = problems.of(() -> Contender.parse(entry));
-            if (contender != null) {
-                contenders.add(contender);
-            }
-        }
+        List<Contender> contenders = methods.stream()
+                .flatMap(entry -> Stream.ofNullable(problems.of(() -> Contender.parse(entry))))
+                .toList();
         LearningRates rates = problems.of(() -> LearningRates.parse(learningRates, optimizer.learningRate));
         Map<String, List<Double>> perContender = rates == null ? null : problems.of(() -> rates.of(contenders, usual));
         if (perContender == null || !problems.messages().isEmpty()) {
@@ -278,13 +274,7 @@ final class CompareCommand implements Verb {
     @Override
     public int run() throws IOException {
         if (reportOnly) {
-            new CompareReport(spec, output)
-                    .print(
-                            Summary.of(
-                                    output,
-                                    CompareReport.given(spec, "--metric", metric),
-                                    CompareReport.given(spec, "--baseline", baseline)),
-                            common.json);
+            new CompareReport(spec, output).again(metric, baseline, common.json);
             return ExitCode.OK;
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
@@ -310,12 +300,9 @@ final class CompareCommand implements Verb {
                                 chosenMetric, method -> LearningRates.usual(method, hiddenSize, preference.kind(true)))
                         : plain;
         if (!settings.rates().equals(plain.rates())) {
-            err().println("loft: "
-                    + (prompts
-                            ? "rewards are learnt at a twentieth"
-                            : "preferences are learnt at " + preference.share())
-                    + " of the usual learning rates where none is named: "
-                    + String.join(", ", LearningRates.words(settings)));
+            String share =
+                    prompts ? "rewards are learnt at a twentieth" : "preferences are learnt at " + preference.share();
+            err().println("loft: " + share + LearningRates.usual(settings));
         }
         List<Row> test = held.testData == null
                 ? null

@@ -48,7 +48,7 @@ final class CompareProgress implements ComparisonListener {
             started = true;
             start.run();
         }
-        err.println(described(trial) + ": " + left(remaining));
+        err.println(trial.title() + ": " + left(remaining));
         err.flush();
         return Terminal.progress(err);
     }
@@ -56,7 +56,7 @@ final class CompareProgress implements ComparisonListener {
     @Override
     public void onFinish(TrialResult result, Remaining remaining) {
         String failure = result.failure();
-        err.println(described(result.trial()) + ": "
+        err.println(result.trial().title() + ": "
                 + (failure != null
                         ? "failed: " + failure
                         : String.format(
@@ -80,10 +80,6 @@ final class CompareProgress implements ComparisonListener {
     /** Whether the test rows are others than those of the fold that is held out. */
     private boolean judgedApart(TrialResult result) {
         return result.trial().fold() == 0 || testGiven;
-    }
-
-    private static String described(Trial trial) {
-        return trial.title();
     }
 
     /** {@code 12 runs to go, about 25 min}. */

@@ -44,7 +44,7 @@ final class CompareReport {
     }
 
     /** The value of an option that the call itself has; else null. */
-    static @Nullable String given(CommandSpec spec, String option, @Nullable String value) {
+    private @Nullable String given(String option, @Nullable String value) {
         return spec.commandLine().getParseResult().hasMatchedOption(option) ? value : null;
     }
 
@@ -67,7 +67,12 @@ final class CompareReport {
         return ExitCode.OK;
     }
 
-    void print(Summary summary, boolean json) throws IOException {
+    /** Sums up what the directory holds, by another metric or baseline if the call itself names one. */
+    void again(@Nullable String metric, String baseline, boolean json) throws IOException {
+        print(Summary.of(output, given("--metric", metric), given("--baseline", baseline)), json);
+    }
+
+    private void print(Summary summary, boolean json) throws IOException {
         SummaryFiles.write(output, summary, spec.commandLine().getErr()::println);
         PrintWriter out = spec.commandLine().getOut();
         if (json) {

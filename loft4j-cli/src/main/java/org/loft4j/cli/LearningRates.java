@@ -126,6 +126,11 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
                 + " falls with it; sweep it with --learning-rates before you compare";
     }
 
+    /** The end of a sentence that tells which share of the usual rates a comparison takes. */
+    static String usual(ComparisonSettings settings) {
+        return " of the usual learning rates where none is named: " + String.join(", ", words(settings));
+    }
+
     /** The rates of a comparison as {@link #parse} reads them. */
     static List<String> words(ComparisonSettings settings) {
         List<String> words = new ArrayList<>();
