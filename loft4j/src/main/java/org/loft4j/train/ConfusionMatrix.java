@@ -35,13 +35,15 @@ public final class ConfusionMatrix {
         return total;
     }
 
-    /** Whether every example was taken for the same class, as a classifier does that has learnt nothing. */
+    /** Whether examples of several classes were all taken for the same one, as a classifier does that has learnt nothing. */
     public boolean predictsOneClass() {
         long most = 0;
+        int classes = 0;
         for (int k = 0; k < counts.length; k++) {
             most = Math.max(most, predicted(k));
+            classes += support(k) > 0 ? 1 : 0;
         }
-        return most > 0 && most == total();
+        return classes > 1 && most == total();
     }
 
     /** The share of examples that were predicted right; 0 when there is none. */

@@ -102,5 +102,7 @@ class ConfusionMatrixTest {
         assertFalse(binary().predictsOneClass());
         assertTrue(of(3, new int[][] {{0, 2}, {1, 2}, {2, 2}}).predictsOneClass());
         assertFalse(new ConfusionMatrix(2).predictsOneClass());
+        // of one row, or rows of one class, it says nothing
+        assertFalse(of(3, new int[][] {{2, 2}, {2, 2}}).predictsOneClass());
     }
 }

@@ -160,7 +160,8 @@ public final class SummaryTable {
         notes.addAll(unequalSearches(summary));
         notes.addAll(onlyWarmedUp(summary));
         if (summary.standings().stream().anyMatch(standing -> standing.collapsed() > 0)) {
-            notes.add("majority class: the model takes every test row for the same class.");
+            notes.add("majority class: the model takes every " + summary.judged()
+                    + " row for the same class, where they are of several.");
         }
         notes.addAll(pairing(summary));
         if (summary.standings().stream().anyMatch(standing -> standing.skipped() > 0)) {

@@ -26,7 +26,7 @@ import org.loft4j.train.PeerSettings;
  * @param settings everything that the result depends on, by name
  * @param validation loss and scores of the validation data after the last step
  * @param test the same of the test data
- * @param predictsOneClass whether all test rows were taken for the same class
+ * @param predictsOneClass whether all test rows were taken for the same class, and are of several
  * @param skippedSteps steps that a gradient that is not finite made void; null where nobody knows: of a run that failed, or one
  *     from before they were counted
  * @param cost what it took
