@@ -159,6 +159,7 @@ final class EvalCommand implements Verb {
     @Override
     public int run() throws IOException {
         FoundModel found = FoundModel.of(model);
+        predictions.requireOutside(found);
         boolean byRewards = answers.judge(found, data.columns);
         predictions.requireOwnLoss(!byRewards, "--reward", "rewards judge answers that are drawn, and not the rows");
         boolean matches = !byRewards && data.format(data.data).get() == RowFormat.MATCH;

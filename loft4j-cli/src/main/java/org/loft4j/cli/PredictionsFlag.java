@@ -15,6 +15,7 @@ import picocli.CommandLine.Option;
 /** Where it is written what a model makes of each row. */
 final class PredictionsFlag {
     private static final String FLAG = "--predictions ";
+    private static final String IN_MODEL = "lies in the directory of the model or of its adapter: choose another place";
 
     @Option(
             names = "--predictions",
@@ -58,8 +59,8 @@ final class PredictionsFlag {
         if (data != null && data.names(chosen)) {
             return "is one of the files of --data: choose another file";
         }
-        if (liesIn(chosen, model.model) || liesIn(chosen, model.adapter)) {
-            return "lies in the directory of the model or of its adapter: choose another place";
+        if (liesIn(chosen, directory(model.model)) || liesIn(chosen, directory(model.adapter))) {
+            return IN_MODEL;
         }
         if (Files.exists(chosen, LinkOption.NOFOLLOW_LINKS)) {
             if (!Files.isRegularFile(chosen, LinkOption.NOFOLLOW_LINKS)) {
@@ -75,8 +76,11 @@ final class PredictionsFlag {
                 : !Files.isWritable(above) ? "cannot be made: the folder " + above + " is not writable" : null;
     }
 
-    private static boolean liesIn(Path file, @Nullable ModelReference reference) throws IOException {
-        Path directory = reference == null ? null : reference.directory();
+    private static @Nullable Path directory(@Nullable ModelReference reference) {
+        return reference == null ? null : reference.directory();
+    }
+
+    private static boolean liesIn(Path file, @Nullable Path directory) throws IOException {
         // where the file is to be made, links on the way followed
         return directory != null && above(file).toRealPath().startsWith(directory.toRealPath());
     }
@@ -88,6 +92,14 @@ final class PredictionsFlag {
             above = above.getParent();
         }
         return above == null ? file.toAbsolutePath() : above;
+    }
+
+    /** @throws ConfigException if the file lies in the directory of a model that the call names as the hub does, or not at all */
+    void requireOutside(FoundModel found) throws IOException {
+        Path chosen = file;
+        if (chosen != null && (liesIn(chosen, found.directory()) || liesIn(chosen, found.adapter()))) {
+            throw new ConfigException(FLAG + chosen + " " + IN_MODEL);
+        }
     }
 
     /** @throws ConfigException if it is asked for, and rows have no loss of their own */

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,8 +41,12 @@ class EvalPredictionsEndToEndTest {
         assertTrue(told.get(1).get("loss").asDouble() > told.get(0).get("loss").asDouble(), told.toString());
 
         Captured plain = Captured.loft("eval", "--model", STORIES, "--data", rows.toString());
-        Captured shown =
-                Captured.loft("eval", "--model", STORIES, "--data", rows.toString(), "--predictions", file.toString());
+        String[] again = {"eval", "--model", STORIES, "--data", rows.toString(), "--predictions", file.toString()};
+        Captured kept = Captured.loft(again);
+        assertEquals(2, kept.status());
+        assertTrue(kept.err().contains("exists: choose another file, or --overwrite"), kept.err());
+        Captured shown = Captured.loft(
+                Stream.concat(Stream.of(again), Stream.of("--overwrite")).toArray(String[]::new));
         assertEquals(0, shown.status(), shown.err());
         assertFalse(plain.out().contains("least likely"), plain.out());
         List<String> lines = shown.out().lines().toList();
@@ -111,6 +116,46 @@ class EvalPredictionsEndToEndTest {
                 "eval", "--model", STORIES, "--data", prompts.toString(), "--predictions", folder.toString());
         assertEquals(2, call.status());
         assertTrue(call.err().contains("is a folder: name a file"), call.err());
+    }
+
+    @Test
+    void whatMustNotBeReplacedAndWhatCannotBeMadeIsRefusedAtOnce() throws IOException {
+        Path rows = TinyModels.colours(folder.resolve("rows.csv"), 4);
+        Path model = TinyModels.encoder(folder.resolve("model"));
+        Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("nowhere"));
+        String before = Files.readString(model.resolve("config.json"));
+        Map.of(
+                        rows.toString(),
+                        "is one of the files of --data",
+                        model.resolve("config.json").toString(),
+                        "lies in the directory of the model",
+                        model.resolve("new/told.jsonl").toString(),
+                        "lies in the directory of the model",
+                        link.toString(),
+                        "is no file, but a link or a device",
+                        rows.resolve("told.jsonl").toString(),
+                        "is no folder",
+                        folder.resolve("told") + "/",
+                        "is a folder",
+                        "",
+                        "a file must have a name")
+                .forEach((file, words) -> {
+                    for (String data : List.of(rows.toString(), folder + "/*.csv")) {
+                        Captured call = Captured.loft(
+                                "eval",
+                                "--model",
+                                model.toString(),
+                                "--data",
+                                data,
+                                "--predictions",
+                                file,
+                                "--overwrite");
+                        assertEquals(2, call.status(), file);
+                        assertTrue(call.err().contains(words), call.err());
+                    }
+                });
+        assertEquals(before, Files.readString(model.resolve("config.json")));
+        assertTrue(Files.isSymbolicLink(link));
     }
 
     private void refused(String words, String... call) {
