@@ -20,6 +20,9 @@ import org.loft4j.train.TrainData;
 
 /** The rows of a comparison as its runs take them: the same for all, or one fold held out of the others. */
 final class ComparedRows {
+    /** How many times its share of the rows a fold may have before it is told. */
+    private static final double UNEVEN = 1.5;
+
     private static final PrintWriter SILENT = new PrintWriter(PrintWriter.nullWriter());
 
     private final TrainingRows rows;
@@ -88,6 +91,7 @@ final class ComparedRows {
         if (rows.learnt().hasClasses()) {
             tellRare(kept.rows(), folds);
         }
+        tellUneven(Folds.of(kept.rows(), folds, seed, rows.learnt().hasClasses()));
         Examples judged = test == null ? null : encode(test, "test", err);
         Folded folded = new Folded(kept.rows(), folds, test, judged);
         ComparisonData first = folded.of(seed, 1);
@@ -106,13 +110,26 @@ final class ComparedRows {
         rare.values().removeIf(count -> count >= folds);
         if (!rare.isEmpty()) {
             err.println("loft: " + Quantities.of(rare.size(), "label") + (rare.size() == 1 ? " has" : " have")
-                    + " fewer rows than the " + folds + " folds, some of which do not judge "
+                    + " fewer different texts than the " + folds
+                    + " folds, some of which do not judge "
                     + (rare.size() == 1 ? "it" : "them") + ": "
                     + rare.entrySet().stream()
                             .limit(TrainingRows.SHOWN)
                             .map(entry -> '"' + entry.getKey() + "\" (" + entry.getValue() + ")")
                             .collect(Collectors.joining(", "))
-                    + (rare.size() > TrainingRows.SHOWN ? ", …" : ""));
+                    + (rare.size() > TrainingRows.SHOWN ? ", …" : "")
+                    + (rare.containsValue(1) ? "; a label of one text is never learnt where it is judged" : ""));
+        }
+    }
+
+    /** Many rows that ask the same make folds of very different sizes. */
+    private void tellUneven(Folds parted) {
+        int all = parted.parts().stream().mapToInt(List::size).sum();
+        int share = (all + parted.count() - 1) / parted.count();
+        if (parted.largest() > UNEVEN * share) {
+            err.println("loft: the largest of the " + parted.count() + " folds has " + parted.largest() + " of " + all
+                    + " rows, for rows that ask the same are in one fold: what its run learns and what judges it differ"
+                    + " much from those of the others");
         }
     }
 

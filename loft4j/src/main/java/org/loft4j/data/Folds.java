@@ -4,9 +4,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.loft4j.ConfigException;
 
@@ -135,18 +137,32 @@ public record Folds(List<List<Row>> parts) {
                 .orElse("");
     }
 
-    /** How many rows have each label, of rows that may have several too; nothing of other rows. */
+    /** How many rows the largest has. */
+    public int largest() {
+        return parts.stream().mapToInt(List::size).max().orElse(0);
+    }
+
+    /** In how many different texts, which are what is parted, each label is, of rows that may have several too; nothing of others. */
     public static Map<String, Integer> labelCounts(List<? extends Row> rows) {
-        Map<String, Integer> counts = new TreeMap<>();
+        Map<String, Set<String>> texts = new TreeMap<>();
         for (Row row : rows) {
-            if (row instanceof LabeledText labeled) {
-                counts.merge(labeled.label(), 1, Integer::sum);
-            } else if (row instanceof MultiLabelText several) {
-                several.labels().stream().distinct().forEach(label -> counts.merge(label, 1, Integer::sum));
-            } else if (row instanceof TaggedWords tagged) {
-                tagged.tags().stream().distinct().forEach(tag -> counts.merge(tag, 1, Integer::sum));
-            }
+            String text = RowText.question(row);
+            labels(row)
+                    .forEach(label ->
+                            texts.computeIfAbsent(label, key -> new HashSet<>()).add(text));
         }
-        return new LinkedHashMap<>(counts);
+        Map<String, Integer> counts = new LinkedHashMap<>();
+        texts.forEach((label, own) -> counts.put(label, own.size()));
+        return counts;
+    }
+
+    private static List<String> labels(Row row) {
+        if (row instanceof LabeledText labeled) {
+            return List.of(labeled.label());
+        }
+        if (row instanceof MultiLabelText several) {
+            return several.labels();
+        }
+        return row instanceof TaggedWords tagged ? tagged.tags() : List.of();
     }
 }

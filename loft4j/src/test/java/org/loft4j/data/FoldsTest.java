@@ -91,12 +91,14 @@ class FoldsTest {
     }
 
     @Test
-    void labelsOfSeveralAreCountedByRow() {
+    void labelsAreCountedByDifferentTexts() {
         List<Row> rows = List.of(
                 new MultiLabelText("a", List.of("x", "y")),
                 new MultiLabelText("b", List.of("x")),
+                new LabeledText("e", "z"),
+                new LabeledText("e", "z"),
                 new TaggedWords(List.of("c", "d"), List.of("y", "y")));
-        assertEquals(Map.of("x", 2, "y", 2), Folds.labelCounts(rows));
+        assertEquals(Map.of("x", 2, "y", 2, "z", 1), Folds.labelCounts(rows));
     }
 
     @Test
