@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -66,7 +67,8 @@ class CompareFoldsEndToEndTest {
         assertTrue(
                 called.err()
                         .contains(
-                                "1 label has fewer rows than the 2 folds, some of which do not judge it: \"lonely\" (1)"),
+                                "1 label has fewer different texts than the 2 folds, some of which do not judge it: \"lonely\" (1);"
+                                        + " a label of one text is never learnt where it is judged"),
                 called.err());
         assertTrue(called.err().contains("learning rate 1e-3, seed 0, fold 2: held-out "), called.err());
         JsonNode summary = new ObjectMapper().readTree(called.out());
@@ -115,6 +117,11 @@ class CompareFoldsEndToEndTest {
         Captured other = Captured.loft(call("--folds", "3", "--methods", "lora", "--learning-rates", "1e-3"));
         assertEquals(2, other.status());
         assertTrue(other.err().contains("folds was 2 and is now 3"), other.err());
+        // nor beside runs that have not ended yet
+        Files.move(directory.resolve("compared/runs"), directory.resolve("none"));
+        Captured early = Captured.loft(call("--folds", "3", "--methods", "lora", "--learning-rates", "1e-3"));
+        assertEquals(2, early.status());
+        assertTrue(early.err().contains("whose folds were 2 and are now 3"), early.err());
     }
 
     @Test
@@ -125,6 +132,7 @@ class CompareFoldsEndToEndTest {
         assertEquals(0, called.status(), called.err());
         assertTrue(called.out().contains("test accuracy %"), called.out());
         assertTrue(called.out().contains("judged by the test data"), called.out());
+        assertTrue(called.out().contains("the standard error and the confidence interval are too small"), called.out());
         assertTrue(called.err().contains("test rows are training rows too"), called.err());
         assertEquals(
                 result("lora-1-1e-3-s0-f1").at("/settings/test_data"),
@@ -134,10 +142,33 @@ class CompareFoldsEndToEndTest {
         assertEquals(2, refused.status());
         assertTrue(refused.err().contains("--folds and --eval-data exclude each other"), refused.err());
         assertTrue(refused.err().contains("folds must be at least 2, got 1"), refused.err());
+        Captured none = Captured.loft(call("--folds", "0", "--test-data", test.toString()));
+        assertEquals(2, none.status());
+        assertTrue(none.err().contains("folds must be at least 2, got 0"), none.err());
         // folds of the call take the place of validation rows of a file
         Path settings = Files.writeString(directory.resolve("settings.yaml"), "validation_file: " + rows + "\n");
         Captured many = Captured.loft(call("--folds", "40", "--config", settings.toString()));
         assertEquals(2, many.status());
         assertTrue(many.err().contains("folds must be at most the number of rows with different texts"), many.err());
+    }
+
+    @Test
+    void aLaterFoldThatCannotBeJudgedIsRefusedBeforeAnythingIsWritten() throws IOException {
+        StringBuilder csv = new StringBuilder("text,label\n");
+        for (int i = 0; i < 8; i++) {
+            csv.append("a ball ").append(i).append(",blue\n");
+        }
+        Files.writeString(rows, csv + "a box,red\n");
+        Captured later = Captured.loft(call("--folds", "2", "--methods", "lora", "--metric", "roc_auc"));
+        assertEquals(2, later.status());
+        assertTrue(later.err().contains("fold 2 of seed 0: "), later.err());
+        assertTrue(later.err().contains("rows of different labels"), later.err());
+        assertFalse(later.err().contains("the largest of"), later.err());
+        assertFalse(Files.exists(directory.resolve("compared/comparison.json")));
+
+        Files.writeString(rows, csv + "a box,red\n" + "a ball 0,blue\n".repeat(40));
+        Captured uneven = Captured.loft(call("--folds", "2", "--methods", "lora", "--metric", "roc_auc"));
+        assertEquals(2, uneven.status());
+        assertTrue(uneven.err().contains("the largest of the 2 folds has 41 of 49 rows"), uneven.err());
     }
 }

@@ -117,16 +117,13 @@ public final class Comparison {
             ComparisonData first =
                     data.of(settings.seeds().get(0), settings.foldNumbers().get(0));
             requireMetric(model, first);
-            for (TrainConfig config : settings.commonConfigs()) {
-                TrainingRun.requireFits(model, first.training(), config);
-            }
-            Evaluator.requireFits(model, first.test(), "test");
+            requireFit(model);
             settings.adapters().forEach(adapter -> adapter.layers(model));
             TrialSettings described = new TrialSettings(model, data, first);
             requireAgreement(described);
             requireBaseline();
-            SummaryRule rule =
-                    new SummaryRule(settings.metric(), settings.sweep(), settings.baseline(), chatDate(first));
+            SummaryRule rule = new SummaryRule(
+                    settings.metric(), settings.sweep(), settings.baseline(), chatDate(first), settings.folds());
             rule.requireContinues(settings.output(), results);
             rule.write(settings.output());
             listener.onAgreement();
@@ -138,6 +135,29 @@ public final class Comparison {
                 runner.set(null);
             }
         }
+    }
+
+    /** The rows of every fold, for one may lack what another has: two labels, or a second text. */
+    private void requireFit(Model model) throws IOException {
+        for (long seed : settings.folds() == 0 ? settings.seeds().subList(0, 1) : settings.seeds()) {
+            for (int fold : settings.foldNumbers()) {
+                try {
+                    requireFit(model, data.of(seed, fold));
+                } catch (ConfigException e) {
+                    throw fold == 0
+                            ? e
+                            : new ConfigException("fold " + fold + " of seed " + seed + ": " + e.getMessage()
+                                    + "; if it is for want of rows, take fewer folds");
+                }
+            }
+        }
+    }
+
+    private void requireFit(Model model, ComparisonData rows) {
+        for (TrainConfig config : settings.commonConfigs()) {
+            TrainingRun.requireFits(model, rows.training(), config);
+        }
+        Evaluator.requireFits(model, rows.test(), "test");
     }
 
     private static @Nullable ZonedDateTime chatDate(ComparisonData data) {

@@ -26,8 +26,12 @@ final class FoldNotes {
                     + " --test-data takes rows that choose nothing.");
         }
         notes.add(
-                "Runs are not independent, for what one learns others learn too, or are judged by: the standard error is"
-                        + " rather too small.");
+                rows.testIsFold()
+                        ? "Runs are not independent, for what one learns others learn too, or are judged by: the standard"
+                                + " error is rather too small."
+                        : "Runs are not independent, for what one learns others learn too, and all are judged by the same"
+                                + " test rows: the standard error and the confidence interval are too small, and say"
+                                + " nothing of how the figures would change with other test rows.");
         summary.standings().stream()
                 .filter(standing ->
                         standing.runs() < summary.folds() * standing.seeds().size())

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param peakBytes largest of the runs
  * @param trained number of parameters
  * @param toBaseline difference of the test score to the {@link Baseline}'s with the same seeds and folds; null where nothing can be paired
- * @param collapsed how many of the runs take every test row for the same class
+ * @param collapsed how many of the runs take every test row for the same class, where these are of several
  * @param failed how many of the runs could not be trained to their end
  * @param skipped steps of the others that a gradient that is not finite made void, as far as they are known
  */
@@ -122,7 +122,8 @@ public record Standing(
         if (differences.isEmpty()) {
             return null;
         }
-        // judged by test data that no fold is of, runs of the same seed are as independent as others
+        // of runs that are judged by the same test data no correction is known: the table says that their interval is
+        // too small
         int folds =
                 SameRows.of(runs.get(0).settings()).testIsFold() ? runs.get(0).folds() : 0;
         return Sample.of(differences).withOverlap(folds > 1 ? 1.0 / (folds - 1) : 0);

@@ -21,12 +21,14 @@ import org.loft4j.io.JsonObject;
  * @param sweep seeds that every rate was tried with
  * @param baseline what the others are set against, {@link Baseline#of}
  * @param chatDate what the chat template takes for now; null where there are no conversations
+ * @param folds of the runs, be they finished or not; 0 for none, null where an earlier version did not say
  */
 record SummaryRule(
         String metric,
         List<Long> sweep,
         String baseline,
-        @Nullable ZonedDateTime chatDate) {
+        @Nullable ZonedDateTime chatDate,
+        @Nullable Integer folds) {
     private static final String FILE = "comparison.json";
 
     void write(Path output) throws IOException {
@@ -35,6 +37,7 @@ record SummaryRule(
         tree.put("sweep_seeds", sweep);
         tree.put("baseline", baseline);
         tree.put("chat_date", chatDate == null ? null : chatDate.toString());
+        tree.put("folds", folds);
         Json.write(output.resolve(FILE), tree);
     }
 
@@ -43,15 +46,24 @@ record SummaryRule(
     }
 
     /**
-     * Refuses to let other seeds choose where some have chosen already.
+     * Refuses to let other seeds choose where some have chosen already, and another number of folds beside that of runs that
+     * may be in progress.
      *
-     * @throws ConfigException if there are results, and a seed of their sweep is not among these
+     * @throws ConfigException if there are results, and a seed of their sweep is not among these; or if folds were others
      */
     void requireContinues(Path output, ResultStore results) throws IOException {
-        if (results.all().isEmpty() || !exists(output)) {
+        if (!exists(output)) {
             return;
         }
-        List<Long> before = read(output).sweep();
+        SummaryRule there = read(output);
+        if (there.folds() != null && !there.folds().equals(folds)) {
+            throw new ConfigException("output_dir " + output + " holds a comparison whose folds were " + there.folds()
+                    + " and are now " + folds + ": take as many, or another output directory");
+        }
+        if (results.all().isEmpty()) {
+            return;
+        }
+        List<Long> before = there.sweep();
         if (!sweep.containsAll(before)) {
             throw new ConfigException(
                     "output_dir " + output + " holds runs whose learning rates were chosen by the seeds "
@@ -73,6 +85,7 @@ record SummaryRule(
                 json.requireString("metric"),
                 sweep,
                 baseline == null ? Baseline.DEFAULT : baseline,
-                json.findMoment("chat_date"));
+                json.findMoment("chat_date"),
+                json.has("folds") ? Integer.valueOf(json.requireInt("folds", 0)) : null);
     }
 }

@@ -144,7 +144,7 @@ final class TrialRunner {
         return result;
     }
 
-    /** Finds out, before the first trial, what the model holds of preferences; false where a stop came first. */
+    /** Finds out what the model holds of preferences, before the first trial, and before one of another fold; false where a stop came first. */
     private boolean findReference(Trial trial, @Nullable TrainListener listener) throws IOException {
         TrainConfig config = settings.config(trial);
         ComparisonData data = data(trial);
