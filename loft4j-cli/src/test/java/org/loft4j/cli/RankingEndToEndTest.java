@@ -75,7 +75,8 @@ class RankingEndToEndTest {
                 "--data",
                 data.toString(),
                 "--predictions",
-                folder.resolve("told.jsonl").toString());
+                folder.resolve("told.jsonl").toString(),
+                "--overwrite");
         assertEquals(0, judged.status(), judged.err());
         assertFalse(judged.err().contains("trained on pairs of texts"), judged.err());
         JsonNode scores = JSON.readTree(judged.out());
