@@ -49,10 +49,7 @@ final class DenseParameters {
     private void cohere() throws CheckpointException {
         config.requireFlag("attention_bias", false);
         config.requireFlag("tie_word_embeddings", true);
-        int computed = config.hiddenSize() / config.heads();
-        if (config.headDim() != computed) {
-            throw json.fault("head_dim", "is " + config.headDim() + ", where llama.cpp computes with " + computed);
-        }
+        config.requireHiddenHeads();
         double scale = json.doubleOr("logit_scale", 0.0625);
         if (!(scale > 0)) {
             throw json.fault("logit_scale", "must be above 0, found " + scale);

@@ -44,6 +44,7 @@ final class GemmaParameters {
 
     /** {@code hidden_act} of the first files, {@code gelu}, means its approximation. */
     private void gemma() throws CheckpointException {
+        requireTied();
         config.requireFlag("attention_bias", false);
         String older = json.stringOr("hidden_act", "gelu");
         config.requireOneOf(
@@ -52,7 +53,13 @@ final class GemmaParameters {
                 Set.of("gelu_new", "gelu_pytorch_tanh"));
     }
 
+    /** llama.cpp has no place for an output embedding. */
+    private void requireTied() throws CheckpointException {
+        config.requireFlag("tie_word_embeddings", true);
+    }
+
     private void gemma2() throws CheckpointException {
+        requireTied();
         gemma(46);
         config.requireLayerTypes(layer -> layer % 2 == 0);
         metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 4096, 1));

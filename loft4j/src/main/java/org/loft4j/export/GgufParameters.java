@@ -181,7 +181,7 @@ final class GgufParameters {
         requireNoAttentionBias();
         config.requireOneOf("hidden_act", "silu", SILU);
         config.requireFlag("norm_topk_prob", false);
-        requireHiddenHeads();
+        config.requireHiddenHeads();
         if (config.keyValueHeads() != config.heads()) {
             throw json.fault(
                     "num_key_value_heads",
@@ -300,7 +300,7 @@ final class GgufParameters {
     private void olmo2() throws CheckpointException {
         requireNoAttentionBias();
         config.requireOneOf("hidden_act", "silu", SILU);
-        requireHiddenHeads();
+        config.requireHiddenHeads();
         if (!config.isOlmo3()) {
             return;
         }
@@ -311,12 +311,5 @@ final class GgufParameters {
         metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 4096, 1));
         notes.add("versions of llama.cpp that do not know OLMo 3 (before September 2025) take it for an OLMo 2, without"
                 + " a window");
-    }
-
-    private void requireHiddenHeads() throws CheckpointException {
-        int computed = config.hiddenSize() / config.heads();
-        if (config.headDim() != computed) {
-            throw json.fault("head_dim", "is " + config.headDim() + ", where llama.cpp computes with " + computed);
-        }
     }
 }

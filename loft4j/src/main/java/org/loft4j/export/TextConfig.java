@@ -251,6 +251,14 @@ final class TextConfig {
         return json.intOr("head_dim", absent, 1);
     }
 
+    /** Refuses heads that are not as wide together as the hidden states. */
+    void requireHiddenHeads() throws CheckpointException {
+        int computed = hiddenSize() / heads();
+        if (headDim() != computed) {
+            throw json.fault("head_dim", "is " + headDim() + ", where llama.cpp computes with " + computed);
+        }
+    }
+
     double rmsNormEps() throws CheckpointException {
         if (architecture == GgufArchitecture.LFM2) {
             return json.doubleOr("norm_eps", 1e-5);

@@ -345,6 +345,8 @@ class GgufModelTest {
         "gemma2, query_pre_attn_scalar, 7",
         "gpt2, activation_function, relu",
         "gemma, hidden_activation, silu",
+        "gemma, tie_word_embeddings, false",
+        "gemma2, tie_word_embeddings, false",
         "phi, qk_layernorm, true",
         "phi, hidden_act, gelu",
         "starcoder2, use_bias, false",
@@ -359,6 +361,9 @@ class GgufModelTest {
         Object set = key.equals("rope_scaling") ? Map.of("rope_type", value, "factor", 2.0) : value;
         set = value.matches("true|false") ? (Object) Boolean.valueOf(value) : value.equals("7") ? (Object) 7 : set;
         checkpoint.config.put(key, set);
+        if (key.equals("tie_word_embeddings")) {
+            checkpoint.shapes.put("lm_head.weight", new long[] {TinyCheckpoint.VOCABULARY, TinyCheckpoint.HIDDEN});
+        }
         checkpoint.write();
         CheckpointException refused = assertThrows(CheckpointException.class, () -> export(checkpoint, null));
         assertTrue(refused.getMessage().contains(key), refused.getMessage());
