@@ -24,10 +24,6 @@ final class GgufVocabulary {
     private static final String KEY = "tokenizer.ggml.";
     private static final Set<String> LOOK_SPECIAL = Set.of("<pad>", "<mask>", "<2mass>", "[@BOS@]");
 
-    /** Tokens at which llama.cpp ends by their texts, in every version of it that reads such models. */
-    private static final Set<String> KNOWN_ENDS =
-            Set.of("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>");
-
     /** Gemma 4's marks of thoughts and calls, which llama.cpp reads in what a model has written, and prints no special tokens. */
     private static final Set<String> SHOWN = Set.of(
             "<|channel>",
@@ -135,11 +131,10 @@ final class GgufVocabulary {
         }
         Integer bos = id("bos", "bos");
         putId(metadata, "bos", bos);
-        // vectors are made of texts that end as the tokenizer has them end, be it with another token than an answer
-        String closing = options.vectors() == null || files.flag("add_eos_token") != null ? null : around(-1);
-        Integer eos = closing != null && ids.containsKey(closing) ? ids.get(closing) : id("eos", "eos");
+        Integer closing = options.vectors() == null ? null : closing();
+        Integer eos = closing != null ? closing : id("eos", "eos");
         putId(metadata, "eos", eos);
-        putEndOfTurn(metadata, options.endOfTurn(), eos);
+        EndOfAnswer.put(options, config, List.of(tokens), eos, metadata, notes);
         putId(metadata, "unknown", id("unk", "unk"));
         putId(metadata, "padding", id("pad", "pad"));
         metadata.flag(KEY + "add_bos_token", bos != null && adds("bos", 0));
@@ -276,14 +271,6 @@ final class GgufVocabulary {
         return pairs;
     }
 
-    /** llama.cpp does not see in the template where an answer ends, and writes on behind a token that it does not know as an end. */
-    private void putEndOfTurn(GgufMetadata metadata, @Nullable Long end, @Nullable Integer eos) {
-        boolean isEnd = end != null && eos != null && end == eos.longValue();
-        if (end != null && end < tokens.length && !isEnd && !KNOWN_ENDS.contains(tokens[end.intValue()])) {
-            putId(metadata, "eot", end.intValue());
-        }
-    }
-
     private @Nullable Integer id(String token, String key) throws CheckpointException {
         String text = files.special(token + "_token");
         Integer id = text == null ? null : ids.get(text);
@@ -298,6 +285,19 @@ final class GgufVocabulary {
         JsonNode value = config.either(key + "_token_id");
         JsonNode first = value != null && value.isArray() ? value.get(0) : value;
         return first != null && first.isIntegralNumber() ? (Integer) first.intValue() : null;
+    }
+
+    /**
+     * The token that the tokenizer puts behind the texts that vectors are made of, be it another than an answer's end; null where there is
+     * none, or the settings speak of it.
+     */
+    private @Nullable Integer closing() throws CheckpointException {
+        String text = around(-1);
+        if (text == null) {
+            return null;
+        }
+        boolean settled = files.flag("add_eos_token") != null && text.equals(files.special("eos_token"));
+        return settled ? null : ids.get(text);
     }
 
     private void putId(GgufMetadata metadata, String name, @Nullable Integer id) {

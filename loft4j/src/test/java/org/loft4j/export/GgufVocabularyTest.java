@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
@@ -122,6 +123,31 @@ class GgufVocabularyTest {
         Map<String, Object> metadata = read(new GgufModel.Options(model, model, null, null, null, end, null)).metadata;
         assertEquals(written, metadata.get("tokenizer.ggml.eot_token_id"));
         assertEquals(8L, metadata.get("tokenizer.ggml.eos_token_id"));
+    }
+
+    /** As GLM-4, whose template ends no answer: 9 is an ordinary token, 10 is the one that is added here. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{\"eos_token_id\": [8, 10]} | [9] | 10 | 0",
+                "{\"eos_token_id\": [8, 10, 9]} | [9] | 10 | 1",
+                "{\"eos_token_id\": 8} | [9] | | 0",
+                "{} | [8, 9] | 9 | 0",
+            })
+    void withoutAnEndByTheTemplateThatOfTheModelIsNamed(
+            String generation, String config, @Nullable Long written, int noted) throws IOException {
+        export(10, "<|user|>", false, Map.of("eos_token_id", new ObjectMapper().readValue(config, List.class)));
+        Path model = directory.resolve("model");
+        Files.writeString(model.resolve("generation_config.json"), generation);
+        notes.clear();
+        assertEquals(written, read(GgufModel.Options.of(model)).metadata.get("tokenizer.ggml.eot_token_id"));
+        assertEquals(
+                noted,
+                notes.stream()
+                        .filter(note -> note.contains("ends at ▁word too"))
+                        .count(),
+                notes.toString());
     }
 
     @Test
