@@ -26,6 +26,7 @@ import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
 import org.loft4j.io.TiedHead;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /**
@@ -89,7 +90,7 @@ public final class GgufModel {
      */
     public static ExportReport write(TensorSource source, Options options, Path file) throws IOException {
         TextConfig config = config(options.directory());
-        requireVectors(config, options);
+        SentenceModules.require(config, options);
         GgufType type = options.type() != null ? options.type() : typeOf(source, config);
         return new GgufModel(config, source, type, options.vectors()).write(options, file);
     }
@@ -102,8 +103,9 @@ public final class GgufModel {
     static @Nullable String fault(Path directory, ModelDoctor.Vectors reader) throws IOException {
         try (TensorSource source = ModelDirectory.open(directory)) {
             TextConfig config = config(directory);
-            Options options = Options.of(directory, isOfSentences(directory, config) ? reader.of(directory) : null);
-            requireVectors(config, options);
+            boolean vectors = SentenceModules.makeVectors(directory, config);
+            Options options = Options.of(directory, vectors ? reader.of(directory) : null);
+            SentenceModules.require(config, options);
             new GgufModel(config, source, GgufType.F32, options.vectors()).metadata(options, new ArrayList<>());
             return null;
         } catch (CheckpointException | ConfigException e) {
@@ -130,29 +132,13 @@ public final class GgufModel {
     }
 
     /**
-     * Whether a model makes vectors of texts, by its files: a language model may lie beside such files too.
+     * Whether a model makes vectors of texts: by its family, or by the modules.json beside it, whatever class its config.json names.
      *
      * @throws CheckpointException if its config.json cannot be read, or keeps it from being exported
      * @throws ConfigException if its family is not exported
      */
     public static boolean makesVectors(Path directory) throws CheckpointException {
-        return isOfSentences(directory, TextConfig.read(directory));
-    }
-
-    private static boolean isOfSentences(Path directory, TextConfig config) throws CheckpointException {
-        return config.architecture().makesVectors() || (SentenceModules.exist(directory) && !config.writes());
-    }
-
-    private static void requireVectors(TextConfig config, Options options) throws CheckpointException {
-        PooledVectors vectors = options.vectors();
-        if (vectors != null) {
-            vectors.requireComputed(config);
-        } else if (isOfSentences(options.directory(), config)) {
-            throw new CheckpointException(
-                    options.directory(),
-                    "is for sentence embeddings, and nothing says how it makes a vector of a text's tokens: there is no"
-                            + " modules.json beside it; 'loft download --update' gets the one of a model on the hub");
-        }
+        return SentenceModules.makeVectors(directory, TextConfig.read(directory));
     }
 
     /** The {@code model_type}s that can be exported. */
@@ -169,25 +155,21 @@ public final class GgufModel {
         return new ExportReport(file, config.architecture().key(), bytes, counts, notes);
     }
 
-    /** Makes the metadata, and adds the tensors, whose number of rows they name. */
+    /** Makes the metadata, and adds the tensors, which may be at fault for a setting that is refused by its name before. */
     private GgufMetadata metadata(Options options, List<GgufTensor> tensors) throws IOException {
-        tensors.addAll(tensors());
-        int rows = (int) tensors.stream()
-                .filter(tensor -> tensor.name().equals("token_embd.weight"))
-                .findFirst()
-                .orElseThrow()
-                .shape()[0];
+        int rows = (int) source.info(embedding(source, config)).shape()[0];
         GgufMetadata metadata = new GgufMetadata();
         metadata.text("general.architecture", config.architecture().key());
         metadata.text("general.type", "model");
         metadata.text("general.name", GgufName.of(options.directory(), config, options.tokenizer(), notes));
+        GgufParameters.put(config, rows, metadata, notes);
+        tensors.addAll(tensors());
         boolean packed = tensors.stream().anyMatch(tensor -> tensor.type() == GgufType.MXFP4);
         if (packed) {
             notes.add("experts stay in MXFP4, as the checkpoint has them, whatever the other matrices are");
         }
         metadata.count("general.file_type", (packed ? GgufType.MXFP4 : type).fileType());
         metadata.count("general.quantization_version", 2);
-        GgufParameters.put(config, rows, metadata, notes);
         if (vectors != null) {
             vectors.put(metadata, config.architecture().key() + ".", notes);
         }
@@ -235,6 +217,10 @@ public final class GgufModel {
             }
             List<TensorPlace> places =
                     name.equals(both) ? List.of(new TensorPlace("token_embd.weight", Change.NONE)) : names.places(name);
+            if (places == null && name.endsWith(".bias") && isZero(name)) {
+                leftOut++;
+                continue;
+            }
             if (places == null) {
                 throw new CheckpointException(
                         source.path(),
@@ -285,6 +271,12 @@ public final class GgufModel {
         }
         tensors.sort(Comparator.comparing(GgufModel::order).thenComparing(GgufTensor::name));
         return tensors;
+    }
+
+    private boolean isZero(String name) throws CheckpointException {
+        try (NativeScope scope = new NativeScope()) {
+            return source.read(name).count_nonzero().item_long() == 0;
+        }
     }
 
     private void requireComplete(TensorNames names, Set<String> written, boolean headless) throws CheckpointException {

@@ -2,6 +2,7 @@ package org.loft4j.export;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.GgufMetadata;
@@ -50,6 +51,10 @@ public record PooledVectors(Pooling pooling, List<Layer> layers, boolean prompts
      * @throws CheckpointException that names them
      */
     void requireComputed(TextConfig config) throws CheckpointException {
+        if (config.architecture() == GgufArchitecture.PHI2) {
+            throw config.json()
+                    .fault("model_type", "is phi, which llama.cpp does not load without a head, and so for no vectors");
+        }
         if (layers.isEmpty()) {
             return;
         }
@@ -71,7 +76,7 @@ public record PooledVectors(Pooling pooling, List<Layer> layers, boolean prompts
 
     /** Puts the keys, and what a reader of the file should know. */
     void put(GgufMetadata metadata, String key, List<String> notes) {
-        metadata.count(key + "pooling_type", POOLINGS.getOrDefault(pooling, 0));
+        metadata.count(key + "pooling_type", Objects.requireNonNull(POOLINGS.get(pooling)));
         for (int i = 0; i < layers.size(); i++) {
             metadata.count(key + NAMES.get(i) + "_feat_in", layers.get(i).in());
             metadata.count(key + NAMES.get(i) + "_feat_out", layers.get(i).out());

@@ -3,11 +3,13 @@ package org.loft4j.export;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.export.TensorPlace.Change;
+import org.loft4j.io.LayerNormNames;
 
 /**
  * llama.cpp's names for the tensors of Hugging Face checkpoints. They follow the tables of llama.cpp (gguf-py's
@@ -48,6 +50,10 @@ final class TensorNames {
 
     /** What BERT has beside the states of its last layer. */
     private static final Pattern HEAD_OF_BERT = Pattern.compile("pooler\\..*|cls\\..*|embeddings\\.position_ids");
+
+    /** To llama.cpp all modules of these have biases. */
+    private static final Set<GgufArchitecture> BIASED =
+            Set.of(GgufArchitecture.BERT, GgufArchitecture.PHI2, GgufArchitecture.STARCODER2);
 
     /** What the parts of a memory are in. */
     private static final List<String> MEMORIES = List.of("linear_attn.", "conv.", "mamba.");
@@ -121,12 +127,16 @@ final class TensorNames {
         if (!suffix.matches()) {
             return null;
         }
+        boolean bias = suffix.group(2).equals("bias");
         TensorPlace expert = ofExpert(suffix.group(1), suffix.group(2));
         if (expert != null) {
-            return expert;
+            return bias ? null : expert;
         }
         String module = module(suffix.group(1));
-        return module == null ? null : new TensorPlace(module + "." + suffix.group(2), change(module, suffix.group(2)));
+        if (module == null || (bias && !BiasPlaces.has(architecture, module))) {
+            return null;
+        }
+        return new TensorPlace(module + "." + suffix.group(2), change(module, suffix.group(2)));
     }
 
     private Change change(String parameter) {
@@ -250,7 +260,14 @@ final class TensorNames {
             names.add("position_embd.weight");
         }
         if (architecture == GgufArchitecture.BERT) {
-            names.addAll(List.of("token_types.weight", lastNorm() + ".bias"));
+            names.add("token_types.weight");
+        }
+        boolean everywhere = BIASED.contains(architecture);
+        if (everywhere) {
+            names.add(lastNorm() + ".bias");
+        }
+        if (architecture == GgufArchitecture.PHI2) {
+            names.add("output.bias");
         }
         if (config.inputWidth() > 0) {
             names.addAll(List.of(
@@ -260,7 +277,7 @@ final class TensorNames {
             for (Map.Entry<String, String> part : blocks.modules().entrySet()) {
                 if (has(i, part.getKey())) {
                     names.add("blk." + i + "." + part.getValue() + ".weight");
-                    if (architecture == GgufArchitecture.BERT) {
+                    if (everywhere) {
                         names.add("blk." + i + "." + part.getValue() + ".bias");
                     }
                 }
@@ -290,7 +307,8 @@ final class TensorNames {
 
     /** Multimodal checkpoints keep the language model one level down. */
     private static String bare(String name) {
-        return name.replaceFirst("^(model\\.language_model\\.|language_model\\.model\\.)", "model.")
+        String within = name.replaceFirst("^(model\\.language_model\\.|language_model\\.model\\.)", "model.")
                 .replaceFirst("^(language_model|bert)\\.", "");
+        return LayerNormNames.usual(within);
     }
 }

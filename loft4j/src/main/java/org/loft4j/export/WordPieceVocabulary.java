@@ -1,6 +1,7 @@
 package org.loft4j.export;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -41,7 +42,13 @@ final class WordPieceVocabulary {
         require(model, "type", "WordPiece");
         require(model, "continuing_subword_prefix", PREFIX);
         requireType(json, "pre_tokenizer", "BertPreTokenizer");
-        requireTemplate(json, files);
+        JsonNode after = requireTemplate(json);
+        Integer first = around(after, 0, "cls");
+        Integer last = around(after, 2, "sep");
+        if (first == null || last == null) {
+            throw json.fault(
+                    "post_processor", "must put one token before a text and one behind it for llama.cpp's bert");
+        }
         putNormalizer(requireType(json, "normalizer", "BertNormalizer"), json, metadata, notes);
         String[] tokens = new String[rows];
         int[] types = new int[rows];
@@ -64,19 +71,20 @@ final class WordPieceVocabulary {
             tokens[id] = text;
             types[id] = CONTROL;
         }
+        requireOnce(json, tokens, ids);
         metadata.text(KEY + "model", "bert");
         metadata.text(KEY + "pre", "default");
         metadata.texts(KEY + "tokens", List.of(tokens));
         metadata.wholes(KEY + "token_type", types);
         metadata.flag(KEY + "add_bos_token", true);
         metadata.flag(KEY + "add_sep_token", true);
-        putId(metadata, files, ids, "cls", "bos");
-        putId(metadata, files, ids, "cls", "cls");
+        putId(metadata, "bos", first);
+        putId(metadata, "cls", first);
         // llama.cpp's spelling
-        putId(metadata, files, ids, "sep", "seperator");
-        putId(metadata, files, ids, "unk", "unknown");
-        putId(metadata, files, ids, "pad", "padding");
-        putId(metadata, files, ids, "mask", "mask");
+        putId(metadata, "seperator", last);
+        putId(metadata, "unknown", ids.get(model.stringOr("unk_token", "[UNK]")));
+        putId(metadata, "padding", special(files, ids, "pad_token", "[PAD]"));
+        putId(metadata, "mask", special(files, ids, "mask_token", "[MASK]"));
     }
 
     private static void require(JsonObject model, String key, String value) throws CheckpointException {
@@ -94,26 +102,64 @@ final class WordPieceVocabulary {
         return found;
     }
 
-    /** llama.cpp always has the two around a text. */
-    private static void requireTemplate(JsonObject json, TokenizerFiles files) throws CheckpointException {
+    private static JsonNode requireTemplate(JsonObject json) throws CheckpointException {
         JsonNode after = json.node("post_processor");
-        boolean around = after != null
-                && (after.path("type").asText().equals("BertProcessing")
-                        || isBetween(after.path("single"), files.special("cls_token"), files.special("sep_token")));
-        if (!around) {
+        if (after == null) {
             throw json.fault(
-                    "post_processor", "must put cls_token before a text and sep_token behind it for llama.cpp's bert");
+                    "post_processor",
+                    "must put a token before a text and one behind it, as llama.cpp's bert always does");
+        }
+        return after;
+    }
+
+    /**
+     * The id of the token that is put before a text or behind it; null for none, or several. The settings beside tokenizer.json may not
+     * name it.
+     *
+     * @param place in a template
+     * @param key in what old files have in its place
+     */
+    private static @Nullable Integer around(JsonNode after, int place, String key) {
+        JsonNode single = after.path("single");
+        JsonNode id = after.path("type").asText().equals("BertProcessing")
+                ? after.path(key).path(1)
+                : single.size() == 3
+                        ? idIn(
+                                after,
+                                single.get(place)
+                                        .path("SpecialToken")
+                                        .path("id")
+                                        .asText())
+                        : MissingNode.getInstance();
+        return id.isIntegralNumber() ? (Integer) id.asInt() : null;
+    }
+
+    private static JsonNode idIn(JsonNode after, String name) {
+        JsonNode ids = after.path("special_tokens").path(name).path("ids");
+        return ids.size() == 1 ? ids.get(0) : MissingNode.getInstance();
+    }
+
+    /** llama.cpp marks the beginnings of words, and stops where an added token is written as what goes on with one. */
+    private static void requireOnce(JsonObject json, String[] tokens, Map<String, Integer> ids)
+            throws CheckpointException {
+        Map<String, Integer> written = new HashMap<>();
+        for (int i = 0; i < tokens.length; i++) {
+            Integer other = written.put(tokens[i], i);
+            if (other != null) {
+                throw new CheckpointException(
+                        json.file(),
+                        "has the tokens " + text(ids, other) + " and " + text(ids, i) + ", ids " + other + " and " + i
+                                + ", which are both " + tokens[i] + " in llama.cpp's bert, and it loads no such file");
+            }
         }
     }
 
-    private static boolean isBetween(JsonNode single, @Nullable String first, @Nullable String last) {
-        return single.size() == 3
-                && special(single.get(0)).equals(first)
-                && special(single.get(2)).equals(last);
-    }
-
-    private static String special(JsonNode step) {
-        return step.path("SpecialToken").path("id").asText();
+    private static String text(Map<String, Integer> ids, int id) {
+        return ids.entrySet().stream()
+                .filter(entry -> entry.getValue() == id)
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElse("without a text");
     }
 
     private static void putNormalizer(JsonNode normalizer, JsonObject json, GgufMetadata metadata, List<String> notes)
@@ -127,6 +173,11 @@ final class WordPieceVocabulary {
         boolean strips = normalizer.path("strip_accents").asBoolean(lower);
         metadata.flag(KEY + "normalizer.lowercase", lower);
         metadata.flag(KEY + "normalizer.strip_accents", strips);
+        if (strips) {
+            notes.add(
+                    "llama.cpp drops spacing marks (Mc), such as vowels of Hindi and Tamil, along with accents, where the"
+                            + " tokenizer keeps them: such texts have other tokens there");
+        }
         if (!lower || !strips) {
             notes.add("the tokenizer keeps capitals or accents: versions of llama.cpp that do not read"
                     + " tokenizer.ggml.normalizer drop both");
@@ -143,11 +194,13 @@ final class WordPieceVocabulary {
         return id;
     }
 
-    private static void putId(
-            GgufMetadata metadata, TokenizerFiles files, Map<String, Integer> ids, String token, String key)
-            throws CheckpointException {
-        String text = files.special(token + "_token");
-        Integer id = text == null ? null : ids.get(text);
+    private static @Nullable Integer special(
+            TokenizerFiles files, Map<String, Integer> ids, String key, String absent) {
+        String text = files.special(key);
+        return ids.get(text == null ? absent : text);
+    }
+
+    private static void putId(GgufMetadata metadata, String key, @Nullable Integer id) {
         if (id != null) {
             metadata.count(KEY + key + "_token_id", id);
         }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -54,6 +55,43 @@ class GgufDenseTest {
             assertArrayEquals(
                     checkpoint.values.get("model.layers." + i + "." + original),
                     read.tensors.get("blk." + i + "." + name).values());
+        }
+    }
+
+    /** llama.cpp has no place for these: one of zeros adds nothing. */
+    @ParameterizedTest
+    @CsvSource({
+        "cohere2, model.layers.0.input_layernorm, 0, true",
+        "cohere2, model.norm, 0, true",
+        "cohere2, model.norm, 1, false",
+        "glm4, model.layers.1.self_attn.o_proj, 1, false",
+        "ernie4_5, model.layers.0.mlp.down_proj, 1, false",
+        "ernie4_5, model.layers.0.self_attn.o_proj, 1, false",
+        "mixtral, model.layers.0.block_sparse_moe.experts.3.w2, 1, false",
+        "llama, model.layers.0.mlp.down_proj, 1, true",
+        "llama, model.layers.0.input_layernorm, 1, false",
+        "phi, lm_head, , false",
+        "phi, model.layers.1.mlp.fc1, , false"
+    })
+    void biasesAreThoseThatLlamaCppComputesWith(String modelType, String path, @Nullable Float value, boolean exported)
+            throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        String name = path + ".bias";
+        if (value == null) {
+            checkpoint.shapes.remove(name);
+        } else {
+            checkpoint.shapes.put(name, new long[] {TinyCheckpoint.HIDDEN});
+            checkpoint.constants.put(name, value);
+        }
+        checkpoint.write();
+        if (exported) {
+            assertEquals(
+                    checkpoint.shapes.size() - (value == 0 ? 1 : 0),
+                    export(checkpoint).tensors.size());
+        } else {
+            String fault = assertThrows(CheckpointException.class, () -> export(checkpoint))
+                    .getMessage();
+            assertTrue(fault.contains(value == null ? "lacks the tensors" : "tensor " + name + " has no place"), fault);
         }
     }
 

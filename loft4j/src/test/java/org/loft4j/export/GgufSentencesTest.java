@@ -85,27 +85,41 @@ class GgufSentencesTest {
         assertNull(GgufModel.fault(checkpoint.directory, model -> PooledVectors.ANY));
     }
 
-    /** As Qwen3-Embedding: a file of the base class, whose head is missing, and texts that end with another token than answers. */
+    /**
+     * As Qwen3-Embedding: a file without a head, be the class that config.json names a language model's or not, and texts that end with
+     * another token than answers.
+     */
     @ParameterizedTest
-    @CsvSource({"LAST, 3, false", "CLS, 2, true"})
-    void aDecoderIsExportedWithoutItsHead(Pooling pooling, long written, boolean head) throws IOException {
+    @CsvSource({
+        "LAST, 3, false, Qwen3Model, abc, true, 5",
+        "CLS, 2, true, Qwen3Model, abc, true, 5",
+        "LAST, 3, false, Qwen3ForCausalLM, <|end|>, false, 8"
+    })
+    void aDecoderIsExportedWithoutItsHead(
+            Pooling pooling, long written, boolean head, String named, String end, boolean closes, long eos)
+            throws IOException {
         TinyCheckpoint checkpoint = tiny("qwen3");
         if (!head) {
             checkpoint.shapes.remove("lm_head.weight");
         }
-        checkpoint.config.put("architectures", List.of("Qwen3Model"));
+        checkpoint.config.put("architectures", List.of(named));
         Path model = checkpoint.write().directory;
         ObjectNode tokenizer = Json.read(model.resolve("tokenizer.json")).toTree();
         ObjectNode template = tokenizer.putObject("post_processor").put("type", "TemplateProcessing");
         template.putArray("single").addObject().putObject("Sequence").put("id", "A");
-        template.withArray("single").addObject().putObject("SpecialToken").put("id", "abc");
+        template.withArray("single").addObject().putObject("SpecialToken").put("id", end);
         Json.write(model.resolve("tokenizer.json"), tokenizer);
+        ObjectNode settings = Json.read(model.resolve("tokenizer_config.json")).toTree();
+        Json.write(model.resolve("tokenizer_config.json"), settings.put("add_eos_token", false));
+        Files.writeString(model.resolve("modules.json"), "[]");
+        assertTrue(GgufModel.makesVectors(model));
+        assertNull(GgufModel.fault(model, each -> new PooledVectors(pooling, List.of(), false)));
         GgufReader read = new GgufReader(
                 export(checkpoint, new PooledVectors(pooling, List.of(), false)).file());
         assertEquals(written, read.metadata.get("qwen3.pooling_type"));
         assertFalse(read.tensors.containsKey("output.weight"));
-        assertEquals(5L, read.metadata.get("tokenizer.ggml.eos_token_id"));
-        assertEquals(true, read.metadata.get("tokenizer.ggml.add_eos_token"));
+        assertEquals(eos, read.metadata.get("tokenizer.ggml.eos_token_id"));
+        assertEquals(closes, read.metadata.get("tokenizer.ggml.add_eos_token"));
     }
 
     @Test
@@ -119,8 +133,19 @@ class GgufSentencesTest {
         TinyCheckpoint writer = tiny("llama");
         writer.config.put("architectures", List.of("LlamaForCausalLM"));
         writer.write();
-        Files.writeString(writer.directory.resolve("modules.json"), "[]");
         assertFalse(GgufModel.makesVectors(writer.directory), "it writes texts");
+        Files.writeString(writer.directory.resolve("modules.json"), "[]");
+        assertTrue(GgufModel.makesVectors(writer.directory));
+        assertTrue(
+                GgufModelTest.export(writer, null).tensors.containsKey("output.weight"), "who asks for texts has them");
+    }
+
+    @Test
+    void aPhiWithoutItsHeadIsRefused() throws IOException {
+        TinyCheckpoint checkpoint = tiny("phi").write();
+        String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, PooledVectors.ANY))
+                .getMessage();
+        assertTrue(fault.contains("is phi, which llama.cpp does not load without a head"), fault);
     }
 
     @ParameterizedTest
@@ -169,11 +194,15 @@ class GgufSentencesTest {
         }
         tiny.matrix("pooler.dense", HIDDEN, HIDDEN, true);
         tiny.write();
+        wordPieces(tiny);
+        return tiny;
+    }
+
+    private static void wordPieces(TinyCheckpoint tiny) throws IOException {
         Path tokenizer = Path.of("src", "test", "resources", "fixtures", "tiny_wordpiece");
         for (String file : List.of("tokenizer.json", "tokenizer_config.json")) {
             Files.copy(tokenizer.resolve(file), tiny.directory.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
-        return tiny;
     }
 
     private static void layerNorm(TinyCheckpoint tiny, String path) {
@@ -210,8 +239,50 @@ class GgufSentencesTest {
         assertEquals(2L, metadata.get("tokenizer.ggml.seperator_token_id"));
         assertEquals(true, metadata.get("tokenizer.ggml.normalizer.lowercase"));
         assertTrue(
+                report.notes().toString().contains("drops spacing marks"),
+                report.notes().toString());
+        assertTrue(
                 report.notes().toString().contains("approximation with tanh"),
                 report.notes().toString());
+    }
+
+    /** As bert-base-uncased: the settings name no tokens, and a file of old has other names of norms and of what is put around texts. */
+    @Test
+    void bertGoesByTokenizerJsonAlone() throws IOException {
+        TinyCheckpoint checkpoint = bert();
+        for (String name : List.copyOf(checkpoint.shapes.keySet())) {
+            String old =
+                    name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+            checkpoint.shapes.put(old, checkpoint.shapes.remove(name));
+        }
+        checkpoint.write();
+        wordPieces(checkpoint);
+        ObjectNode json =
+                Json.read(checkpoint.directory.resolve("tokenizer.json")).toTree();
+        ObjectNode around = json.putObject("post_processor").put("type", "BertProcessing");
+        around.putArray("sep").add("[SEP]").add(2);
+        around.putArray("cls").add("[CLS]").add(1);
+        Json.write(checkpoint.directory.resolve("tokenizer.json"), json);
+        Files.writeString(checkpoint.directory.resolve("tokenizer_config.json"), "{\"cls_token\": \"the\"}");
+        GgufReader read = new GgufReader(export(checkpoint, PooledVectors.ANY).file());
+        Map.of("bos", 1L, "cls", 1L, "seperator", 2L, "unknown", 0L, "padding", 3L, "mask", 4L)
+                .forEach((key, id) -> assertEquals(id, read.metadata.get("tokenizer.ggml." + key + "_token_id"), key));
+        assertArrayEquals(
+                checkpoint.values.get("encoder.layer.1.output.LayerNorm.beta"),
+                GgufModelTest.values(read, "blk.1.layer_output_norm.bias"));
+    }
+
+    /** llama.cpp stops at it. */
+    @Test
+    void anAddedTokenThatIsWrittenAsAPieceIsRefused() throws IOException {
+        TinyCheckpoint checkpoint = bert();
+        ObjectNode json =
+                Json.read(checkpoint.directory.resolve("tokenizer.json")).toTree();
+        json.withArray("added_tokens").addObject().put("id", 19).put("content", "happy");
+        Json.write(checkpoint.directory.resolve("tokenizer.json"), json);
+        String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, PooledVectors.ANY))
+                .getMessage();
+        assertTrue(fault.contains("has the tokens ##happy and happy, ids 13 and 19"), fault);
     }
 
     @ParameterizedTest
@@ -225,6 +296,7 @@ class GgufSentencesTest {
                 "tokenizer.json | normalizer | {\"type\": \"BertNormalizer\", \"clean_text\": false} | clean_text",
                 "tokenizer.json | pre_tokenizer | {\"type\": \"Whitespace\"} | pre_tokenizer",
                 "tokenizer.json | post_processor | null | post_processor",
+                "tokenizer.json | post_processor | {\"type\": \"TemplateProcessing\", \"single\": []} | post_processor",
                 "tokenizer.json | model | {\"type\": \"BPE\", \"vocab\": {}} | WordPiece",
             })
     void whatLlamaCppsBertDoesNotDoIsRefused(String file, String key, String value, String why) throws IOException {

@@ -33,6 +33,9 @@ final class TinyCheckpoint {
     final Map<String, long[]> shapes = new LinkedHashMap<>();
     final Map<String, float[]> values = new LinkedHashMap<>();
 
+    /** What tensors hold throughout that are not random. */
+    final Map<String, Float> constants = new LinkedHashMap<>();
+
     TinyCheckpoint(Path directory, String modelType) {
         this.directory = directory;
         config.put("model_type", modelType);
@@ -210,7 +213,7 @@ final class TinyCheckpoint {
                 }
                 float[] numbers = new float[count];
                 for (int i = 0; i < count; i++) {
-                    numbers[i] = (float) random.nextGaussian();
+                    numbers[i] = constants.getOrDefault(name, (float) random.nextGaussian());
                 }
                 values.put(name, numbers);
                 tensors.put(name, Tensors.of(numbers, shape));

@@ -3,6 +3,7 @@ package org.loft4j.model.shared;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.io.LayerNormNames;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.EncoderLayer;
@@ -139,8 +140,7 @@ public record BertLayout(String prefix, EncoderConfig config, AttentionNames att
         boolean bare = source.names().stream().noneMatch(name -> name.startsWith(prefix + "."));
         return new ParameterReader(source, name -> {
             String prefixed = bare && isOfTheBase(name) ? prefix + "." + name : name;
-            return prefixed.replaceFirst("LayerNorm\\.gamma$", "LayerNorm.weight")
-                    .replaceFirst("LayerNorm\\.beta$", "LayerNorm.bias");
+            return LayerNormNames.usual(prefixed);
         });
     }
 
