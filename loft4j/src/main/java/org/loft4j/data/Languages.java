@@ -12,16 +12,18 @@ import org.loft4j.Shown;
 
 /**
  * The codes of languages that tokenizers of translations put around texts: that of what is read, and that of what is written. They
- * stand in tokenizer_config.json ({@code src_lang}, {@code tgt_lang}); where in a text each stands follows from its
- * {@code tokenizer_class}, and not from tokenizer.json, as in Transformers.
+ * stand in tokenizer_config.json ({@code src_lang}, {@code tgt_lang}); where in a text each stands follows from the class of the
+ * tokenizer, and not from tokenizer.json, as in Transformers. The class is the {@code tokenizer_class} of tokenizer_config.json,
+ * else of config.json, else that of its {@code model_type}.
  *
  * @param source of texts that are read
  * @param target of those that are written; null where nobody says it
+ * @param tokenizer its class, without {@code Fast}
  * @param codeFirst whether the code stands before a text, and not behind its end
  * @param end id of the end of a text
  * @param file that says it
  */
-public record Languages(Code source, @Nullable Code target, boolean codeFirst, long end, Path file) {
+public record Languages(Code source, @Nullable Code target, String tokenizer, boolean codeFirst, long end, Path file) {
     /** Key of the language that is read, in tokenizer_config.json. */
     public static final String SOURCE = "src_lang";
 
@@ -31,12 +33,20 @@ public record Languages(Code source, @Nullable Code target, boolean codeFirst, l
     /** The file with the two. */
     public static final String FILE = "tokenizer_config.json";
 
+    /** The class of the tokenizer of mBART-25, whose models begin to write with the code. */
+    private static final String MBART = "MBartTokenizer";
+
+    /** The class whose tokens of languages have lines around the name. */
+    private static final String M2M_100 = "M2M100Tokenizer";
+
     /** The language that classes take texts to be in where the file does not say it. */
-    private static final Map<String, String> USUAL = Map.of(
-            "M2M100Tokenizer", "en",
-            "MBart50Tokenizer", "en_XX",
-            "MBartTokenizer", "en_XX",
-            "NllbTokenizer", "eng_Latn");
+    private static final Map<String, String> USUAL =
+            Map.of(M2M_100, "en", "MBart50Tokenizer", "en_XX", MBART, "en_XX", "NllbTokenizer", "eng_Latn");
+
+    /** The class of the tokenizers of models whose files do not name it. */
+    private static final Map<String, String> OF_MODELS = Map.of(
+            "m2m_100", M2M_100,
+            "mbart", MBART);
 
     /**
      * A language.
@@ -46,21 +56,27 @@ public record Languages(Code source, @Nullable Code target, boolean codeFirst, l
      */
     public record Code(String name, long id) {}
 
-    /** Reads those of a tokenizer; null for one that has none. */
-    static @Nullable Languages read(Path directory, Function<String, OptionalLong> vocabulary, OptionalLong end)
+    /**
+     * Reads those of a tokenizer; null for one that has none.
+     *
+     * @param modelDirectory whose config.json is read where {@code directory} has none
+     */
+    static @Nullable Languages read(
+            Path directory, Path modelDirectory, Function<String, OptionalLong> vocabulary, SpecialTokens special)
             throws CheckpointException {
         Path file = directory.resolve(FILE);
         JsonNode config = SpecialTokens.json(file);
-        String name = config.path("tokenizer_class").asText("").replaceFirst("Fast$", "");
+        String name =
+                tokenizer(config, SpecialTokens.json(SpecialTokens.ofModel(directory, modelDirectory, "config.json")));
         String usual = USUAL.get(name);
-        if (usual == null || end.isEmpty()) {
+        if (usual == null || special.eos().isEmpty()) {
             return null;
         }
         try {
-            Code source = code(SOURCE, named(config, SOURCE), vocabulary);
-            Code target = code(TARGET, named(config, TARGET), vocabulary);
+            Code source = code(SOURCE, named(config, SOURCE), name, vocabulary, special);
+            Code target = code(TARGET, named(config, TARGET), name, vocabulary, special);
             if (source == null) {
-                OptionalLong id = id(usual, vocabulary);
+                OptionalLong id = id(usual, name, vocabulary);
                 if (id.isEmpty() && target == null) {
                     // without codes it is like any other
                     return null;
@@ -71,13 +87,23 @@ public record Languages(Code source, @Nullable Code target, boolean codeFirst, l
                 }
                 source = new Code(usual, id.getAsLong());
             }
-            boolean behind = name.equals("MBartTokenizer")
+            boolean behind = name.equals(MBART)
                     || name.equals("NllbTokenizer")
                             && config.path("legacy_behaviour").asBoolean(false);
-            return new Languages(source, target, !behind, end.getAsLong(), file);
+            return new Languages(source, target, name, !behind, special.eos().getAsLong(), file);
         } catch (ConfigException e) {
             throw new CheckpointException(file, String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private static String tokenizer(JsonNode tokenizer, JsonNode model) {
+        String name = tokenizer.path("tokenizer_class").asText("");
+        if (name.isEmpty()) {
+            name = model.path("tokenizer_class").asText("");
+        }
+        return name.isEmpty()
+                ? OF_MODELS.getOrDefault(model.path("model_type").asText(""), "")
+                : name.replaceFirst("Fast$", "");
     }
 
     private static @Nullable String named(JsonNode config, String key) {
@@ -85,30 +111,43 @@ public record Languages(Code source, @Nullable Code target, boolean codeFirst, l
         return value.isMissingNode() || value.isNull() ? null : value.asText();
     }
 
-    private static @Nullable Code code(String key, @Nullable String name, Function<String, OptionalLong> vocabulary) {
+    private static @Nullable Code code(
+            String key,
+            @Nullable String name,
+            String tokenizer,
+            Function<String, OptionalLong> vocabulary,
+            SpecialTokens special) {
         if (name == null) {
             return null;
         }
-        OptionalLong id = id(name, vocabulary);
-        if (id.isEmpty()) {
+        OptionalLong id = id(name, tokenizer, vocabulary);
+        if (id.isEmpty() || special.roles().contains(id.getAsLong())) {
             throw new ConfigException(key
                     + " must be the code of a language that is a token of tokenizer.json, such as de_DE (mBART), deu_Latn (NLLB)"
-                    + " or de (M2M-100), got " + Shown.text(name));
+                    + " or de (M2M-100), got " + Shown.text(name)
+                    + (id.isEmpty() ? "" : ", a special token that is no language"));
         }
         return new Code(name, id.getAsLong());
     }
 
-    /** M2M-100's are written with lines around them. */
-    private static OptionalLong id(String name, Function<String, OptionalLong> vocabulary) {
-        OptionalLong id = vocabulary.apply(name);
-        return id.isPresent() ? id : vocabulary.apply("__" + name + "__");
+    private static OptionalLong id(String name, String tokenizer, Function<String, OptionalLong> vocabulary) {
+        return vocabulary.apply(tokenizer.equals(M2M_100) ? "__" + name + "__" : name);
     }
 
     /** Others where they are named. */
-    Languages between(@Nullable String read, @Nullable String written, Function<String, OptionalLong> vocabulary) {
-        Code from = code(SOURCE, read, vocabulary);
-        Code to = code(TARGET, written, vocabulary);
-        return new Languages(from == null ? source : from, to == null ? target : to, codeFirst, end, file);
+    Languages between(
+            @Nullable String read,
+            @Nullable String written,
+            Function<String, OptionalLong> vocabulary,
+            SpecialTokens special) {
+        Code from = code("--source-language", read, tokenizer, vocabulary, special);
+        Code to = code("--target-language", written, tokenizer, vocabulary, special);
+        return new Languages(from == null ? source : from, to == null ? target : to, tokenizer, codeFirst, end, file);
+    }
+
+    /** Whether a text that is written begins with the code in place of {@code decoder_start_token_id}, and not behind it. */
+    public boolean startsWithCode() {
+        return tokenizer.equals(MBART);
     }
 
     /**

@@ -9,11 +9,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
 import org.loft4j.Shown;
@@ -30,6 +32,7 @@ import org.loft4j.Shown;
  * @param modelMaxLength the longest input that the tokenizer's configuration states, if it is a real limit
  * @param addBos whether the tokenizer's configuration says that the beginning stands before a text, or that it does not
  * @param addEos the same of the end behind a text
+ * @param roles ids of the beginning, the end, padding, what is unknown and a mask, those of {@link #USUAL} where files name none
  */
 record SpecialTokens(
         long pad,
@@ -38,7 +41,16 @@ record SpecialTokens(
         Set<Long> stop,
         OptionalInt modelMaxLength,
         Optional<Boolean> addBos,
-        Optional<Boolean> addEos) {
+        Optional<Boolean> addEos,
+        Set<Long> roles) {
+    /** The tokens that stand for no text, as most tokenizers have them. */
+    private static final Map<String, String> USUAL = Map.of(
+            "bos_token", "<s>",
+            "eos_token", "</s>",
+            "mask_token", "<mask>",
+            "pad_token", "<pad>",
+            "unk_token", "<unk>");
+
     private static final long LARGEST = 32L << 20;
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
@@ -81,10 +93,18 @@ record SpecialTokens(
                 Set.copyOf(stop),
                 length(tokenizer),
                 flag(tokenizer.path("add_bos_token")),
-                flag(tokenizer.path("add_eos_token")));
+                flag(tokenizer.path("add_eos_token")),
+                roles(vocabulary, tokenizer, map));
     }
 
-    private static Path ofModel(Path directory, Path modelDirectory, String name) {
+    private static Set<Long> roles(Function<String, OptionalLong> vocabulary, JsonNode... files) {
+        return USUAL.entrySet().stream()
+                .map(role -> first(token(role.getKey(), vocabulary, files), vocabulary.apply(role.getValue())))
+                .flatMap(id -> id.stream().boxed())
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
+    static Path ofModel(Path directory, Path modelDirectory, String name) {
         Path beside = directory.resolve(name);
         return Files.exists(beside) ? beside : modelDirectory.resolve(name);
     }

@@ -51,7 +51,7 @@ public final class Tokenizer implements AutoCloseable {
         this.directory = directory;
         this.tokenizer = tokenizer;
         this.special = SpecialTokens.read(directory, modelDirectory, tokenizer::idOf);
-        this.languages = Languages.read(directory, tokenizer::idOf, special.eos());
+        this.languages = Languages.read(directory, modelDirectory, tokenizer::idOf, special);
         this.specialCount = tokenize("").ids().length;
     }
 
@@ -79,7 +79,7 @@ public final class Tokenizer implements AutoCloseable {
                     + " has no codes of languages (tokenizer_class is none of mBART, NLLB and M2M-100), and is asked for "
                     + (source == null ? target : source) + ": leave --source-language and --target-language out");
         }
-        return new Tokenizer(this, languages.between(source, target, tokenizer::idOf));
+        return new Tokenizer(this, languages.between(source, target, tokenizer::idOf, special));
     }
 
     /** Those of {@link #FILES} that lie in a directory, and the chat templates in a folder of theirs, by their paths in it. */

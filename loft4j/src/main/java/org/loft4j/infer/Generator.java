@@ -76,7 +76,7 @@ public final class Generator implements PromptSampler {
         if (languages == null || goesOn()) {
             return this;
         }
-        if (!languages.codeFirst()) {
+        if (languages.startsWithCode()) {
             // the code is what writing begins with, which config.json may say
             long first =
                     languages.target() == null ? startId : languages.target().id();

@@ -62,7 +62,7 @@ class SourceTargetDatasetTest {
                 "NllbTokenizerFast | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\", \"legacy_behaviour\": true | c </s> X | d </s> Y",
                 "MBart50TokenizerFast | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\" | X c </s> | Y d </s>",
                 "MBartTokenizer | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\" | c </s> X | d </s> Y",
-                "M2M100Tokenizer | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\" | X c </s> | Y d </s>",
+                "M2M100Tokenizer | , \"src_lang\": \"X\", \"tgt_lang\": \"Y\" | __X__ c </s> | __Y__ d </s>",
                 "T5Tokenizer | | c </s> | d </s>"
             })
     void codesOfLanguagesStandWhereTransformersPutsThem(String name, String settings, String read, String written)
@@ -76,6 +76,50 @@ class SourceTargetDatasetTest {
         }
     }
 
+    /** As AutoTokenizer finds the class: in tokenizer_config.json, in config.json, by the model_type. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{} | {\"model_type\": \"mbart\"} | c </s> X",
+                "{} | {\"model_type\": \"m2m_100\"} | __X__ c </s>",
+                "{} | {\"model_type\": \"m2m_100\", \"tokenizer_class\": \"NllbTokenizerFast\"} | X c </s>",
+                "{\"tokenizer_class\": \"MBart50Tokenizer\"} | {\"model_type\": \"mbart\"} | X c </s>"
+            })
+    void theClassThatTokenizerConfigDoesNotNameIsThatOfTheModel(String own, String model, String read)
+            throws IOException {
+        withLanguages("", "");
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                own.replace(
+                        "}",
+                        (own.equals("{}") ? "" : ", ")
+                                + "\"eos_token\": \"</s>\", \"pad_token\": \"<pad>\", \"src_lang\": \"X\", \"tgt_lang\": \"Y\"}"));
+        Files.writeString(folder.resolve("config.json"), model);
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertEquals(read, spelled(tokenizer, tokenizer.encode("c", true)));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"NllbTokenizer, </s>", "NllbTokenizer, <pad>", "NllbTokenizer, <unk>", "M2M100Tokenizer, __Y__"})
+    void whatIsNoLanguageIsRefusedByTheNameOfTheOption(String name, String language) throws IOException {
+        withLanguages(name, ", \"src_lang\": \"X\", \"tgt_lang\": \"Y\"");
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            for (boolean source : new boolean[] {true, false}) {
+                String refusal = assertThrows(
+                                ConfigException.class,
+                                () -> tokenizer.between(source ? language : null, source ? null : language))
+                        .getMessage();
+                assertTrue(
+                        refusal.startsWith((source ? "--source-language" : "--target-language")
+                                + " must be the code of a language"),
+                        refusal);
+                assertTrue(refusal.contains(language), refusal);
+            }
+        }
+    }
+
     private void withLanguages(String name, String settings) throws IOException {
         String added = "{\"id\": %d, \"content\": \"%s\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false,"
                 + " \"normalized\": false, \"special\": true}, ";
@@ -84,7 +128,8 @@ class SourceTargetDatasetTest {
                 Files.readString(MODEL.resolve("tokenizer.json"))
                         .replace(
                                 "\"added_tokens\": [",
-                                "\"added_tokens\": [" + added.formatted(53, "X") + added.formatted(54, "Y")));
+                                "\"added_tokens\": [" + added.formatted(53, "X") + added.formatted(54, "Y")
+                                        + added.formatted(73, "__X__") + added.formatted(74, "__Y__")));
         Files.writeString(
                 folder.resolve("tokenizer_config.json"),
                 "{\"tokenizer_class\": \"" + name + "\", \"eos_token\": \"</s>\", \"pad_token\": \"<pad>\"" + settings
