@@ -31,6 +31,7 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.train.ClassifierPadding;
 import org.loft4j.train.EndOfTurn;
 import org.loft4j.train.TemplateFile;
+import org.loft4j.train.WrittenLanguage;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -155,6 +156,9 @@ final class MergeCommand implements Verb {
         EndOfTurn end = learnt(loaded, directory);
         if (end != null) {
             end.write(directory);
+        }
+        if (loaded.trainedAs() != null && loaded.model().task() == Task.SEQ2SEQ_LM) {
+            WrittenLanguage.write(directory);
         }
         merged.writeWeights(directory, Quantities.parseBytes("--max-shard-size", maxShardSize));
     }

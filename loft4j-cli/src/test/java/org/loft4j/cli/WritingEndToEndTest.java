@@ -192,6 +192,18 @@ class WritingEndToEndTest {
         assertTrue(inspected.out().contains("|r|e|d|</s>|[G]"), inspected.out());
         Captured base0 = Captured.loft("generate", "--model", base.toString(), "--text", "a");
         assertTrue(base0.err().contains("--target-language"), base0.err());
+        Files.writeString(base.resolve("generation_config.json"), "{\"forced_bos_token_id\": 37}");
+        Path whole = folder.resolve("whole");
+        Captured full = train(base, whole, "--target-language", "G", "--method", "full", "--epochs", "1");
+        assertEquals(0, full.status(), full.err());
+        Path merged = folder.resolve("merged");
+        Captured merge = Captured.loft("merge", "--adapter", run.toString(), "--output", merged.toString());
+        assertEquals(0, merge.status(), merge.err());
+        for (Path result : List.of(whole, merged)) {
+            JsonNode first = new ObjectMapper()
+                    .readTree(result.resolve("generation_config.json").toFile());
+            assertEquals(36, first.get("forced_bos_token_id").asInt());
+        }
         Captured without = train(T5, folder.resolve("other"), "--target-language", "G");
         assertTrue(without.err().contains("has no codes of languages"), without.err());
     }

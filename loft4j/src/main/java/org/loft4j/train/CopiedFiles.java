@@ -1,5 +1,6 @@
 package org.loft4j.train;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -56,11 +57,16 @@ record CopiedFiles(Map<Path, byte[]> contents) {
     CopiedFiles between(@Nullable Languages languages) throws IOException {
         Path file = Path.of(Languages.FILE);
         byte[] before = contents.get(file);
-        if (languages == null || before == null) {
+        if (languages == null || contents.isEmpty()) {
             return this;
         }
-        ObjectNode tree =
-                Json.parse(file, new String(before, StandardCharsets.UTF_8)).toTree();
+        ObjectNode tree = before == null
+                ? JsonNodeFactory.instance.objectNode()
+                : Json.parse(file, new String(before, StandardCharsets.UTF_8)).toTree();
+        if (!tree.hasNonNull("tokenizer_class")) {
+            // the file may lie beside no config.json, which told it
+            tree.put("tokenizer_class", languages.tokenizer());
+        }
         tree.put(Languages.SOURCE, languages.source().name());
         tree.put(Languages.TARGET, languages.requireTarget().name());
         Map<Path, byte[]> changed = new LinkedHashMap<>(contents);

@@ -144,6 +144,7 @@ record RunNotes(
         if (copied != null) {
             copied.write(directory);
         }
+        WrittenLanguage.write(directory, languages);
         task.write(directory);
         TemplateFile.write(directory, template);
         if (end != null) {

@@ -5,15 +5,21 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.Languages;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.TrainingSet;
+import org.loft4j.io.Json;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.model.SentenceFiles;
@@ -46,6 +52,26 @@ class RunNotesTest {
                 new SentenceFiles(Pooling.LAST, false, 24, false, none, "query", "dot"), SentenceFiles.read(result));
         assertEquals(Pooling.LAST, TaskFile.read(result).pooling());
         assertNull(SentenceFiles.find(written(base, Task.SEQUENCE_CLASSIFICATION, "classes")));
+    }
+
+    /** Transformers writes by these files, which named another language before the training. */
+    @ParameterizedTest
+    @CsvSource({"MBartTokenizer, 4, 4", "M2M100Tokenizer, 5, 4"})
+    void theLanguageThatWasLearntIsTheOneThatFilesForce(String tokenizer, long start, long first) throws IOException {
+        Path config = Files.writeString(
+                folder.resolve("config.json"), "{\"decoder_start_token_id\": 5, \"forced_bos_token_id\": 7}");
+        Path generation =
+                Files.writeString(folder.resolve("generation_config.json"), "{\"forced_bos_token_id\": null}");
+        Languages languages = new Languages(
+                new Languages.Code("a", 3), new Languages.Code("b", 4), tokenizer, false, 1, folder.resolve("none"));
+        WrittenLanguage.write(folder, languages);
+        assertEquals(start, Json.read(config).requireLong("decoder_start_token_id"));
+        assertEquals(first, Json.read(config).requireLong("forced_bos_token_id"));
+        assertNull(Json.read(generation).node("forced_bos_token_id"));
+        CopiedFiles named = new CopiedFiles(Map.of(Path.of("tokenizer.json"), new byte[0])).between(languages);
+        String settings = new String(
+                Objects.requireNonNull(named.contents().get(Path.of("tokenizer_config.json"))), StandardCharsets.UTF_8);
+        assertTrue(settings.contains("\"" + tokenizer + "\""), settings);
     }
 
     private Path written(Path base, Task task, String name) throws IOException {
