@@ -11,6 +11,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.model.shared.WritingRulesFile;
 
 /** What a model's generation_config.json recommends. */
 public final class GenerationDefaults {
@@ -75,14 +76,15 @@ public final class GenerationDefaults {
         }
     }
 
-    /** Names in a warning what the generation_config.json of an encoder-decoder asks for beyond what is honoured. */
+    /**
+     * Names in a warning what the generation_config.json of an encoder-decoder, or its config.json where there is none, asks for
+     * beyond what is honoured.
+     */
     public static void warnOfWriter(Path modelDirectory) throws CheckpointException {
-        Path file = modelDirectory.resolve("generation_config.json");
-        if (Files.isRegularFile(file)) {
-            JsonObject json = Json.read(file);
-            warnOfStart(json, modelDirectory.resolve("config.json"));
-            warn(json.without(OF_WRITERS));
-        }
+        Path config = modelDirectory.resolve("config.json");
+        JsonObject json = WritingRulesFile.settings(Json.read(config));
+        warnOfStart(json, config);
+        warn(json.without(OF_WRITERS));
     }
 
     private static SamplingConfig sampling(JsonObject json, long seed) throws CheckpointException {

@@ -355,10 +355,12 @@ public final class Generator implements PromptSampler {
         long take(float[] logits, Set<Long> stopIds, Listener listener) {
             OptionalLong forced = rules.forced(size, ids.length);
             rules.hide(logits, size);
+            boolean atLast = size == ids.length - 1 && rules.last().isPresent();
+            boolean cut = atLast && sampler.next(logits) != forced.orElseThrow();
             long id = forced.isPresent() ? sampler.take(forced.getAsLong()) : sampler.next(logits);
             ids[size++] = id;
             boolean more = listener.onToken(number, id);
-            if (stopIds.contains(id)) {
+            if (stopIds.contains(id) && !cut) {
                 stop = Stop.STOP_ID;
             } else if (!more) {
                 stop = Stop.LISTENER;

@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.Logged;
 
 class GenerationDefaultsTest {
@@ -67,11 +68,13 @@ class GenerationDefaultsTest {
         }
     }
 
-    @Test
-    void whatAnEncoderDecoderHonoursIsNotNamed() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"generation_config.json", "config.json"})
+    void whatAnEncoderDecoderHonoursIsNotNamed(String file) throws Exception {
         try (Logged log = new Logged(GenerationDefaults.class)) {
+            Files.writeString(folder.resolve("config.json"), "{\"num_beams\": 1}");
             Files.writeString(
-                    folder.resolve("generation_config.json"),
+                    folder.resolve(file),
                     "{\"num_beams\": 4, \"min_length\": 56, \"forced_bos_token_id\": 0, \"forced_eos_token_id\": 2}");
             GenerationDefaults.warnOfWriter(folder);
             assertTrue(

@@ -18,13 +18,16 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Logged;
 import org.loft4j.ShapeException;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.model.shared.WritingRulesFile;
 import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
@@ -97,6 +100,12 @@ class SourceTargetGeneratorTest {
             long[] ended = written("{\"forced_eos_token_id\": 2}", text, 6);
             assertArrayEquals(Arrays.copyOf(plain, 5), Arrays.copyOf(ended, 5));
             assertEquals(2, ended[5]);
+            try (Logged log = new Logged(WritingRulesFile.class)) {
+                assertArrayEquals(ended, written("{\"forced_eos_token_id\": [2, 3]}", text, 6));
+                assertTrue(
+                        log.texts().get(0).contains("forced_eos_token_id is [2,3], of which 2 is taken"),
+                        log.texts().toString());
+            }
             long[] without = written("{\"suppress_tokens\": [" + plain[0] + "]}", text, 24);
             assertFalse(LongStream.of(without).anyMatch(id -> id == plain[0]));
             long[] otherFirst = written("{\"begin_suppress_tokens\": [" + plain[0] + "]}", text, 24);
@@ -110,9 +119,80 @@ class SourceTargetGeneratorTest {
             assertTrue(both[1] != plain[1]);
             for (String wrong : List.of(
                     "{\"forced_bos_token_id\": 60}",
-                    "{\"forced_eos_token_id\": [2, 3]}",
+                    "{\"forced_bos_token_id\": [2, 3]}",
                     "{\"suppress_tokens\": [\"a\"]}")) {
                 assertThrows(CheckpointException.class, () -> written(wrong, text, 2), wrong);
+            }
+        }
+    }
+
+    /** Where the code stands behind a text that is learnt, it is the start of mBART's alone; others write it behind their start. */
+    @ParameterizedTest
+    @CsvSource({"NllbTokenizer, false", "NllbTokenizer, true", "MBartTokenizer, false"})
+    void whatIsWrittenBeginsWithTheCodeOrBehindTheStart(String tokenizer, boolean legacy) throws IOException {
+        String added = "{\"id\": %d, \"content\": \"%s\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false,"
+                + " \"normalized\": false, \"special\": true}, ";
+        Files.writeString(
+                directory.resolve("tokenizer.json"),
+                Files.readString(Fixture.directory("t5_gated").resolve("tokenizer.json"))
+                        .replace(
+                                "\"added_tokens\": [",
+                                "\"added_tokens\": [" + added.formatted(34, "E") + added.formatted(35, "F")));
+        Files.writeString(directory.resolve("tokenizer_config.json"), """
+                {"tokenizer_class": "%s", "legacy_behaviour": %s, "eos_token": "</s>", "src_lang": "E", "tgt_lang": "F"}
+                """.formatted(tokenizer, legacy));
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("m2m_100");
+                Model model = open(fixture);
+                Tokenizer codes = Tokenizer.open(directory)) {
+            long code = codes.languages().requireTarget().id();
+            EncoderDecoder writer = (EncoderDecoder) model;
+            long[] text = texts(fixture).get(0);
+            long[] made = Generator.of(model)
+                    .inLanguageOf(codes)
+                    .greedy(text, 3, Set.of())
+                    .ids();
+            TokenInput source = new TokenInput(Tensors.of(text, 1, text.length), null);
+            boolean starts = tokenizer.equals("MBartTokenizer");
+            // of labels all but the last are read behind the start
+            Tensor logits = writer.logits(new SourceTargetInput(
+                    source,
+                    starts
+                            ? Tensors.of(new long[] {code}, 1, 1)
+                            : Tensors.of(new long[] {writer.startId(), code}, 1, 2)));
+            long likeliest =
+                    logits.select(0, 0).select(0, starts ? 0 : 1).argmax().item_long();
+            assertEquals(likeliest, made[starts ? 0 : 1]);
+            if (!starts) {
+                assertEquals(code, made[0]);
+            }
+        }
+    }
+
+    /** An end that is forced where a text may be no longer is none of the model's. */
+    @Test
+    void whatIsCutByAForcedEndIsToldAsCut() throws IOException {
+        Path from = Fixture.directory("bart");
+        for (String name : List.of("config.json", "model.safetensors")) {
+            Files.copy(from.resolve(name), directory.resolve(name));
+        }
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("bart")) {
+            long[] plain = Arrays.copyOf(Tensors.toLongs(fixture.expected("greedy.ids")), 24);
+            long[] text = texts(fixture).get(0);
+            long other = LongStream.range(0, 60)
+                    .filter(id -> LongStream.of(plain).noneMatch(each -> each == id))
+                    .findFirst()
+                    .orElseThrow();
+            for (long end : new long[] {other, plain[0]}) {
+                Files.writeString(
+                        directory.resolve("generation_config.json"), "{\"forced_eos_token_id\": " + end + "}");
+                try (Model model = Models.open(directory, ModelOptions.of(Task.SEQ2SEQ_LM))) {
+                    Continuation made = Generator.of(model).greedy(text, 1, Set.of(end));
+                    assertArrayEquals(new long[] {end}, made.ids());
+                    assertEquals(
+                            end == other ? Continuation.Stop.MAX_NEW_TOKENS : Continuation.Stop.STOP_ID, made.stop());
+                }
             }
         }
     }

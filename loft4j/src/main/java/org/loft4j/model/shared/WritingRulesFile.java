@@ -13,6 +13,8 @@ import org.loft4j.nn.WritingRules;
 
 /** {@link WritingRules} in generation_config.json, or in config.json where there is none, as Transformers reads them. */
 public final class WritingRulesFile {
+    private static final System.Logger LOG = System.getLogger(WritingRulesFile.class.getName());
+
     private WritingRulesFile() {}
 
     /**
@@ -23,14 +25,33 @@ public final class WritingRulesFile {
      * @throws CheckpointException if an id is none of the model's, or there are several where one is wanted
      */
     public static WritingRules read(JsonObject config, long vocabularySize) throws CheckpointException {
-        Path directory = config.file().getParent();
-        Path file = directory == null ? null : directory.resolve("generation_config.json");
-        JsonObject json = file != null && Files.isRegularFile(file) ? Json.read(file) : config;
+        JsonObject json = settings(config);
         return new WritingRules(
                 one(json, "forced_bos_token_id", vocabularySize),
-                one(json, "forced_eos_token_id", vocabularySize),
+                end(json, vocabularySize),
                 ids(json, "suppress_tokens", vocabularySize),
                 ids(json, "begin_suppress_tokens", vocabularySize));
+    }
+
+    /** Where a model says how it writes: generation_config.json beside its config.json, or that where there is none. */
+    public static JsonObject settings(JsonObject config) throws CheckpointException {
+        Path directory = config.file().getParent();
+        Path file = directory == null ? null : directory.resolve("generation_config.json");
+        return file != null && Files.isRegularFile(file) ? Json.read(file) : config;
+    }
+
+    /** Of several ends, which Transformers makes alike, the first. */
+    private static OptionalLong end(JsonObject json, long vocabularySize) throws CheckpointException {
+        String key = "forced_eos_token_id";
+        OptionalLong end =
+                ids(json, key, vocabularySize).stream().mapToLong(id -> id).findFirst();
+        JsonNode value = json.node(key);
+        if (value != null && value.size() > 1) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    json.file() + ": " + key + " is " + value + ", of which " + end.orElseThrow() + " is taken");
+        }
+        return end;
     }
 
     private static OptionalLong one(JsonObject json, String key, long vocabularySize) throws CheckpointException {
