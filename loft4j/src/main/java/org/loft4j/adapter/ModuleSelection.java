@@ -201,7 +201,9 @@ final class ModuleSelection {
     /** Refuses modules to save that have no parameter in the model. */
     static void requireSaved(Model model, LoraConfig config) {
         Set<String> modules = model.weights().asMap().keySet().stream()
-                .map(name -> name.substring(0, Math.max(0, name.lastIndexOf('.'))))
+                // parameters of the whole, and buffers, are of no module that is saved
+                .filter(name -> name.contains(".") && !model.weights().isFixed(name))
+                .map(name -> name.substring(0, name.lastIndexOf('.')))
                 .collect(Collectors.toCollection(LinkedHashSet::new));
         requireWritable(model, config);
         requireNamedAlike(model, config);

@@ -2,6 +2,7 @@ package org.loft4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +11,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
@@ -19,6 +21,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
@@ -135,6 +141,23 @@ class BartTest {
         assertTrue(refusal.contains(name + " is not model.shared.weight"), refusal);
     }
 
+    /** What belongs to the whole, and buffers, are none of the modules to choose from. */
+    @Test
+    void modulesToSaveAreProposedByTheirNames() throws IOException {
+        for (String name : new String[] {"bart", "pegasus"}) {
+            try (Model model = Models.open(Fixture.directory(name), OPTIONS)) {
+                LoraConfig lost =
+                        LoraConfig.of(2, 4, TargetModules.names("q_proj")).withModulesToSave(List.of("embed_position"));
+                String refusal = assertThrows(ConfigException.class, () -> LoraAdapter.create(model, lost, 1))
+                        .getMessage();
+                List<String> proposed = List.of(
+                        refusal.substring(refusal.indexOf("there are ") + 10).split(", ", -1));
+                assertFalse(proposed.contains(""), refusal);
+                assertEquals(name.equals("bart"), proposed.contains("embed_positions"), refusal);
+            }
+        }
+    }
+
     /** The last token of what is written is what mBART begins with in training, and nobody else. */
     @Test
     void mbartAloneBeginsWithTheLastToken() throws IOException {
@@ -160,6 +183,7 @@ class BartTest {
                 "add_bias_logits | true | add_bias_logits must be false",
                 "encoder_attention_heads | 5 | d_model must be a multiple of encoder_attention_heads",
                 "decoder_start_token_id | 60 | decoder_start_token_id must be",
+                "architectures | [\"BartForSequenceClassification\"] | found BartForSequenceClassification, whose head is not read",
                 "pad_token_id | 60 | pad_token_id must be",
                 "attention_dropout | 1.5 | attention_dropout must",
                 "decoder_layerdrop | 2 | decoder_layerdrop must",
@@ -167,7 +191,7 @@ class BartTest {
                 "max_position_embeddings | 99 | must have shape"
             })
     void whatCannotBeHonouredIsRefused(String key, String value, String fault) throws IOException {
-        String quoted = value.matches("true|false|[0-9.]+") ? value : '"' + value + '"';
+        String quoted = value.matches("true|false|[0-9.]+|\\[.*") ? value : '"' + value + '"';
         JsonNode setting =
                 Json.parse(Path.of("value"), "{\"v\":" + quoted + "}").node("v");
         open("bart", tensors -> {}).close();

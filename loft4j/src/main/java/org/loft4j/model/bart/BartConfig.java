@@ -143,6 +143,7 @@ public record BartConfig(
         ConfigKeys.check(json, HONOURED);
         ConfigKeys.require(json, ConfigKeys.ENCODER_DECODER, "true");
         ConfigKeys.require(json, "is_decoder", "false");
+        requireWriter(json);
         requireShape(json, family);
         boolean translates = family == BartFamily.M2M_100;
         double skipped = translates ? 0.05 : 0;
@@ -173,6 +174,18 @@ public record BartConfig(
             case MBART -> json.longOr("bos_token_id", 0);
             case PEGASUS -> 0;
         };
+    }
+
+    /** Refuses files of heads that are not read, whose bodies would be taken for writers. */
+    private static void requireWriter(JsonObject json) throws CheckpointException {
+        for (String name : json.strings("architectures")) {
+            if (name.contains("For") && !name.endsWith("ForConditionalGeneration")) {
+                throw json.fault(
+                        "architectures",
+                        "must be a class that reads texts and writes others, such as BartForConditionalGeneration, found "
+                                + name + ", whose head is not read");
+            }
+        }
     }
 
     /** Words of the first files for what the classes of Transformers now take from the {@code model_type}. */
