@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Conversation;
-import org.loft4j.data.JudgedAnswer;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Message;
 import org.loft4j.data.MultiLabelText;
@@ -13,7 +12,6 @@ import org.loft4j.data.Origin;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Preference;
 import org.loft4j.data.PromptCompletion;
-import org.loft4j.data.RewardedPrompt;
 import org.loft4j.data.Row;
 import org.loft4j.data.TaggedWords;
 import org.loft4j.data.TextMatch;
@@ -82,11 +80,6 @@ record JudgedRow(Map<String, @Nullable Object> fields, String place, String text
             // what both answer stands there once
             fields.remove("completion");
             fields.computeIfPresent("messages", (key, turns) -> asked((Conversation) pair.chosen()));
-        } else if (row instanceof JudgedAnswer judged) {
-            put(fields, judged.answer());
-            fields.put("label", judged.good());
-        } else if (row instanceof RewardedPrompt prompt) {
-            put(fields, prompt.prompt());
         }
     }
 
@@ -132,9 +125,6 @@ record JudgedRow(Map<String, @Nullable Object> fields, String place, String text
         }
         if (row instanceof Preference pair) {
             return text(pair.chosen());
-        }
-        if (row instanceof JudgedAnswer judged) {
-            return text(judged.answer());
         }
         if (row instanceof Conversation turns) {
             return turns.messages().isEmpty() ? "" : turns.messages().get(0).text();

@@ -63,10 +63,7 @@ final class BlockNames {
             }
             case LFM2 -> {
                 modules.put("operator_norm", "attn_norm");
-                modules.put("self_attn.q_proj", "attn_q");
-                modules.put("self_attn.k_proj", "attn_k");
-                modules.put("self_attn.v_proj", "attn_v");
-                modules.put("self_attn.out_proj", "attn_output");
+                heads("self_attn.out_proj");
                 modules.put("self_attn.q_layernorm", "attn_q_norm");
                 modules.put("self_attn.k_layernorm", "attn_k_norm");
                 modules.put("conv.in_proj", "shortconv.in_proj");
@@ -104,18 +101,14 @@ final class BlockNames {
                 headNorms();
             }
             case STARCODER2 -> {
-                separate();
-                modules.values().removeIf(PLAIN::contains);
+                heads("self_attn.o_proj");
                 modules.put("mlp.c_fc", "ffn_up");
                 modules.put("mlp.c_proj", "ffn_down");
                 norms(false);
             }
             case PHI2 -> {
                 modules.put("input_layernorm", "attn_norm");
-                modules.put("self_attn.q_proj", "attn_q");
-                modules.put("self_attn.k_proj", "attn_k");
-                modules.put("self_attn.v_proj", "attn_v");
-                modules.put("self_attn.dense", "attn_output");
+                heads("self_attn.dense");
                 modules.put("mlp.fc1", "ffn_up");
                 modules.put("mlp.fc2", "ffn_down");
             }
@@ -127,8 +120,7 @@ final class BlockNames {
                 norms(false);
             }
             case GLM4 -> {
-                separate();
-                modules.values().removeIf(PLAIN::contains);
+                heads("self_attn.o_proj");
                 modules.put("mlp.gate_up_proj", "ffn_up");
                 modules.put("mlp.down_proj", "ffn_down");
                 modules.put("input_layernorm", "attn_norm");
@@ -149,11 +141,10 @@ final class BlockNames {
                 modules.put("post_attention_layernorm", "post_attention_norm");
             }
             case GPT_OSS -> {
-                separate();
+                heads("self_attn.o_proj");
                 modules.put("input_layernorm", "attn_norm");
                 modules.put("post_attention_layernorm", "post_attention_norm");
                 modules.put("mlp.router", "ffn_gate_inp");
-                modules.values().removeIf(PLAIN::contains);
                 parameters.put("self_attn.sinks", "attn_sinks.weight");
             }
             case BERT -> {
@@ -235,11 +226,16 @@ final class BlockNames {
         parameters.put(down, "ffn_down_exps.weight");
     }
 
-    private void separate() {
+    /** A matrix each for queries, keys and values, and one for what comes out. */
+    private void heads(String output) {
         modules.put("self_attn.q_proj", "attn_q");
         modules.put("self_attn.k_proj", "attn_k");
         modules.put("self_attn.v_proj", "attn_v");
-        modules.put("self_attn.o_proj", "attn_output");
+        modules.put(output, "attn_output");
+    }
+
+    private void separate() {
+        heads("self_attn.o_proj");
         modules.put("mlp.gate_proj", "ffn_gate");
         modules.put("mlp.up_proj", "ffn_up");
         modules.put("mlp.down_proj", "ffn_down");

@@ -197,9 +197,8 @@ public sealed interface HeadProjection {
          * @param turned dimensions of a query or key that positions turn
          * @param plain those that they do not
          * @param value dimensions of a value
-         * @param interleaved whether the two numbers of a pair that is turned lie side by side, and not half of them apart
          */
-        public record Sizes(int turned, int plain, int value, boolean interleaved) {
+        public record Sizes(int turned, int plain, int value) {
             /** Of a query or key. */
             public int headDim() {
                 return turned + plain;
@@ -215,9 +214,9 @@ public sealed interface HeadProjection {
             Tensor made = both.get(1);
             long latent = up.inFeatures();
             Tensor all = heads(up.forward(norm.forward(made.narrow(-1, 0, latent))), sizes.plain() + sizes.value());
-            Tensor turned = ordered(made.narrow(-1, latent, sizes.turned())).unsqueeze(2);
+            Tensor turned = made.narrow(-1, latent, sizes.turned()).unsqueeze(2);
             return new Heads(
-                    inFront(ordered(queries.narrow(-1, sizes.plain(), sizes.turned())), queries),
+                    inFront(queries.narrow(-1, sizes.plain(), sizes.turned()), queries),
                     inFront(turned.expand(-1, -1, all.size(2), -1), all),
                     all.narrow(-1, sizes.plain(), sizes.value()),
                     null);
@@ -225,13 +224,6 @@ public sealed interface HeadProjection {
 
         private Tensor inFront(Tensor turned, Tensor heads) {
             return torch.cat(new TensorVector(turned, heads.narrow(-1, 0, sizes.plain())), -1);
-        }
-
-        /** The first of each pair, then the second of each. */
-        private Tensor ordered(Tensor x) {
-            return sizes.interleaved()
-                    ? x.unflatten(-1, -1, 2).transpose(-1, -2).flatten(-2, -1)
-                    : x;
         }
 
         private long count() {

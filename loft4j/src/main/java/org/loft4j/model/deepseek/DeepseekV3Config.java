@@ -118,12 +118,10 @@ public record DeepseekV3Config(
         JsonObject json = stated.with(HEAD_DIM, LongNode.valueOf(turned));
         DecoderConfig sizes = DecoderConfig.from(json, absent.sizes());
         Latent.Sizes heads = new Latent.Sizes(
-                turned,
-                json.intOr("qk_nope_head_dim", absent.plain(), 1),
-                json.intOr("v_head_dim", absent.value(), 1),
-                json.booleanOr("rope_interleave", true));
+                turned, json.intOr("qk_nope_head_dim", absent.plain(), 1), json.intOr("v_head_dim", absent.value(), 1));
         ConfigKeys.require(json, "qk_head_dim", String.valueOf(heads.headDim()));
-        Rope rope = Rope.from(json, sizes, 10000);
+        Rope halves = Rope.from(json, sizes, 10000);
+        Rope rope = json.booleanOr("rope_interleave", true) ? halves.ofNeighbours() : halves;
         return new DeepseekV3Config(
                 family(json),
                 sizes,

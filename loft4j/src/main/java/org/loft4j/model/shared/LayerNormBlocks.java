@@ -1,6 +1,7 @@
 package org.loft4j.model.shared;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.DecoderAttention;
@@ -8,6 +9,7 @@ import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.LayerInputs;
+import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.Weights;
@@ -56,6 +58,29 @@ public record LayerNormBlocks(
     private static final String QUERIES = "self_attn.q_proj";
     private static final String KEYS = "self_attn.k_proj";
     private static final String VALUES = "self_attn.v_proj";
+
+    /**
+     * A model of such blocks, whose layers all look alike.
+     *
+     * @param embeddingDropout on the vectors of tokens, while training
+     * @param classifierDropout before a classifier of tokens, while training
+     */
+    public DecoderAssembly assembly(
+            String family, DecoderAssembly.Placement placement, double embeddingDropout, double classifierDropout) {
+        return new DecoderAssembly(
+                family,
+                DecoderLayout.around(this),
+                sizes,
+                new DecoderAttention.Shape(
+                        sizes.headDim(), 1 / Math.sqrt(sizes.headDim()), 0, sizes.attentionDropout()),
+                type -> 1,
+                1,
+                LogitScale.NONE,
+                embeddingDropout,
+                0,
+                classifierDropout,
+                Collections.nCopies(sizes.layers(), placement));
+    }
 
     @Override
     public DecoderFrame frame() {

@@ -1,6 +1,5 @@
 package org.loft4j.model.starcoder2;
 
-import java.util.Collections;
 import java.util.List;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
@@ -9,11 +8,8 @@ import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderAssembly.Placement;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderFrame;
-import org.loft4j.model.shared.DecoderLayout;
 import org.loft4j.model.shared.LayerNormBlocks;
 import org.loft4j.nn.CausalDecoder;
-import org.loft4j.nn.DecoderAttention;
-import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
@@ -55,18 +51,10 @@ public final class Starcoder2Model {
         DecoderConfig sizes = config.sizes();
         LayerNormBlocks blocks =
                 new LayerNormBlocks(NAMES, sizes, false, config.bias(), config.bias(), false, config.residualDropout());
-        return new DecoderAssembly(
+        return blocks.assembly(
                 FAMILY,
-                DecoderLayout.around(blocks),
-                sizes,
-                new DecoderAttention.Shape(
-                        sizes.headDim(), 1 / Math.sqrt(sizes.headDim()), 0, sizes.attentionDropout()),
-                type -> 1,
-                1,
-                LogitScale.NONE,
+                new Placement(config.rope(), config.slidingWindow()),
                 config.embeddingDropout(),
-                0,
-                config.classifierDropout(),
-                Collections.nCopies(sizes.layers(), new Placement(config.rope(), config.slidingWindow())));
+                config.classifierDropout());
     }
 }
