@@ -18,6 +18,7 @@ import org.loft4j.data.Message;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Generator;
 import org.loft4j.infer.Reading;
+import org.loft4j.infer.SamplingConfig;
 import org.loft4j.infer.TextGenerator;
 import org.loft4j.infer.TextGenerator.Answer;
 import org.loft4j.infer.TextGenerator.Request;
@@ -74,7 +75,7 @@ final class ChatCommand implements Verb {
     public void check(Problems problems) {
         model.check(problems);
         device.check(problems);
-        sampling.check(problems);
+        sampling.check(problems, () -> SamplingConfig.GREEDY);
         prompt.check(problems);
         if (compareBase && model.adapter == null) {
             problems.add("--compare-base compares with and without an adapter: give --adapter DIR");

@@ -24,6 +24,7 @@ import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.GenerationDefaults;
 import org.loft4j.infer.Generator;
+import org.loft4j.infer.SamplingConfig;
 import org.loft4j.infer.TextGenerator;
 import org.loft4j.infer.TextGenerator.Answer;
 import org.loft4j.infer.TextGenerator.Request;
@@ -43,13 +44,14 @@ import picocli.CommandLine.Spec;
         name = "generate",
         description =
                 "Continues texts with a language model, or answers them with --chat; an encoder-decoder writes"
-                        + " another text of each. Always with the likeliest token, unless a temperature is given or one of the --top and --min options, which draw.",
+                        + " another text of each. Always with the likeliest token, or with beams the likeliest text, unless a temperature is given or one of the --top and --min options, which draw.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft generate --model models/Llama --text \"Once upon a time\"",
             "  loft generate --model models/Llama --adapter run --text \"Once upon a time\" --compare-base",
             "  loft generate --model models/Qwen --chat --text \"Who was Ada Lovelace?\"",
-            "  loft generate --model models/Llama --data prompts.txt --temperature 0.8 --top-p 0.95 --json"
+            "  loft generate --model models/Llama --data prompts.txt --temperature 0.8 --top-p 0.95 --json",
+            "  loft generate --model models/Bart --data articles.txt --num-beams 4 --no-repeat-ngram-size 3"
         })
 final class GenerateCommand implements Verb {
     @Option(
@@ -100,6 +102,9 @@ final class GenerateCommand implements Verb {
     @Mixin(name = "Sampling")
     SamplingFlags sampling;
 
+    @Mixin(name = "Beams")
+    BeamFlags beams;
+
     @Mixin(name = "Model")
     ModelFlags model;
 
@@ -119,7 +124,8 @@ final class GenerateCommand implements Verb {
     public void check(Problems problems) {
         model.check(problems);
         device.check(problems);
-        sampling.check(problems);
+        sampling.check(problems, () -> beams.over(SamplingConfig.GREEDY));
+        beams.check(problems, sampling.maxNewTokens);
         prompt.check(problems);
         DataFlags.require(problems, "--data", data);
         problems.of(columns::asked);
@@ -150,12 +156,13 @@ final class GenerateCommand implements Verb {
         try (LoadedModel loaded = LoadedModel.openWriter(model, device, loadIn.value());
                 Tokenizer opened = loaded.openTokenizer()) {
             Tokenizer tokenizer = languages.of(opened);
+            SamplingConfig chosen = chosen(loaded);
             Generator ids = Generator.of(loaded.model());
             Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer, ids);
             check(rows, prompts, ids);
             TextGenerator generator = new TextGenerator(ids, tokenizer);
             PromptFlags.tell(prompts.unwritten(), spec.commandLine().getErr());
-            Request request = prompts.request(sampling.maxNewTokens, sampling.stop, sampling.orGreedy(), tokenizer);
+            Request request = prompts.request(sampling.maxNewTokens, sampling.stop, chosen, tokenizer);
             List<Prompts.Prompt> all = prompts.prompts();
             // of a file with one row too: what reads the output must not depend on how long the input is
             boolean single = data == null && all.size() == 1;
@@ -180,6 +187,16 @@ final class GenerateCommand implements Verb {
             }
         }
         return ExitCode.OK;
+    }
+
+    /** How tokens are chosen: of an encoder-decoder as its files have it, but for what was asked. */
+    private SamplingConfig chosen(LoadedModel loaded) throws IOException {
+        SamplingConfig absent = loaded.model().task() == Task.SEQ2SEQ_LM
+                ? GenerationDefaults.readWriter(loaded.directory())
+                : SamplingConfig.GREEDY;
+        SamplingConfig asked = beams.over(absent);
+        beams.requireUse(asked);
+        return sampling.over(asked);
     }
 
     /** Refuses a prompt that cannot be continued before the first is, whose answer would be lost. */
@@ -216,7 +233,7 @@ final class GenerateCommand implements Verb {
     /** How turns are written; null where there are none. */
     private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
         if (loaded.model().task() == Task.SEQ2SEQ_LM) {
-            GenerationDefaults.warnOfWriter(loaded.directory());
+
             requireNoTurns(rows);
         }
         TrainedChat trained = loaded.trainedChat();

@@ -3,9 +3,11 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.infer.GenerationDefaults;
 import org.loft4j.infer.SamplingConfig;
+import org.loft4j.nn.TokenDraw;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -25,7 +27,7 @@ final class SamplingFlags {
             names = "--repetition-penalty",
             paramLabel = "X",
             description =
-                    "Above 1: tokens that have come before are less likely; 1 for no such change. Default: 1; for chat the model's own.")
+                    "Above 1: tokens that have come before are less likely; 1 for no such change. Default: 1; for chat and encoder-decoders the model's own.")
     @Nullable
     Double repetitionPenalty;
 
@@ -39,19 +41,15 @@ final class SamplingFlags {
     @Option(names = "--seed", paramLabel = "N", description = "Seed of what is drawn. Default: ${DEFAULT-VALUE}.")
     long seed;
 
-    void check(Problems problems) {
+    /** @param absent how tokens are chosen without a word of it */
+    void check(Problems problems, Supplier<SamplingConfig> absent) {
         if (maxNewTokens < 1) {
             problems.add("max_new_tokens must be at least 1, got " + maxNewTokens);
         }
         if (stop.stream().anyMatch(String::isEmpty)) {
             problems.add("--stop must not be empty");
         }
-        problems.of(() -> over(SamplingConfig.GREEDY));
-    }
-
-    /** Greedy, but for what was asked. */
-    SamplingConfig orGreedy() {
-        return over(SamplingConfig.GREEDY);
+        problems.of(() -> over(absent.get()));
     }
 
     /** As the model's generation_config.json recommends, but for what was asked. */
@@ -59,10 +57,18 @@ final class SamplingFlags {
         return over(GenerationDefaults.read(modelDirectory, seed));
     }
 
-    private SamplingConfig over(SamplingConfig absent) {
-        return SamplingConfig.of(
-                draw.over(absent.draw()),
+    /** As it is without a word of it, but for what was asked. */
+    SamplingConfig over(SamplingConfig absent) {
+        TokenDraw drawn = draw.over(absent.draw());
+        return new SamplingConfig(
+                drawn.temperature(),
+                drawn.topK(),
+                drawn.topP(),
+                drawn.minP(),
                 repetitionPenalty == null ? absent.repetitionPenalty() : repetitionPenalty,
+                absent.noRepeatNgramSize(),
+                absent.minNewTokens(),
+                absent.beams(),
                 seed);
     }
 }

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.stream.Stream;
 import org.loft4j.data.LossOn;
 import org.loft4j.data.RowFormat;
+import org.loft4j.infer.BeamConfig;
 import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
@@ -97,6 +98,12 @@ final class WordLists {
     static final class RewardScales extends Listed {
         RewardScales() {
             super(Listed.small(GrpoLoss.Scale.values()));
+        }
+    }
+
+    static final class EarlyStoppings extends Listed {
+        EarlyStoppings() {
+            super(Listed.small(BeamConfig.EarlyStopping.values()));
         }
     }
 

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.function.Function;
 import org.loft4j.ConfigException;
 import org.loft4j.data.RowFormat;
+import org.loft4j.infer.BeamConfig;
 import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
@@ -104,6 +105,12 @@ abstract class Words<T> implements ITypeConverter<T> {
     static final class OfGrpoLoss extends Words<GrpoLoss.Kind> {
         OfGrpoLoss() {
             super(GrpoLoss.Kind::parse);
+        }
+    }
+
+    static final class OfEarlyStopping extends Words<BeamConfig.EarlyStopping> {
+        OfEarlyStopping() {
+            super(BeamConfig.EarlyStopping::parse);
         }
     }
 

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -102,6 +103,57 @@ class GenerateCallEndToEndTest {
         }
         Loft.run(HubEnvironment::ofUser, out, err, call.toArray(String[]::new));
         assertEquals(8, continued.get(), "rows that were continued");
+    }
+
+    /** An encoder-decoder writes with the beams of its file. */
+    @Test
+    void beamsAreThoseOfTheFileUnlessTheCallHasOthers() throws Exception {
+        Path model = Files.createDirectory(folder.resolve("model"));
+        for (String file : List.of("config.json", "model.safetensors", "tokenizer.json")) {
+            Files.copy(Fixtures.of("t5_gated").resolve(file), model.resolve(file));
+        }
+        String[] call = {"generate", "--model", model.toString(), "--text", "abc", "--max-new-tokens", "9", "--json"};
+        String plain = continuation(loft(call));
+        String asked = continuation(loft(
+                call,
+                "--num-beams",
+                "3",
+                "--length-penalty",
+                "0.5",
+                "--early-stopping",
+                "true",
+                "--min-new-tokens",
+                "3"));
+        Files.writeString(
+                model.resolve("generation_config.json"),
+                "{\"num_beams\": 3, \"length_penalty\": 0.5, \"early_stopping\": true, \"min_length\": 4}");
+        assertNotEquals(plain, asked);
+        assertEquals(asked, continuation(loft(call)));
+        assertEquals(plain, continuation(loft(call, "--num-beams", "1", "--min-new-tokens", "0")));
+        Captured drawn = loft(call, "--temperature", "0.7");
+        assertEquals(2, drawn.status());
+        assertTrue(
+                drawn.err().contains("num_beams = 3 looks for the likeliest text, and temperature = 0.7"), drawn.err());
+    }
+
+    @Test
+    void whatIsOfBeamsIsRefusedWhereThereAreNone() {
+        String[] call = {"generate", "--model", MODEL, "--text", "Once", "--max-new-tokens", "2"};
+        Captured idle = loft(call, "--length-penalty", "2", "--early-stopping", "never");
+        assertEquals(2, idle.status(), idle.out());
+        assertTrue(
+                idle.err().contains("--length-penalty, --early-stopping are of beams, and there is one"), idle.err());
+        Captured wrong = loft(call, "--num-beams", "4", "--top-k", "5", "--min-new-tokens", "3");
+        assertEquals(2, wrong.status(), wrong.out());
+        assertTrue(wrong.err().contains("num_beams = 4 looks for the likeliest text"), wrong.err());
+        assertTrue(wrong.err().contains("min_new_tokens must be at most max_new_tokens, 2, got 3"), wrong.err());
+        Captured word = loft(call, "--early-stopping", "soon");
+        assertTrue(word.err().contains("early_stopping must be true, false or never, got 'soon'"), word.err());
+    }
+
+    private static String continuation(Captured call) throws IOException {
+        assertEquals(0, call.status(), call.err());
+        return new ObjectMapper().readTree(call.out()).get("continuation").asText();
     }
 
     private static Captured loft(String[] call, String... more) {

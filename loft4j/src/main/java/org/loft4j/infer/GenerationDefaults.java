@@ -9,9 +9,11 @@ import java.util.Map;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.infer.BeamConfig.EarlyStopping;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.shared.WritingRulesFile;
+import org.loft4j.nn.TokenDraw;
 
 /** What a model's generation_config.json recommends. */
 public final class GenerationDefaults {
@@ -51,8 +53,15 @@ public final class GenerationDefaults {
             "watermarking_config");
 
     /** Of these what an encoder-decoder honours. */
-    private static final Set<String> OF_WRITERS =
-            Set.of("begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens");
+    private static final Set<String> OF_WRITERS = Set.of(
+            "begin_suppress_tokens",
+            "forced_bos_token_id",
+            "forced_eos_token_id",
+            "min_length",
+            "min_new_tokens",
+            "no_repeat_ngram_size",
+            "num_beams",
+            "suppress_tokens");
 
     private static final String START = "decoder_start_token_id";
 
@@ -65,7 +74,7 @@ public final class GenerationDefaults {
     public static SamplingConfig read(Path modelDirectory, long seed) throws CheckpointException {
         Path file = modelDirectory.resolve("generation_config.json");
         if (!Files.isRegularFile(file)) {
-            return withSeed(SamplingConfig.GREEDY, seed);
+            return SamplingConfig.of(TokenDraw.LIKELIEST, 1, seed);
         }
         try {
             JsonObject json = Json.read(file);
@@ -77,14 +86,40 @@ public final class GenerationDefaults {
     }
 
     /**
-     * Names in a warning what the generation_config.json of an encoder-decoder, or its config.json where there is none, asks for
-     * beyond what is honoured.
+     * How an encoder-decoder writes: always the likeliest token or text, with the beams, the least length, the penalty and the rule on
+     * tokens that come again which its generation_config.json states, or its config.json where there is none. What that asks for beyond
+     * what is honoured is named in a warning.
      */
-    public static void warnOfWriter(Path modelDirectory) throws CheckpointException {
+    public static SamplingConfig readWriter(Path modelDirectory) throws CheckpointException {
         Path config = modelDirectory.resolve("config.json");
         JsonObject json = WritingRulesFile.settings(Json.read(config));
         warnOfStart(json, config);
         warn(json.without(OF_WRITERS));
+        double lengthPenalty = json.doubleOr("length_penalty", 1);
+        // the shortest length is one with the token that writing begins with
+        int least = json.has("min_new_tokens")
+                ? json.intOr("min_new_tokens", 0, 0)
+                : Math.max(0, json.intOr("min_length", 0, 0) - 1);
+        try {
+            return SamplingConfig.of(TokenDraw.LIKELIEST, json.doubleOr("repetition_penalty", 1), 0)
+                    .withBeams(new BeamConfig(json.intOr("num_beams", 1, 1), lengthPenalty, earlyStopping(json)))
+                    .withNoRepeatNgramSize(json.intOr("no_repeat_ngram_size", 0, 0))
+                    .withMinNewTokens(least);
+        } catch (ConfigException e) {
+            throw new CheckpointException(json.file(), String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static EarlyStopping earlyStopping(JsonObject json) throws CheckpointException {
+        String key = "early_stopping";
+        JsonNode value = json.node(key);
+        if (value == null) {
+            return EarlyStopping.FALSE;
+        }
+        if (!value.isBoolean() && !value.isTextual()) {
+            throw json.fault(key, "must be true, false or \"never\", found " + value);
+        }
+        return EarlyStopping.parse(value.asText());
     }
 
     private static SamplingConfig sampling(JsonObject json, long seed) throws CheckpointException {
@@ -137,15 +172,5 @@ public final class GenerationDefaults {
         }
         boolean off = value.isContainerNode() ? value.isEmpty() : value.isBoolean() && !value.booleanValue();
         return OFF.contains(key) && !off;
-    }
-
-    private static SamplingConfig withSeed(SamplingConfig sampling, long seed) {
-        return new SamplingConfig(
-                sampling.temperature(),
-                sampling.topK(),
-                sampling.topP(),
-                sampling.minP(),
-                sampling.repetitionPenalty(),
-                seed);
     }
 }

@@ -4,12 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.Set;
-import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Languages;
@@ -17,16 +14,11 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.EncoderDecoder;
-import org.loft4j.nn.Inference;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.TokenDraw;
-import org.loft4j.nn.TokenInput;
 import org.loft4j.nn.WritingRules;
-import org.loft4j.tensor.DeviceSpec;
-import org.loft4j.tensor.Dtype;
-import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -141,7 +133,8 @@ public final class Generator implements PromptSampler {
      * @param firstRow number of the first of them among all that are continued with this seed: what is drawn depends on it
      * @param maxNewTokens at least 1
      * @param stopIds ids that end a continuation; may be empty
-     * @param listener hears each new id as it comes, with the number of the prompt in this call
+     * @param listener hears each new id as it comes, of beams those of the best text when it is known, with the number of the prompt
+     *     in this call
      * @return one for each prompt, in their order
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
@@ -152,19 +145,34 @@ public final class Generator implements PromptSampler {
             Set<Long> stopIds,
             SamplingConfig sampling,
             Listener listener) {
-        List<Row> rows = rows(prompts, firstRow, maxNewTokens, sampling);
+        require(prompts, maxNewTokens);
+        TokenRules allowed = TokenRules.of(rules, sampling, stopIds);
         try (KeyValueCache cache = new KeyValueCache()) {
             if (model instanceof EncoderDecoder reader) {
-                read(reader, TokenColumns.of(prompts), cache);
+                ReadColumns.read(reader, TokenColumns.of(prompts), cache);
             }
-            goOn(rows, TokenColumns.of(begun(prompts)), cache, stopIds, listener);
+            List<long[]> begun = begun(prompts);
+            ReadColumns columns = new ReadColumns(model, TokenColumns.of(begun), cache);
+            if (sampling.beams().areSeveral()) {
+                List<Beams> beams = each(
+                        begun,
+                        maxNewTokens,
+                        (i, prompt, limit, last) -> new Beams(i, prompt, limit, last, sampling, allowed));
+                return BeamSearch.of(beams, columns, model.description(), listener);
+            }
+            List<WrittenRow> rows = each(
+                    begun,
+                    maxNewTokens,
+                    (i, prompt, limit, last) -> new WrittenRow(
+                            i, new Sampler(sampling, firstRow + i, prompt), allowed, prompt, limit, last));
+            goOn(rows, columns, listener);
+            return rows.stream().map(WrittenRow::continuation).toList();
         }
-        return rows.stream().map(Row::continuation).toList();
     }
 
     /**
      * Continues one prompt from what was read of those before it, and leaves there what it reads, with the new ids but the last; where
-     * the listener throws, as far as it has come. An encoder-decoder reads each text as a whole, and keeps nothing.
+     * the listener throws, as far as it has come. An encoder-decoder reads each text as a whole, and keeps nothing; nor do beams.
      *
      * @param row number of the prompt among all that are continued with this seed: what is drawn depends on it
      * @param listener hears of row 0
@@ -179,68 +187,77 @@ public final class Generator implements PromptSampler {
             SamplingConfig sampling,
             Listener listener,
             Reading reading) {
-        if (!goesOn()) {
+        if (!goesOn() || sampling.beams().areSeveral()) {
             return generate(List.of(prompt), row, maxNewTokens, stopIds, sampling, listener)
                     .get(0);
         }
         List<long[]> prompts = List.of(prompt.clone());
-        List<Row> rows = rows(prompts, row, maxNewTokens, sampling);
-        TokenColumns columns = TokenColumns.of(prompts);
+        require(prompts, maxNewTokens);
+        TokenRules allowed = TokenRules.of(rules, sampling, stopIds);
+        WrittenRow written = each(
+                        prompts,
+                        maxNewTokens,
+                        (i, begun, limit, last) ->
+                                new WrittenRow(i, new Sampler(sampling, row, begun), allowed, begun, limit, last))
+                .get(0);
         Object edition = model.weights().edition();
         KeyValueCache cache = reading.take(model, prompts.get(0));
+        ReadColumns columns = new ReadColumns(model, TokenColumns.of(prompts), cache);
         try {
-            goOn(rows, columns, cache, stopIds, listener);
+            goOn(List.of(written), columns, listener);
         } finally {
             if (edition != model.weights().edition()) {
                 // the listener has changed the model, and the tokens go together no more
                 cache.clear();
             }
-            reading.keep(cache, edition, columns.first((int) cache.length()));
+            reading.keep(cache, edition, columns.firstRow());
         }
-        return rows.get(0).continuation();
+        return written.continuation();
     }
 
-    private List<Row> rows(List<long[]> prompts, long firstRow, int maxNewTokens, SamplingConfig sampling) {
+    private void require(List<long[]> prompts, int maxNewTokens) {
         Checks.atLeast("max_new_tokens", maxNewTokens, 1);
         check(prompts);
+    }
+
+    /** What is to go on with one prompt. */
+    @FunctionalInterface
+    private interface Start<T> {
+        /**
+         * @param number of the prompt in the call
+         * @param prompt what stands before the first token
+         * @param limit how many may be written at most
+         * @param last why no more than that
+         */
+        T of(int number, long[] prompt, int limit, Stop last);
+    }
+
+    private <T> List<T> each(List<long[]> begun, int maxNewTokens, Start<T> start) {
         long positions = model.description().maxPositions();
-        List<long[]> begun = begun(prompts);
-        List<Row> rows = new ArrayList<>();
+        List<T> all = new ArrayList<>();
         for (int i = 0; i < begun.size(); i++) {
             long[] prompt = begun.get(i);
             int limit = (int) Math.min(maxNewTokens, positions - prompt.length);
             Stop last = limit == maxNewTokens ? Stop.MAX_NEW_TOKENS : Stop.MAX_POSITIONS;
-            rows.add(new Row(i, new Sampler(sampling, firstRow + i, prompt), rules, limit, last));
+            all.add(start.of(i, prompt, limit, last));
         }
-        return rows;
+        return all;
     }
 
-    /** @param cache of some of the first columns, with the angles of all of them; the only row is left there as far as it was read */
-    private void goOn(List<Row> rows, TokenColumns prompts, KeyValueCache cache, Set<Long> stopIds, Listener listener) {
-        long positions = model.description().maxPositions();
-        TokenColumns columns = prompts;
-        long turned = columns.count();
-        List<Row> reading = rows;
+    private void goOn(List<WrittenRow> rows, ReadColumns columns, Listener listener) {
+        List<WrittenRow> reading = rows;
         while (true) {
-            if (columns.count() > positions) {
-                // the longest row has ended, and none is to be read beyond the model's last position
-                columns = columns.unpadded();
-                cache.clear();
-            }
-            if (!model.outlives(turned, columns.count())) {
-                cache.clear();
-            }
-            turned = columns.count();
+            listener.onStep();
             long[] next = new long[reading.size()];
-            try (Tensor logits = read(columns, cache)) {
+            try (Tensor logits = columns.next()) {
                 for (int i = 0; i < next.length; i++) {
                     float[] row = row(logits, i);
                     FiniteLogits.require(row, model.description());
-                    next[i] = reading.get(i).take(row, stopIds, listener);
+                    next[i] = reading.get(i).take(row, listener);
                 }
             }
             columns.add(next);
-            List<Row> all = reading;
+            List<WrittenRow> all = reading;
             int[] open = IntStream.range(0, all.size())
                     .filter(i -> all.get(i).isOpen())
                     .toArray();
@@ -250,8 +267,7 @@ public final class Generator implements PromptSampler {
             if (open.length < all.size()) {
                 // what has ended is read no further
                 reading = Arrays.stream(open).mapToObj(all::get).toList();
-                columns = columns.only(open);
-                cache.keepRows(open);
+                columns.keepRows(open);
             }
         }
     }
@@ -276,102 +292,9 @@ public final class Generator implements PromptSampler {
         return goesOn() ? prompts : Collections.nCopies(prompts.size(), new long[] {startId});
     }
 
-    /** Reads texts of which the model is to write. */
-    private static void read(EncoderDecoder model, TokenColumns texts, KeyValueCache cache) {
-        try (NativeScope scope = new NativeScope();
-                Inference inference = Inference.open()) {
-            DeviceSpec device = model.description().device();
-            Tensor ids = onDevice(Tensors.of(texts.from(0), texts.rows(), texts.count()), device);
-            long[] mask = texts.mask();
-            TokenInput source = new TokenInput(
-                    ids, mask == null ? null : onDevice(Tensors.of(mask, texts.rows(), texts.count()), device));
-            inOneWay(device, () -> {
-                model.read(source, cache);
-                return ids;
-            });
-        }
-    }
-
-    /**
-     * What lanes do not share out is small, and OpenBLAS rounds otherwise on several threads, which another thread's lanes may take
-     * from it: what is drawn from the logits must not depend on that.
-     */
-    private static Tensor inOneWay(DeviceSpec device, Supplier<Tensor> work) {
-        return device.kind() == DeviceSpec.Kind.CPU ? Lanes.unshared(work) : work.get();
-    }
-
     private static float[] row(Tensor logits, int row) {
         try (NativeScope scope = new NativeScope()) {
             return Tensors.toFloats(logits.select(0, row));
-        }
-    }
-
-    /** Reads the columns that the cache does not hold yet; the logits of the last one on the host, which the caller closes. */
-    private Tensor read(TokenColumns columns, KeyValueCache cache) {
-        try (NativeScope scope = new NativeScope();
-                Inference inference = Inference.open()) {
-            DeviceSpec device = model.description().device();
-            int rows = columns.rows();
-            long[] ids = columns.from((int) cache.length());
-            Tensor input = onDevice(Tensors.of(ids, rows, ids.length / rows), device);
-            long[] mask = columns.mask();
-            Tensor attention = mask == null ? null : onDevice(Tensors.of(mask, rows, columns.count()), device);
-            Tensor last = inOneWay(device, () -> model.nextLogits(input, attention, cache));
-            return NativeScope.keep(last.to(DeviceSpec.CPU.torch(), last.scalar_type()));
-        } catch (RuntimeException | Error e) {
-            // some layers may have read these columns, and others not
-            cache.clear();
-            throw e;
-        }
-    }
-
-    private static Tensor onDevice(Tensor tensor, DeviceSpec device) {
-        return tensor.to(device.torch(), Dtype.I64.scalarType());
-    }
-
-    /** One continuation as it grows. */
-    private static final class Row {
-        private final int number;
-        private final Sampler sampler;
-        private final WritingRules rules;
-        private final long[] ids;
-        private final Stop last;
-        private int size;
-        private @Nullable Stop stop;
-
-        Row(int number, Sampler sampler, WritingRules rules, int limit, Stop last) {
-            this.number = number;
-            this.sampler = sampler;
-            this.rules = rules;
-            this.ids = new long[limit];
-            this.last = last;
-        }
-
-        boolean isOpen() {
-            return stop == null;
-        }
-
-        /** The new id, which is read next unless it is the last. */
-        long take(float[] logits, Set<Long> stopIds, Listener listener) {
-            OptionalLong forced = rules.forced(size, ids.length);
-            rules.hide(logits, size);
-            boolean atLast = size == ids.length - 1 && rules.last().isPresent();
-            boolean cut = atLast && sampler.next(logits) != forced.orElseThrow();
-            long id = forced.isPresent() ? sampler.take(forced.getAsLong()) : sampler.next(logits);
-            ids[size++] = id;
-            boolean more = listener.onToken(number, id);
-            if (stopIds.contains(id) && !cut) {
-                stop = Stop.STOP_ID;
-            } else if (!more) {
-                stop = Stop.LISTENER;
-            } else if (size == ids.length) {
-                stop = last;
-            }
-            return id;
-        }
-
-        Continuation continuation() {
-            return new Continuation(Arrays.copyOf(ids, size), stop == null ? last : stop);
         }
     }
 }

@@ -26,7 +26,7 @@ final class Sampler {
 
     /** The next id; the logits are changed. Of equal ones the lowest id wins. */
     int next(float[] logits) {
-        penalise(logits);
+        penalise(logits, seen, config.repetitionPenalty());
         int id = config.isGreedy() ? likeliest(logits) : draw(logits);
         seen.set(id);
         return id;
@@ -39,17 +39,18 @@ final class Sampler {
         return id;
     }
 
-    private void penalise(float[] logits) {
-        if (config.repetitionPenalty() == 1) {
+    static void penalise(float[] logits, BitSet seen, double repetitionPenalty) {
+        if (repetitionPenalty == 1) {
             return;
         }
-        float penalty = (float) config.repetitionPenalty();
+        float penalty = (float) repetitionPenalty;
         for (int id = seen.nextSetBit(0); id >= 0 && id < logits.length; id = seen.nextSetBit(id + 1)) {
             logits[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty;
         }
     }
 
-    private static int likeliest(float[] logits) {
+    /** Of equal ones the lowest id. */
+    static int likeliest(float[] logits) {
         int best = 0;
         for (int i = 1; i < logits.length; i++) {
             if (logits[i] > logits[best]) {

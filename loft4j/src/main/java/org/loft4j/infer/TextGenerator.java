@@ -14,14 +14,10 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Message;
-import org.loft4j.data.StopStrings;
-import org.loft4j.data.StreamingDecoder;
 import org.loft4j.data.Tokenizer;
-import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -326,45 +322,16 @@ public final class TextGenerator implements AutoCloseable {
 
     private List<Answer> generateAlone(
             List<long[]> prompts, long firstRow, Request request, TextListener listener, @Nullable Reading reading) {
-        // a special token is no part of the text, in which a stop string is looked for
-        Set<Long> spelled = new HashSet<>();
-        request.stopStrings().forEach(stop -> tokenizer.specialId(stop).ifPresent(spelled::add));
-        Set<Long> stopIds = new HashSet<>(spelled);
-        stopIds.addAll(request.stopIds());
-        List<Text> texts = new ArrayList<>();
-        for (long[] prompt : prompts) {
-            StreamingDecoder decoder =
-                    new StreamingDecoder(tokenizer, request.turn() || !generator.goesOn() ? new long[0] : prompt);
-            texts.add(new Text(decoder, new StopStrings(request.stopStrings())));
-        }
-        PromptSampler.Listener heard = (row, id) -> {
-            turns.requireWanted();
-            if (!stopIds.contains(id)) {
-                Text text = texts.get(row);
-                text.say(text.stops().add(text.decoder().add(id)), row, listener);
-                return !text.stops().isFound();
-            }
-            return true;
-        };
+        GrowingTexts texts =
+                new GrowingTexts(tokenizer, prompts, request, generator.goesOn(), listener, turns::requireWanted);
         int most = request.maxNewTokens();
         SamplingConfig sampling = request.sampling();
-        List<Continuation> made = reading == null
-                ? generator.generate(prompts, firstRow, most, stopIds, sampling, heard)
-                : List.of(generator.generate(prompts.get(0), firstRow, most, stopIds, sampling, heard, reading));
-        List<Answer> answers = new ArrayList<>();
-        for (int i = 0; i < made.size(); i++) {
-            Text text = texts.get(i);
-            text.say(text.stops().add(text.decoder().finish()), i, listener);
-            text.say(text.stops().finish(), i, listener);
-            long[] ids = made.get(i).ids();
-            long last = ids[ids.length - 1];
-            boolean stopped = spelled.contains(last) && !request.stopIds().contains(last);
-            End end = stopped || text.stops().isFound()
-                    ? End.STOP_STRING
-                    : end(made.get(i).stop());
-            answers.add(new Answer(text.said().toString(), prompts.get(i).length, ids.length, end));
-        }
-        return answers;
+        Set<Long> stopIds = texts.stopIds();
+        return texts.answers(
+                reading == null
+                        ? generator.generate(prompts, firstRow, most, stopIds, sampling, texts)
+                        : List.of(
+                                generator.generate(prompts.get(0), firstRow, most, stopIds, sampling, texts, reading)));
     }
 
     /** Waits for the answer in progress, refuses those that wait for their turn, and frees what {@link #open(Path)} opened. */
@@ -375,28 +342,5 @@ public final class TextGenerator implements AutoCloseable {
                 opened.close();
             }
         });
-    }
-
-    private static End end(Stop stop) {
-        return switch (stop) {
-            case STOP_ID -> End.STOP_ID;
-            case LISTENER -> End.STOP_STRING;
-            case MAX_NEW_TOKENS -> End.MAX_NEW_TOKENS;
-            case MAX_POSITIONS -> End.MAX_POSITIONS;
-        };
-    }
-
-    /** One text as it grows. */
-    private record Text(StreamingDecoder decoder, StopStrings stops, StringBuilder said) {
-        Text(StreamingDecoder decoder, StopStrings stops) {
-            this(decoder, stops, new StringBuilder());
-        }
-
-        void say(String piece, int row, TextListener listener) {
-            if (!piece.isEmpty()) {
-                said.append(piece);
-                listener.onText(row, piece);
-            }
-        }
     }
 }

@@ -38,10 +38,10 @@ final class TokenColumns {
         return of(some);
     }
 
-    /** Some of the rows, in the same columns. */
+    /** Some of the rows, in the same columns; one may be there several times. */
     TokenColumns only(int[] rows) {
         return new TokenColumns(
-                Arrays.stream(rows).mapToObj(i -> ids[i]).toArray(long[][]::new),
+                Arrays.stream(rows).mapToObj(i -> ids[i].clone()).toArray(long[][]::new),
                 Arrays.stream(rows).map(i -> padding[i]).toArray(),
                 count);
     }

@@ -192,8 +192,9 @@ public final class EncoderDecoder implements Decoder {
     /**
      * {@inheritDoc}
      *
+     * @param inputIds of each text as many rows, one behind the other: one, or several beams
      * @param attentionMask null: what is written begins in the same column of each row
-     * @param cache into which the texts were {@link #read}
+     * @param cache into which the texts were {@link #read}, once each
      */
     @Override
     public Tensor nextLogits(Tensor inputIds, @Nullable Tensor attentionMask, KeyValueCache cache) {
@@ -203,7 +204,7 @@ public final class EncoderDecoder implements Decoder {
                     "what an encoder-decoder writes has no attention_mask: all rows begin in one column");
         }
         KeyValueCache.Source read = cache.source(0);
-        if (read == null || read.key().size(0) != inputIds.size(0)) {
+        if (read == null || inputIds.size(0) % read.key().size(0) != 0) {
             throw new ShapeException("an encoder-decoder goes on with what was written of texts, and the cache holds "
                     + (read == null ? "none" : read.key().size(0)) + " for "
                     + inputIds.size(0) + " rows: read them into it first");

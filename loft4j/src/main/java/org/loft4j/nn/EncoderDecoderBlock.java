@@ -142,8 +142,11 @@ public record EncoderDecoderBlock(
         Tensor query = part.heads(part.query().forward(normed));
         if (pass.cache() != null) {
             KeyValueCache.Source kept = Objects.requireNonNull(pass.cache().source(layer), "a text that was read");
-            return part.attend(
-                    query, new KeyValueCache.Entry(kept.key(), kept.value()), kept.bias(), false, dropped(pass));
+            // each token looks at all of the text: the rows of one text look as one row of more tokens
+            Tensor together = query.reshape(kept.rows(), -1, query.size(2), query.size(3));
+            Tensor seen = part.attend(
+                    together, new KeyValueCache.Entry(kept.key(), kept.value()), kept.bias(), false, dropped(pass));
+            return seen.reshape(query.size(0), query.size(1), -1);
         }
         Tensor source = Objects.requireNonNull(pass.source(), "states of a text");
         return part.attend(query, part.read(source), pass.sourceBias(), false, dropped(pass));

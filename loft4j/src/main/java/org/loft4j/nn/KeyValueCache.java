@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -25,8 +26,14 @@ public final class KeyValueCache implements AutoCloseable {
     private sealed interface Layer {
         long length();
 
+        /** How many there are in the batch. */
+        long rows();
+
         /** A copy of some rows of the batch, which the open scope does not own. */
         Layer rows(Tensor at);
+
+        /** Makes of some rows of the batch what others are, in their place. */
+        void overwrite(Tensor at, Tensor by);
 
         Device device();
 
@@ -45,6 +52,11 @@ public final class KeyValueCache implements AutoCloseable {
     /** Room for positions, of which the first are taken. */
     private record Room(Tensor key, Tensor value, long length) implements Layer {
         @Override
+        public long rows() {
+            return key.size(0);
+        }
+
+        @Override
         public Device device() {
             return key.device();
         }
@@ -53,6 +65,14 @@ public final class KeyValueCache implements AutoCloseable {
         public Room rows(Tensor at) {
             return new Room(
                     NativeScope.keep(key.index_select(0, at)), NativeScope.keep(value.index_select(0, at)), length);
+        }
+
+        @Override
+        public void overwrite(Tensor at, Tensor by) {
+            for (Tensor all : List.of(key, value)) {
+                Tensor taken = all.narrow(1, 0, length);
+                taken.index_copy_(0, at, taken.index_select(0, by));
+            }
         }
 
         @Override
@@ -71,6 +91,11 @@ public final class KeyValueCache implements AutoCloseable {
      */
     record State(Tensor inputs, @Nullable Tensor memory, long length) implements Layer {
         @Override
+        public long rows() {
+            return inputs.size(0);
+        }
+
+        @Override
         public Device device() {
             return inputs.device();
         }
@@ -83,6 +108,15 @@ public final class KeyValueCache implements AutoCloseable {
                             .index_select(0, at)
                             .flatten(0, 1));
             return new State(NativeScope.keep(inputs.index_select(0, at)), some, length);
+        }
+
+        @Override
+        public void overwrite(Tensor at, Tensor by) {
+            inputs.index_copy_(0, at, inputs.index_select(0, by));
+            if (memory != null) {
+                Tensor each = memory.unflatten(0, inputs.size(0), -1);
+                each.index_copy_(0, at, each.index_select(0, by));
+            }
         }
 
         @Override
@@ -109,6 +143,11 @@ public final class KeyValueCache implements AutoCloseable {
         }
 
         @Override
+        public long rows() {
+            return key.size(0);
+        }
+
+        @Override
         public Device device() {
             return key.device();
         }
@@ -119,6 +158,11 @@ public final class KeyValueCache implements AutoCloseable {
                     NativeScope.keep(key.index_select(0, at)),
                     NativeScope.keep(value.index_select(0, at)),
                     bias == null ? null : NativeScope.keep(bias.index_select(0, at)));
+        }
+
+        @Override
+        public void overwrite(Tensor at, Tensor by) {
+            throw new IllegalStateException("what was read of a text is that of all its rows");
         }
 
         @Override
@@ -216,15 +260,38 @@ public final class KeyValueCache implements AutoCloseable {
 
     /** Forgets all rows of the batch but these, which become the first ones in this order. */
     public void keepRows(int[] rows) {
+        keepRows(rows, rows);
+    }
+
+    /**
+     * Goes on with these rows of the batch, one of which may stand for several; what does not change is not copied.
+     *
+     * @param rows which row of the batch each one was, in their order
+     * @param texts of those that were read before the first position, the ones that are looked back to: each by as many rows, one
+     *     behind the other
+     */
+    public void keepRows(int[] rows, int[] texts) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            long[] numbers = Arrays.stream(rows).asLongStream().toArray();
-            Tensor at = Tensors.of(numbers, numbers.length);
             for (int number : List.copyOf(layers.keySet())) {
                 Layer layer = Objects.requireNonNull(layers.get(number));
-                replace(number, layer.rows(at.to(layer.device(), at.scalar_type())));
+                int[] kept = layer instanceof Source ? texts : rows;
+                int[] moved = IntStream.range(0, kept.length)
+                        .filter(i -> kept[i] != i)
+                        .toArray();
+                if (layer.rows() != kept.length) {
+                    replace(number, layer.rows(at(kept, layer.device())));
+                } else if (moved.length > 0) {
+                    int[] by = Arrays.stream(moved).map(i -> kept[i]).toArray();
+                    layer.overwrite(at(moved, layer.device()), at(by, layer.device()));
+                }
             }
         }
+    }
+
+    private static Tensor at(int[] rows, Device device) {
+        Tensor at = Tensors.of(Arrays.stream(rows).asLongStream().toArray(), rows.length);
+        return at.to(device, at.scalar_type());
     }
 
     /**

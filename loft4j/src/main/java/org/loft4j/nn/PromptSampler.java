@@ -15,6 +15,9 @@ public interface PromptSampler {
          * @return whether that continuation shall go on
          */
         boolean onToken(int row, long id);
+
+        /** Hears that the model is about to read on, before each token of the batch; what it throws ends the call. */
+        default void onStep() {}
     }
 
     /**

@@ -12,6 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.Logged;
+import org.loft4j.infer.BeamConfig.EarlyStopping;
 
 class GenerationDefaultsTest {
     @TempDir
@@ -75,10 +76,18 @@ class GenerationDefaultsTest {
             Files.writeString(folder.resolve("config.json"), "{\"num_beams\": 1}");
             Files.writeString(
                     folder.resolve(file),
-                    "{\"num_beams\": 4, \"min_length\": 56, \"forced_bos_token_id\": 0, \"forced_eos_token_id\": 2}");
-            GenerationDefaults.warnOfWriter(folder);
+                    "{\"num_beams\": 4, \"min_length\": 56, \"forced_bos_token_id\": 0, \"forced_eos_token_id\": 2,"
+                            + " \"length_penalty\": 2.0, \"early_stopping\": true, \"no_repeat_ngram_size\": 3,"
+                            + " \"diversity_penalty\": 0.5}");
+            assertEquals(
+                    SamplingConfig.GREEDY
+                            .withBeams(new BeamConfig(4, 2, EarlyStopping.TRUE))
+                            .withNoRepeatNgramSize(3)
+                            .withMinNewTokens(55),
+                    GenerationDefaults.readWriter(folder));
+            assertEquals(1, log.texts().size());
             assertTrue(
-                    log.texts().get(0).endsWith(": num_beams = 4, min_length = 56"),
+                    log.texts().get(0).endsWith(": diversity_penalty = 0.5"),
                     log.texts().toString());
         }
     }

@@ -1,0 +1,94 @@
+package org.loft4j.cli;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.infer.BeamConfig;
+import org.loft4j.infer.SamplingConfig;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.Spec.Target;
+
+/** How many beginnings of a text are held at a time, and what may not be written. */
+final class BeamFlags {
+    private static final String PENALTY = "--length-penalty";
+    private static final String STOPPING = "--early-stopping";
+
+    @Spec(Target.MIXEE)
+    CommandSpec verb;
+
+    @Option(
+            names = "--num-beams",
+            paramLabel = "N",
+            description =
+                    "Look for the likeliest text with so many beginnings at a time; 1 for the likeliest token each time. Not with a temperature. Default: 1; for an encoder-decoder the model's own.")
+    @Nullable
+    Integer numBeams;
+
+    @Option(
+            names = PENALTY,
+            paramLabel = "X",
+            description =
+                    "Of beams: the logarithm of a text's probability is divided by its length to this power; above 0 favours longer texts, below 0 shorter ones. Default: 1; for an encoder-decoder the model's own.")
+    @Nullable
+    Double lengthPenalty;
+
+    @Option(
+            names = STOPPING,
+            paramLabel = "WHEN",
+            converter = Words.OfEarlyStopping.class,
+            completionCandidates = WordLists.EarlyStoppings.class,
+            description =
+                    "Of beams: end once as many texts have ended as there are beams (true), or once no beam is better than the worst of these at its present length (false) or at any (never). Default: false; for an encoder-decoder the model's own.")
+    BeamConfig.@Nullable EarlyStopping earlyStopping;
+
+    @Option(
+            names = "--no-repeat-ngram-size",
+            paramLabel = "N",
+            description =
+                    "So many tokens in a row come once at most; 0 for no such rule. Default: 0; for an encoder-decoder the model's own.")
+    @Nullable
+    Integer noRepeatNgramSize;
+
+    @Option(
+            names = "--min-new-tokens",
+            paramLabel = "N",
+            description =
+                    "A continuation does not end before so many tokens. Default: 0; for an encoder-decoder the model's own.")
+    @Nullable
+    Integer minNewTokens;
+
+    void check(Problems problems, int maxNewTokens) {
+        if (minNewTokens != null && minNewTokens > maxNewTokens) {
+            problems.add("min_new_tokens must be at most max_new_tokens, " + maxNewTokens + ", got " + minNewTokens);
+        }
+    }
+
+    /** As it is without a word of it, but for what was asked. */
+    SamplingConfig over(SamplingConfig absent) {
+        BeamConfig beams = absent.beams();
+        return absent.withBeams(new BeamConfig(
+                        numBeams == null ? beams.count() : numBeams,
+                        lengthPenalty == null ? beams.lengthPenalty() : lengthPenalty,
+                        earlyStopping == null ? beams.earlyStopping() : earlyStopping))
+                .withNoRepeatNgramSize(noRepeatNgramSize == null ? absent.noRepeatNgramSize() : noRepeatNgramSize)
+                .withMinNewTokens(minNewTokens == null ? absent.minNewTokens() : minNewTokens);
+    }
+
+    /**
+     * Refuses what is of beams where there are none.
+     *
+     * @throws ConfigException if the call asks for it
+     */
+    void requireUse(SamplingConfig asked) {
+        List<String> idle = List.of(PENALTY, STOPPING).stream()
+                // a file of settings serves other models too
+                .filter(verb.commandLine().getParseResult()::hasMatchedOption)
+                .toList();
+        if (!idle.isEmpty() && !asked.beams().areSeveral()) {
+            throw new ConfigException(String.join(", ", idle) + (idle.size() == 1 ? " is" : " are")
+                    + " of beams, and there is one: give --num-beams 2 or more");
+        }
+    }
+}
