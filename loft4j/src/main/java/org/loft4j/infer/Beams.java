@@ -118,7 +118,9 @@ final class Beams {
                 end(with(before.ids(), id), best.score(place), ends && !cut ? Stop.STOP_ID : last);
             }
         }
-        open = !further.isEmpty() && mayBeBetter(further.get(0).score());
+        // an extreme penalty lets no score count: then a text is searched for that ends at all
+        open = !further.isEmpty()
+                && (ended.isEmpty() || mayBeBetter(further.get(0).score()));
         // a batch has as many beams of each prompt
         for (int i = further.size(); open && i < wanted; i++) {
             Beam first = further.get(0);

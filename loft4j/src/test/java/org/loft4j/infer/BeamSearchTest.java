@@ -130,6 +130,18 @@ class BeamSearchTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(doubles = {-40, 400})
+    void aTextComesOfAnyPenalty(double penalty) throws Exception {
+        try (Model model = open("llama_gqa")) {
+            SamplingConfig sampling = SamplingConfig.GREEDY.withBeams(new BeamConfig(3, penalty, EarlyStopping.FALSE));
+            Continuation made = new Generator((Decoder) model)
+                    .generate(List.of(TEXT), 5, Set.of(), sampling, (row, id) -> true)
+                    .get(0);
+            assertEquals(5, made.ids().length);
+        }
+    }
+
     @Test
     void logitsThatAreNoNumbersAreRefused() throws Exception {
         try (Model model = open("llama_gqa")) {
