@@ -34,7 +34,7 @@ import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 import org.loft4j.train.TrainResult;
-import org.loft4j.train.Trainable;
+import org.loft4j.train.TrainableCheck;
 import org.loft4j.train.TrainingRun;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -328,7 +328,7 @@ final class TrainCommand implements Verb {
         try (NativeScope scope = new NativeScope();
                 Model shapes = Models.outline(start.directory(), ofShapes(options))) {
             if (!method.method.usesAdapter()) {
-                Trainable.requireFull(shapes);
+                TrainableCheck.requireFull(shapes);
             }
             fits.accept(shapes);
             MemoryPlan plan = new MemoryPlan(

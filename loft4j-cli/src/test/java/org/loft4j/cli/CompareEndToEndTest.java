@@ -22,6 +22,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A whole comparison on a small model: its table, its files, and what a stop in the middle does to them. */
 class CompareEndToEndTest {
@@ -369,12 +371,18 @@ class CompareEndToEndTest {
         assertEquals(6, tried);
     }
 
-    @Test
-    void aNameThatFitsNoLayerIsRefusedBeforeTheFirstRun() throws IOException {
+    @ParameterizedTest
+    @CsvSource({
+        "'full,lora', --target-modules=quer, no linear layer is named quer",
+        "'lora,full', --dtype=float16, method full cannot train float16 weights",
+        "'full,lora', --modules-to-save=quer, modules_to_save: no module is named quer"
+    })
+    void whatOneMethodCannotTrainIsRefusedBeforeTheFirstRun(String methods, String option, String told)
+            throws IOException {
         Path output = directory.resolve("compared");
-        Captured refused = Captured.loft(callOf(output, List.of("--methods", "full,lora", "--target-modules", "quer")));
+        Captured refused = Captured.loft(callOf(output, List.of("--methods", methods, option)));
         assertEquals(2, refused.status());
-        assertTrue(refused.err().contains("no linear layer is named quer"), refused.err());
+        assertTrue(refused.err().contains(told), refused.err());
         assertEquals(Map.of(), finished(output));
     }
 

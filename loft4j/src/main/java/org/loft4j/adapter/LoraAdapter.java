@@ -65,7 +65,7 @@ public final class LoraAdapter implements AutoCloseable {
      * @throws ConfigException if a target or a module to save does not exist; the message lists those that do
      */
     public static LoraAdapter create(Model model, LoraConfig config, long seed) {
-        LoraConfig complete = withHead(model, config);
+        LoraConfig complete = config.withHead(model);
         Map<String, Linear> selected = ModuleSelection.select(model, complete, true);
         ModuleSelection.requireSaved(model, complete);
         ModuleSelection.warnOfRanks(complete, selected);
@@ -99,16 +99,6 @@ public final class LoraAdapter implements AutoCloseable {
             }
             throw e;
         }
-    }
-
-    private static LoraConfig withHead(Model model, LoraConfig config) {
-        LoraConfig complete = config;
-        if (model.task().isClassification()) {
-            for (String module : model.headModules()) {
-                complete = complete.alsoSaving(module);
-            }
-        }
-        return complete;
     }
 
     /**

@@ -161,6 +161,28 @@ public record LoraConfig(
         return ModuleSelection.select(model, this, true);
     }
 
+    /**
+     * Refuses what {@link LoraAdapter#create} would.
+     *
+     * @throws org.loft4j.ConfigException if a target or a module to save does not exist; the message lists those that do
+     */
+    public void requireFits(Model model) {
+        LoraConfig complete = withHead(model);
+        ModuleSelection.select(model, complete, true);
+        ModuleSelection.requireSaved(model, complete);
+    }
+
+    /** The same configuration with the head of a classifier among the modules saved in full. */
+    LoraConfig withHead(Model model) {
+        LoraConfig complete = this;
+        if (model.task().isClassification()) {
+            for (String module : model.headModules()) {
+                complete = complete.alsoSaving(module);
+            }
+        }
+        return complete;
+    }
+
     /** The same configuration with another dropout. */
     public LoraConfig withDropout(double other) {
         return new LoraConfig(

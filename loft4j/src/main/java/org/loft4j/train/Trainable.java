@@ -25,7 +25,6 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.TrainedConfig;
-import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.LossScale;
 import org.loft4j.optim.NamedParameter;
@@ -99,13 +98,7 @@ public final class Trainable implements AutoCloseable {
 
     /** @param chat what wrote the conversations of a classifier's rows; null where they have none */
     static Trainable create(Model model, @Nullable LoraConfig lora, TrainConfig config, @Nullable ChatTemplate chat) {
-        if (config.method().usesAdapter() && lora == null) {
-            throw new ConfigException("method " + config.method().word() + " needs the configuration of an adapter");
-        }
-        if (lora != null && lora.useDora() && config.method().usesAdapter() && config.method() != Method.DORA) {
-            throw new ConfigException("method " + config.method().word()
-                    + " cannot train the magnitudes of use_dora: use method dora, or leave use_dora out");
-        }
+        TrainableCheck.requireAdapter(lora, config.method());
         InTraining.requireOpen(model);
         NativeHeap.Training heap = NativeHeap.layApart();
         // what adapter and optimizers keep leaves this scope; whatever else they touch on the way does not
@@ -138,9 +131,7 @@ public final class Trainable implements AutoCloseable {
     }
 
     private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config, NativeHeap.Training heap) {
-        LoraConfig shaped = savingNewModules(model, lora)
-                .withDora(config.method() == Method.DORA)
-                .withRslora(lora.useRslora() || config.method() == Method.RSLORA);
+        LoraConfig shaped = shaped(model, lora, config.method());
         return around(LoraAdapter.create(model, shaped, config.seed()), model, config, heap);
     }
 
@@ -167,6 +158,13 @@ public final class Trainable implements AutoCloseable {
                 model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), heap, null);
     }
 
+    /** The adapter as the method has it on the model. */
+    static LoraConfig shaped(Model model, LoraConfig lora, Method method) {
+        return savingNewModules(model, lora)
+                .withDora(method == Method.DORA)
+                .withRslora(lora.useRslora() || method == Method.RSLORA);
+    }
+
     /** A module that the checkpoint lacked has random values: it has to be trained, and nobody could read it again. */
     private static LoraConfig savingNewModules(Model model, LoraConfig lora) {
         Set<String> modules = new LinkedHashSet<>(lora.modulesToSave());
@@ -183,34 +181,9 @@ public final class Trainable implements AutoCloseable {
         return isOnTop || model.weights().created().contains(name);
     }
 
-    /**
-     * Refuses a model that {@link Method#FULL} cannot train; its outline does.
-     *
-     * @throws ConfigException that says what to do
-     */
-    public static void requireFull(Model model) {
-        if (model.weights().loadIn() != LoadIn.FULL) {
-            throw new ConfigException("method full cannot train quantised weights;"
-                    + " open the model without load_in, or train an adapter on it");
-        }
-        String packed =
-                model.weights().quantized().keySet().stream().findFirst().orElse(null);
-        if (packed != null) {
-            throw new ConfigException(
-                    "method full cannot train " + packed + ", which is in MXFP4 (quantization_config):"
-                            + " take a checkpoint in bfloat16 or float32, as Transformers saves with dequantize in its Mxfp4Config, or"
-                            + " train an adapter; from scratch, take a config.json without quantization_config");
-        }
-        if (model.description().dtype() == Dtype.F16) {
-            throw new ConfigException(
-                    "method full cannot train float16 weights, whose range is too small for their gradients;"
-                            + " open the model as float32 or bfloat16");
-        }
-    }
-
     private static Trainable full(
             Model model, TrainConfig config, NativeHeap.Training heap, @Nullable ChatTemplate chat) {
-        requireFull(model);
+        TrainableCheck.requireFull(model);
         List<NamedParameter> body = new ArrayList<>();
         List<NamedParameter> head = new ArrayList<>();
         model.weights().trainable().forEach((name, tensor) -> {

@@ -21,6 +21,7 @@ import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
 import org.loft4j.train.RunLock;
 import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainableCheck;
 import org.loft4j.train.TrainingRun;
 
 /**
@@ -118,7 +119,7 @@ public final class Comparison {
                     data.of(settings.seeds().get(0), settings.foldNumbers().get(0));
             requireMetric(model, first);
             requireFit(model);
-            settings.adapters().forEach(adapter -> adapter.layers(model));
+            requireTrainable(model);
             TrialSettings described = new TrialSettings(model, data, first);
             requireAgreement(described);
             requireBaseline();
@@ -134,6 +135,14 @@ public final class Comparison {
             } finally {
                 runner.set(null);
             }
+        }
+    }
+
+    /** By every method and at every rank: the runs before must not be lost to a refusal of the last. */
+    private void requireTrainable(Model model) {
+        for (Trial.Entry entry : settings.entries()) {
+            TrainableCheck.require(
+                    model, settings.adapter(entry), entry.contender().method());
         }
     }
 

@@ -201,16 +201,13 @@ public record ComparisonSettings(
                         trial.seed());
     }
 
-    /** An adapter of each method that has one. */
-    List<LoraConfig> adapters() {
-        return contenders.stream()
-                .filter(contender -> contender.method().usesAdapter())
-                .map(contender -> contender.adapter(adapter, ranks.get(0)))
-                .toList();
+    /** The adapter of a row of the table; not asked for where the method has none. */
+    LoraConfig adapter(Trial.Entry entry) {
+        return entry.contender().adapter(adapter, Math.max(1, entry.rank()));
     }
 
     /** The adapter of a trial; not asked for where the method has none. */
     LoraConfig adapter(Trial trial) {
-        return trial.contender().adapter(adapter, Math.max(1, trial.rank()));
+        return adapter(trial.entry());
     }
 }
