@@ -170,16 +170,10 @@ public final class Rollouts implements AutoCloseable {
      *
      * @param givenUp asked at each token
      * @param listener hears the answers
-     * @param errors whether each mean is told with its standard error
      * @return loss is the mean reward with a minus, for less of it is better; null if it was given up
      */
-    @Nullable
-    Evaluation evaluate(
-            PromptDataset held,
-            BooleanSupplier givenUp,
-            Evaluator.Progress progress,
-            AnswerJudge.Listener listener,
-            boolean errors)
+    RunJudge.@Nullable Told evaluate(
+            PromptDataset held, BooleanSupplier givenUp, Evaluator.Progress progress, AnswerJudge.Listener listener)
             throws IOException {
         long start = System.nanoTime();
         Judged judged = judge.judged(held, evalBatchSize, TokenDraw.LIKELIEST, seed, givenUp, progress);
@@ -187,9 +181,11 @@ public final class Rollouts implements AutoCloseable {
             return null;
         }
         listener.heard(judged.told(null));
-        Map<String, Double> scores = errors ? judged.scoresWithErrors() : judged.scores(1);
+        Map<String, Double> scores = judged.scores(1);
         double seconds = (System.nanoTime() - start) / 1e9;
-        return new Evaluation(0.0 - scores.getOrDefault("reward", Double.NaN), scores, held.size(), seconds);
+        Evaluation plain =
+                new Evaluation(0.0 - scores.getOrDefault("reward", Double.NaN), scores, held.size(), seconds);
+        return new RunJudge.Told(plain, plain.withScores(judged.scoresWithErrors()));
     }
 
     @Override

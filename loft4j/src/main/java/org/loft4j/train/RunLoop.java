@@ -249,8 +249,7 @@ final class RunLoop {
                     held,
                     this::isStopWanted,
                     recorder::evaluationProgress,
-                    told -> log(() -> recorder.heldOutAnswers(told)),
-                    false);
+                    told -> log(() -> recorder.heldOutAnswers(told)));
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;

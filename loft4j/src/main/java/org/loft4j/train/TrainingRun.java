@@ -282,7 +282,8 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Judges what the run has trained by rows that chose nothing, such as those of a test, in batches of the evaluation's size.
+     * Judges what the run has trained by rows that chose nothing, such as those of a test, in batches of the evaluation's size. The
+     * held-out rows of the run itself are judged already where its last evaluation was that of the weights.
      *
      * @param held preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), if their loss has one,
      *     which was to be taken before {@link #run}
@@ -296,7 +297,7 @@ public final class TrainingRun implements AutoCloseable {
         atWork.lock();
         try {
             requireOpen();
-            return judge.judged(held, () -> closing || givenUp.getAsBoolean(), (done, all) -> {}, answers -> {}, true);
+            return judge.tested(held, () -> closing || givenUp.getAsBoolean());
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
                 throw e;

@@ -12,9 +12,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.io.Json;
+import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
 
 /** What becomes of the best weights of a run that first learns and then destroys. */
@@ -82,6 +87,30 @@ class BestWeightsEndToEndTest {
         // who asks again hears the same
         TrainResult again = TinyRun.train(config().build(), directory, OnExisting.RESUME);
         assertEquals(result.resultStep(), again.resultStep());
+    }
+
+    /** As a fold that is held out, with no rows of a test beside it. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void theRowsThatChoseAreJudgedOnceByTheSameWeights(boolean bestAtEnd) throws IOException {
+        AtomicInteger batches = new AtomicInteger();
+        OverheardExamples held = new OverheardExamples(TinyRun.counting(12, 2), () -> {}, batches::incrementAndGet);
+        TrainData data = new TrainData(TinyRun.counting(50, 1), held, 0, 16);
+        TrainConfig config = config().loadBestAtEnd(bestAtEnd).build();
+        try (Model model = TinyRun.model();
+                TrainingRun run = TrainingRun.open(model, data, config, TinyRun.lora(), directory, OnExisting.REFUSE)) {
+            TrainResult result = run.run();
+            assertNotEquals(result.bestStep(), result.step());
+            int inRun = batches.get();
+            Evaluation known = Objects.requireNonNull(run.test(held, () -> false));
+            assertEquals(bestAtEnd, batches.get() > inRun, "the best weights are others than the last");
+            assertEquals(bestAtEnd ? result.bestEvaluation() : result.lastEvaluation(), known.values());
+            int soFar = batches.get();
+            OverheardExamples others =
+                    new OverheardExamples(TinyRun.counting(12, 3), () -> {}, batches::incrementAndGet);
+            assertNotEquals(known, run.test(others, () -> false));
+            assertTrue(batches.get() > soFar);
+        }
     }
 
     private static String row(double loss) {

@@ -84,18 +84,21 @@ public record ComparisonData(TrainData training, Examples test, Map<String, Stri
         }
         Iterator<Preferences> next = known.iterator();
         UnaryOperator<Examples> ready = part -> part instanceof Preferences ? next.next() : part;
+        Examples learning = ready.apply((Examples) training.train());
+        Examples held = ready.apply(validation());
         TrainData learnt = new TrainData(
-                ready.apply((Examples) training.train()),
-                ready.apply(validation()),
-                training.padId(),
-                training.maxLength(),
-                training.metrics(),
-                training.rewards());
-        return new ComparisonData(learnt, ready.apply(test), shared);
+                learning, held, training.padId(), training.maxLength(), training.metrics(), training.rewards());
+        return new ComparisonData(learnt, testIsValidation() ? held : ready.apply(test), shared);
+    }
+
+    /** Whether the fold that is held out is judged in place of rows of a test. */
+    private boolean testIsValidation() {
+        return test == validation();
     }
 
     private Stream<Preferences> preferences() {
         return Stream.of(training.train(), validation(), test)
+                .limit(testIsValidation() ? 2 : 3)
                 .filter(Preferences.class::isInstance)
                 .map(Preferences.class::cast);
     }
