@@ -1,5 +1,6 @@
 package org.loft4j.cli.compare;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,6 +39,9 @@ import org.loft4j.train.TrainingRun;
  */
 public final class Comparison {
     private static final long WAIT_MILLIS = 1000;
+
+    /** The same for another process to begin. */
+    private static final long BEGIN_MILLIS = 100;
 
     private final ComparisonSettings settings;
     private final Path directory;
@@ -121,20 +125,39 @@ public final class Comparison {
             requireFit(model);
             requireTrainable(model);
             TrialSettings described = new TrialSettings(model, data, first);
-            requireAgreement(described);
-            requireBaseline();
-            SummaryRule rule = new SummaryRule(
-                    settings.metric(), settings.sweep(), settings.baseline(), chatDate(first), settings.folds());
-            rule.requireContinues(settings.output(), results);
-            rule.write(settings.output());
-            listener.onAgreement();
             TrialRunner trials = new TrialRunner(settings, data, shared, listener, stopped);
             runner.set(trials);
             try {
-                return work(trials, described);
+                Turn turn = begin(described, first);
+                return turn == null ? Outcome.STOPPED : work(trials, described, turn);
             } finally {
                 runner.set(null);
             }
+        }
+    }
+
+    /**
+     * Looks at what others have left, and takes the first turn, while none of them does the same: a process that comes later sees what
+     * this one is at. Null if a stop came first.
+     */
+    private @Nullable Turn begin(TrialSettings described, ComparisonData rows) throws IOException {
+        RunLock alone = RunLock.tryAcquire(settings.output());
+        while (alone == null && !stopped.get()) {
+            pause(BEGIN_MILLIS);
+            alone = RunLock.tryAcquire(settings.output());
+        }
+        try (RunLock held = alone) {
+            if (held == null) {
+                return null;
+            }
+            requireAgreement(described);
+            requireBaseline();
+            SummaryRule rule = new SummaryRule(
+                    settings.metric(), settings.sweep(), settings.baseline(), chatDate(rows), settings.folds());
+            rule.requireContinues(settings.output(), results);
+            rule.continuing(settings.output()).write(settings.output());
+            listener.onAgreement();
+            return turn(described);
         }
     }
 
@@ -201,65 +224,103 @@ public final class Comparison {
 
     private void requireAgreement(TrialSettings described) throws IOException {
         results.requireSame(settings.entries());
-        Map<TrialResult, Map<String, Object>> planned = new LinkedHashMap<>();
-        for (TrialResult result : results.all()) {
+        Map<ResultStore.Described, Map<String, Object>> planned = new LinkedHashMap<>();
+        List<ResultStore.Described> there = new ArrayList<>(results.all());
+        there.addAll(results.inProgress());
+        for (ResultStore.Described run : there) {
             // those of other methods too: all stand in one table
-            planned.put(result, described.of(result.trial(), settings));
+            planned.put(run, described.of(run.trial(), settings));
         }
         ResultStore.requireAgreement(planned);
     }
 
-    private Outcome work(TrialRunner trials, TrialSettings described) throws IOException {
-        boolean told = false;
-        while (!stopped.get()) {
-            Course course = new Course(settings, results);
-            int held = 0;
-            boolean ran = false;
-            for (Trial trial : course.due()) {
-                Path place = results.directory(trial);
-                try (RunLock lock = RunLock.tryAcquire(place)) {
-                    if (lock == null) {
-                        held++;
-                        continue;
-                    }
-                    // another process may have finished it since we looked
-                    if (results.find(trial) == null) {
-                        take(trials, trial, place, described, Remaining.of(course, results.all(), held), held);
-                    }
-                    ran = true;
-                }
-                break;
+    /**
+     * What is to be done next.
+     *
+     * @param held runs that others are at
+     * @param trial that this process has taken; null where none is left
+     * @param lock of its directory
+     */
+    private record Turn(
+            Course course,
+            int held,
+            @Nullable Trial trial,
+            @Nullable RunLock lock) implements Closeable {
+        @Override
+        public void close() throws IOException {
+            if (lock != null) {
+                lock.close();
             }
-            if (ran) {
-                continue;
-            }
-            if (held == 0) {
-                return Outcome.FINISHED;
-            }
-            if (course.undecided() == 0) {
-                return Outcome.OTHERS_AT_WORK;
-            }
-            if (!told) {
-                listener.onWait(held);
-                told = true;
-            }
-            pause();
         }
-        return Outcome.STOPPED;
     }
 
-    private void take(
-            TrialRunner trials, Trial trial, Path place, TrialSettings described, Remaining remaining, int held)
-            throws IOException {
+    /** Takes the first run that nobody holds, and says in its directory what it is. */
+    private Turn turn(TrialSettings described) throws IOException {
+        Course course = new Course(settings, results);
+        int held = 0;
+        for (Trial trial : course.due()) {
+            RunLock lock = RunLock.tryAcquire(results.directory(trial));
+            if (lock == null) {
+                held++;
+                continue;
+            }
+            Turn turn = new Turn(course, held, trial, lock);
+            try {
+                // another process may have finished it since we looked, after which more may be due
+                if (results.find(trial) == null) {
+                    results.begin(trial, described.of(trial, settings));
+                    return turn;
+                }
+            } catch (IOException | RuntimeException | Error e) {
+                turn.close();
+                throw e;
+            }
+            turn.close();
+            return turn(described);
+        }
+        return new Turn(course, held, null, null);
+    }
+
+    private Outcome work(TrialRunner trials, TrialSettings described, Turn first) throws IOException {
+        boolean told = false;
+        Turn next = first;
+        while (true) {
+            try (Turn turn = next) {
+                Trial trial = turn.trial();
+                if (stopped.get()) {
+                    return Outcome.STOPPED;
+                }
+                if (trial != null) {
+                    take(trials, trial, described, turn);
+                } else if (turn.held() == 0) {
+                    return Outcome.FINISHED;
+                } else if (turn.course().undecided() == 0) {
+                    return Outcome.OTHERS_AT_WORK;
+                } else {
+                    if (!told) {
+                        listener.onWait(turn.held());
+                        told = true;
+                    }
+                    pause(WAIT_MILLIS);
+                }
+            }
+            if (stopped.get()) {
+                return Outcome.STOPPED;
+            }
+            next = turn(described);
+        }
+    }
+
+    private void take(TrialRunner trials, Trial trial, TrialSettings described, Turn turn) throws IOException {
         TrialResult result = trials.run(
                 trial,
-                place,
+                results.directory(trial),
                 described.of(trial, settings),
-                listener.onStart(trial, remaining),
+                listener.onStart(trial, Remaining.of(turn.course(), results.all(), turn.held())),
                 () -> othersAtWork(trial));
         if (result != null) {
             Course left = new Course(settings, results);
-            listener.onFinish(result, Remaining.of(left, results.all(), held));
+            listener.onFinish(result, Remaining.of(left, results.all(), turn.held()));
         }
     }
 
@@ -277,9 +338,9 @@ public final class Comparison {
         return others;
     }
 
-    private void pause() {
+    private void pause(long millis) {
         try {
-            Thread.sleep(WAIT_MILLIS);
+            Thread.sleep(millis);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             stopped.set(true);

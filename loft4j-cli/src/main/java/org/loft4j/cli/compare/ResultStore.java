@@ -10,13 +10,29 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
 import org.loft4j.train.LossSettings;
 import org.loft4j.train.Method;
 import org.loft4j.train.PeerSettings;
+import org.loft4j.train.RunLock;
 
-/** The finished runs of an output directory, each in a directory of its own. */
+/** The runs of an output directory, finished or in progress, each in a directory of its own. */
 final class ResultStore {
     static final String RESULT = "result.json";
+
+    /** What a run is, from its start on. */
+    private static final String BEGUN = "begun.json";
+
+    /** A run of which everything that its result depends on is known, by name. */
+    interface Described {
+        Trial trial();
+
+        Map<String, Object> settings();
+    }
+
+    /** A run that another process is at. */
+    record InProgress(Trial trial, Map<String, Object> settings) implements Described {}
 
     private static final System.Logger LOG = System.getLogger(ResultStore.class.getName());
 
@@ -91,30 +107,60 @@ final class ResultStore {
         return result;
     }
 
+    /** Lets others know what a run is, whose directory the caller holds. */
+    void begin(Trial trial, Map<String, Object> settings) throws IOException {
+        Map<String, Object> tree = trial.tree();
+        tree.put("settings", settings);
+        Json.write(directory(trial).resolve(BEGUN), tree);
+    }
+
+    /** The runs that others hold and have not finished. */
+    List<InProgress> inProgress() throws IOException {
+        List<InProgress> held = new ArrayList<>();
+        for (Path directory : directories()) {
+            Path begun = directory.resolve(BEGUN);
+            if (!Files.exists(begun)) {
+                continue;
+            }
+            try (RunLock lock = RunLock.tryAcquire(directory)) {
+                if (lock == null && read(directory.resolve(RESULT)) == null) {
+                    JsonObject json = Json.read(begun);
+                    held.add(new InProgress(Trial.read(json), TrialResult.values(json.requireObject("settings"))));
+                }
+            }
+        }
+        return held;
+    }
+
+    private List<Path> directories() throws IOException {
+        if (!Files.isDirectory(runs)) {
+            return List.of();
+        }
+        try (Stream<Path> directories = Files.list(runs)) {
+            return directories.sorted().toList();
+        }
+    }
+
     /** Every finished run, those of other processes and earlier calls included, in the order of their directories' names. */
     List<TrialResult> all() throws IOException {
         List<TrialResult> all = new ArrayList<>();
-        if (Files.isDirectory(runs)) {
-            try (Stream<Path> directories = Files.list(runs)) {
-                for (Path directory : directories.sorted().toList()) {
-                    TrialResult result = read(directory.resolve(RESULT));
-                    if (result != null) {
-                        all.add(result);
-                    }
-                }
+        for (Path directory : directories()) {
+            TrialResult result = read(directory.resolve(RESULT));
+            if (result != null) {
+                all.add(result);
             }
         }
         return all;
     }
 
     /**
-     * Refuses to take a finished run for one with other settings. What one side does not know of is no difference: a newer
+     * Refuses to take a run that is there, finished or in progress, for one with other settings. What one side does not know of is no difference: a newer
      * version may have settings that an older one had not. Those of {@link PeerSettings} had their defaults then; of what the base
      * model was the user is told so.
      *
      * @throws ConfigException that names each difference once, with the runs that have it
      */
-    static void requireAgreement(Map<TrialResult, Map<String, Object>> planned) {
+    static void requireAgreement(Map<? extends Described, Map<String, Object>> planned) {
         Map<String, List<String>> differences = new LinkedHashMap<>();
         List<String> outgrown = new ArrayList<>();
         planned.forEach((result, settings) -> settings.forEach((name, value) -> {
@@ -153,7 +199,7 @@ final class ResultStore {
     }
 
     /** What a setting was; null where nobody knows. Runs of rsLoRA were scaled by the root of the rank when they did not say so yet. */
-    private static @Nullable Object before(TrialResult result, String name) {
+    private static @Nullable Object before(Described result, String name) {
         return name.equals(TrialSettings.RSLORA) && result.trial().contender().method() == Method.RSLORA
                 ? "true"
                 : result.settings().getOrDefault(name, UNNAMED.get(name));

@@ -41,6 +41,12 @@ record SummaryRule(
         Json.write(output.resolve(FILE), tree);
     }
 
+    /** The same with the moment of the first call, where two have begun at once. */
+    SummaryRule continuing(Path output) throws CheckpointException {
+        ZonedDateTime first = exists(output) ? read(output).chatDate() : null;
+        return first == null || chatDate == null ? this : new SummaryRule(metric, sweep, baseline, first, folds);
+    }
+
     static boolean exists(Path output) {
         return Files.exists(output.resolve(FILE));
     }
@@ -49,7 +55,7 @@ record SummaryRule(
      * Refuses to let other seeds choose where some have chosen already, and another number of folds beside that of runs that
      * may be in progress.
      *
-     * @throws ConfigException if there are results, and a seed of their sweep is not among these; or if folds were others
+     * @throws ConfigException if there are results, or runs in progress, and a seed of their sweep is not among these; or if folds were others
      */
     void requireContinues(Path output, ResultStore results) throws IOException {
         if (!exists(output)) {
@@ -60,7 +66,7 @@ record SummaryRule(
             throw new ConfigException("output_dir " + output + " holds a comparison whose folds were " + there.folds()
                     + " and are now " + folds + ": take as many, or another output directory");
         }
-        if (results.all().isEmpty()) {
+        if (results.all().isEmpty() && results.inProgress().isEmpty()) {
             return;
         }
         List<Long> before = there.sweep();

@@ -1,6 +1,12 @@
 package org.loft4j.cli.compare;
 
 import java.math.BigDecimal;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.train.Method;
 
 /**
  * One run of a comparison.
@@ -26,6 +32,43 @@ public record Trial(Contender contender, int rank, double rate, long seed, int f
     public String title() {
         return entry().title() + ", learning rate " + rateText(rate) + ", seed " + seed
                 + (fold == 0 ? "" : ", fold " + fold);
+    }
+
+    /** As {@link #read} reads it from a file, in which more may stand. */
+    Map<String, Object> tree() {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("contender", contender.name());
+        tree.put("title", contender.title());
+        tree.put("method", contender.method().word());
+        tree.put("options", contender.options());
+        tree.put("rank", rank == 0 ? null : rank);
+        tree.put("learning_rate", rate);
+        tree.put("seed", seed);
+        if (fold > 0) {
+            tree.put("fold", fold);
+        }
+        return tree;
+    }
+
+    /** @throws CheckpointException if the file does not hold what {@link #tree} makes */
+    static Trial read(JsonObject json) throws CheckpointException {
+        Map<String, String> options = new LinkedHashMap<>();
+        JsonObject stored = json.requireObject("options");
+        for (String name : stored.keys()) {
+            options.put(name, stored.requireString(name));
+        }
+        Method method;
+        try {
+            method = Method.parse(json.requireString("method"));
+        } catch (ConfigException e) {
+            throw json.fault("method", "is none of this version's: " + e.getMessage());
+        }
+        return new Trial(
+                new Contender(json.requireString("contender"), json.requireString("title"), method, options),
+                json.intOr("rank", 0, 1),
+                json.requireDouble("learning_rate"),
+                json.requireLong("seed"),
+                json.intOr("fold", 0, 1));
     }
 
     /** What is compared: the contender at this rank. */

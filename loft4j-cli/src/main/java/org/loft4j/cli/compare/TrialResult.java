@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
-import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
@@ -47,7 +46,8 @@ public record TrialResult(
         Curve loss,
         Curve reward,
         List<Map<String, Double>> evaluations,
-        Map<String, Object> machine) {
+        Map<String, Object> machine)
+        implements ResultStore.Described {
     /**
      * What a run took.
      *
@@ -110,17 +110,7 @@ public record TrialResult(
 
     /** Writes the result, whole or not at all. */
     void write(Path file) throws IOException {
-        Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put("contender", trial.contender().name());
-        tree.put("title", trial.contender().title());
-        tree.put("method", trial.contender().method().word());
-        tree.put("options", trial.contender().options());
-        tree.put("rank", trial.rank() == 0 ? null : trial.rank());
-        tree.put("learning_rate", trial.rate());
-        tree.put("seed", trial.seed());
-        if (trial.fold() > 0) {
-            tree.put("fold", trial.fold());
-        }
+        Map<String, Object> tree = trial.tree();
         tree.put("failure", failure);
         tree.put("validation", finite(validation));
         tree.put("test", finite(test));
@@ -173,31 +163,12 @@ public record TrialResult(
     /** @throws CheckpointException if the file is not what {@link #write} writes */
     static TrialResult read(Path file) throws CheckpointException {
         JsonObject json = Json.read(file);
-        Map<String, String> options = new LinkedHashMap<>();
-        JsonObject stored = json.requireObject("options");
-        for (String name : stored.keys()) {
-            options.put(name, stored.requireString(name));
-        }
-        Method method;
-        try {
-            method = Method.parse(json.requireString("method"));
-        } catch (ConfigException e) {
-            throw json.fault("method", "is none of this version's: " + e.getMessage());
-        }
-        Contender contender =
-                new Contender(json.requireString("contender"), json.requireString("title"), method, options);
-        Trial trial = new Trial(
-                contender,
-                json.intOr("rank", 0, 1),
-                json.requireDouble("learning_rate"),
-                json.requireLong("seed"),
-                json.intOr("fold", 0, 1));
         List<Map<String, Double>> evaluations = new ArrayList<>();
         for (JsonNode at : json.toTree().path("evaluations")) {
             evaluations.add(numbers(at));
         }
         return new TrialResult(
-                trial,
+                Trial.read(json),
                 json.findString("failure"),
                 values(json.requireObject("settings")),
                 numbers(json.requireObject("validation").toTree()),
@@ -223,7 +194,8 @@ public record TrialResult(
         return numbers;
     }
 
-    private static Map<String, Object> values(JsonObject object) {
+    /** Settings as they are compared, each in its words. */
+    static Map<String, Object> values(JsonObject object) {
         Map<String, Object> values = new LinkedHashMap<>();
         for (String key : object.keys()) {
             JsonNode node = object.node(key);

@@ -1,0 +1,110 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.cli.compare.Baseline;
+import org.loft4j.cli.compare.Comparison;
+import org.loft4j.cli.compare.ComparisonData;
+import org.loft4j.cli.compare.ComparisonListener;
+import org.loft4j.cli.compare.ComparisonSettings;
+import org.loft4j.cli.compare.Contender;
+import org.loft4j.cli.compare.Remaining;
+import org.loft4j.cli.compare.Trial;
+import org.loft4j.data.Dataset;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
+import org.loft4j.train.TrainListener;
+
+/** Two comparisons that begin in one empty directory at the same time. */
+class ComparisonsAtOnceTest {
+    @TempDir
+    Path directory;
+
+    private static Dataset rows(int count) {
+        return Dataset.classificationIds(
+                IntStream.range(0, count)
+                        .mapToObj(i -> IntStream.range(3, 9).toArray())
+                        .toList(),
+                IntStream.range(0, count).map(i -> i % 2).toArray());
+    }
+
+    private Comparison comparison(String method, int steps, ComparisonListener listener) {
+        ComparisonSettings settings = new ComparisonSettings(
+                List.of(Contender.parse(method)),
+                List.of(2),
+                Map.of(method, List.of(1e-3)),
+                List.of(0L),
+                1,
+                "accuracy",
+                Baseline.DEFAULT,
+                kind -> TrainConfig.builder(kind).maxSteps(steps).saveSteps(Long.MAX_VALUE),
+                (rank, rslora) -> LoraConfig.of(rank, 4, TargetModules.allLinear()),
+                directory.resolve("compared"),
+                false);
+        ComparisonData data = new ComparisonData(new TrainData(rows(16), rows(4), 0, 16), rows(8));
+        return new Comparison(
+                settings, directory.resolve("model"), ModelOptions.of(Task.SEQUENCE_CLASSIFICATION), data, listener);
+    }
+
+    /** The one begins as the other has agreed with what is there, and is heard before the first run of that one is over. */
+    private final class Second implements ComparisonListener {
+        private final FutureTask<Comparison.Outcome> call;
+        private @Nullable Throwable fault;
+        private boolean heard;
+
+        Second(String method, int steps) {
+            call = new FutureTask<>(
+                    () -> comparison(method, steps, new ComparisonListener() {}).run());
+        }
+
+        @Override
+        public void onAgreement() {
+            new Thread(call).start();
+        }
+
+        @Override
+        public @Nullable TrainListener onStart(Trial trial, Remaining remaining) {
+            try {
+                call.get();
+            } catch (ExecutionException e) {
+                fault = e.getCause();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            heard = true;
+            return null;
+        }
+    }
+
+    @Test
+    void theSecondIsSetAgainstTheFirstThoughThatHasNoResultYet() throws Exception {
+        TinyModels.encoder(directory.resolve("model"));
+        Second other = new Second("loft", 4);
+        assertEquals(Comparison.Outcome.FINISHED, comparison("lora", 3, other).run());
+        assertTrue(other.heard);
+        assertNotNull(other.fault, "the second has run with other settings");
+        String said = assertInstanceOf(ConfigException.class, other.fault).getMessage();
+        assertTrue(Objects.requireNonNull(said).contains("max_steps was 3 and is now 4 (lora-2-1e-3-s0)"), said);
+        Second same = new Second("loft", 3);
+        assertEquals(Comparison.Outcome.FINISHED, comparison("dora", 3, same).run());
+        assertEquals(Comparison.Outcome.FINISHED, same.call.get());
+    }
+}
