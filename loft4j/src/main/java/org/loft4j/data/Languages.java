@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -14,7 +15,8 @@ import org.loft4j.Shown;
  * The codes of languages that tokenizers of translations put around texts: that of what is read, and that of what is written. They
  * stand in tokenizer_config.json ({@code src_lang}, {@code tgt_lang}); where in a text each stands follows from the class of the
  * tokenizer, and not from tokenizer.json, as in Transformers. The class is the {@code tokenizer_class} of tokenizer_config.json,
- * else of config.json, else that of its {@code model_type}.
+ * else of config.json, else that of its {@code model_type}; where neither says it, or the vocabulary has no English of that class, it
+ * is the one whose English the vocabulary has.
  *
  * @param source of texts that are read
  * @param target of those that are written; null where nobody says it
@@ -36,12 +38,20 @@ public record Languages(Code source, @Nullable Code target, String tokenizer, bo
     /** The class of the tokenizer of mBART-25, whose models begin to write with the code. */
     private static final String MBART = "MBartTokenizer";
 
+    /** The class of the tokenizer of mBART-50. */
+    private static final String MBART_50 = "MBart50Tokenizer";
+
+    private static final String NLLB = "NllbTokenizer";
+
+    /** A language of mBART-50 that mBART-25 has not. */
+    private static final String OF_MBART_50 = "uk_UA";
+
     /** The class whose tokens of languages have lines around the name. */
     private static final String M2M_100 = "M2M100Tokenizer";
 
     /** The language that classes take texts to be in where the file does not say it. */
     private static final Map<String, String> USUAL =
-            Map.of(M2M_100, "en", "MBart50Tokenizer", "en_XX", MBART, "en_XX", "NllbTokenizer", "eng_Latn");
+            Map.of(M2M_100, "en", MBART_50, "en_XX", MBART, "en_XX", NLLB, "eng_Latn");
 
     /** The class of the tokenizers of models whose files do not name it. */
     private static final Map<String, String> OF_MODELS = Map.of(
@@ -66,8 +76,8 @@ public record Languages(Code source, @Nullable Code target, String tokenizer, bo
             throws CheckpointException {
         Path file = directory.resolve(FILE);
         JsonNode config = SpecialTokens.json(file);
-        String name =
-                tokenizer(config, SpecialTokens.json(SpecialTokens.ofModel(directory, modelDirectory, "config.json")));
+        JsonNode model = SpecialTokens.json(SpecialTokens.ofModel(directory, modelDirectory, "config.json"));
+        String name = tokenizer(config, model, vocabulary);
         String usual = USUAL.get(name);
         if (usual == null || special.eos().isEmpty()) {
             return null;
@@ -88,22 +98,35 @@ public record Languages(Code source, @Nullable Code target, String tokenizer, bo
                 source = new Code(usual, id.getAsLong());
             }
             boolean behind = name.equals(MBART)
-                    || name.equals("NllbTokenizer")
-                            && config.path("legacy_behaviour").asBoolean(false);
+                    || name.equals(NLLB) && config.path("legacy_behaviour").asBoolean(false);
             return new Languages(source, target, name, !behind, special.eos().getAsLong(), file);
         } catch (ConfigException e) {
             throw new CheckpointException(file, String.valueOf(e.getMessage()), e);
         }
     }
 
-    private static String tokenizer(JsonNode tokenizer, JsonNode model) {
+    private static String tokenizer(JsonNode tokenizer, JsonNode model, Function<String, OptionalLong> vocabulary) {
         String name = tokenizer.path("tokenizer_class").asText("");
         if (name.isEmpty()) {
             name = model.path("tokenizer_class").asText("");
         }
-        return name.isEmpty()
-                ? OF_MODELS.getOrDefault(model.path("model_type").asText(""), "")
-                : name.replaceFirst("Fast$", "");
+        if (!name.isEmpty()) {
+            return name.replaceFirst("Fast$", "");
+        }
+        String type = model.path("model_type").asText("");
+        String ofModel = OF_MODELS.getOrDefault(type, "");
+        boolean isOther = ofModel.isEmpty() && !type.isEmpty();
+        return isOther || hasEnglish(ofModel, vocabulary)
+                ? ofModel
+                : Stream.of(NLLB, M2M_100, vocabulary.apply(OF_MBART_50).isPresent() ? MBART_50 : MBART)
+                        .filter(known -> hasEnglish(known, vocabulary))
+                        .findFirst()
+                        .orElse(ofModel);
+    }
+
+    private static boolean hasEnglish(String tokenizer, Function<String, OptionalLong> vocabulary) {
+        String usual = USUAL.get(tokenizer);
+        return usual != null && id(usual, tokenizer, vocabulary).isPresent();
     }
 
     private static @Nullable String named(JsonNode config, String key) {

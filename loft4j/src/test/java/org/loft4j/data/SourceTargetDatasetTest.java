@@ -101,6 +101,38 @@ class SourceTargetDatasetTest {
         }
     }
 
+    /** Where no file names the class, or the one of the model_type has other codes: NLLB is an m2m_100 too. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{\"model_type\": \"m2m_100\"} | eng_Latn | X | eng_Latn c </s>",
+                "{} | eng_Latn | X | eng_Latn c </s>",
+                "{} | __en__ | X | __en__ c </s>",
+                "{} | en_XX | uk_UA | en_XX c </s>",
+                "{} | en_XX | X | c </s> en_XX",
+                "{\"model_type\": \"mbart\"} | en_XX | uk_UA | c </s> en_XX",
+                "{\"model_type\": \"bart\"} | en_XX | uk_UA | c </s>"
+            })
+    void theClassThatNobodyNamesIsThatOfTheCodes(String model, String english, String other, String read)
+            throws IOException {
+        withLanguages("", "");
+        Path tokens = folder.resolve("tokenizer.json");
+        Files.writeString(
+                tokens,
+                Files.readString(tokens).replace("\"X\"", "\"" + english + "\"").replace("\"Y\"", "\"" + other + "\""));
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"eos_token\": \"</s>\"}");
+        Files.writeString(folder.resolve("config.json"), model);
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertEquals(read, spelled(tokenizer, tokenizer.encode("c", true)));
+            if (tokenizer.languages() == null) {
+                String refusal = assertThrows(ConfigException.class, () -> tokenizer.between(null, english))
+                        .getMessage();
+                assertTrue(refusal.contains("name its class in tokenizer_config.json, such as"), refusal);
+            }
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({"NllbTokenizer, </s>", "NllbTokenizer, <pad>", "NllbTokenizer, <unk>", "M2M100Tokenizer, __Y__"})
     void whatIsNoLanguageIsRefusedByTheNameOfTheOption(String name, String language) throws IOException {
