@@ -76,7 +76,7 @@ final class Merging implements AutoCloseable {
                 AutoGradMode frozen = new AutoGradMode(false)) {
             for (LoraLinear layer : layers) {
                 if (layer.isMerged()) {
-                    layer.base().weight().copy_(originals.get(layer.path()));
+                    layer.base().matrix().write(originals.get(layer.path()));
                     layer.setMerged(false);
                 }
             }
@@ -107,7 +107,7 @@ final class Merging implements AutoCloseable {
                 relative = ratio(lost, sum.norm().item_double());
                 relativeToUpdate = ratio(lost, update);
             }
-            weight.copy_(rounded);
+            layer.base().matrix().write(rounded);
             return new MergeReport.Layer(layer.path(), dtype, maxAbs, relative, relativeToUpdate);
         }
     }
@@ -119,7 +119,7 @@ final class Merging implements AutoCloseable {
     /** Refuses layers whose weight cannot be written to: their numbers are rounded already, and would be once more. */
     void refuseQuantized() {
         for (LoraLinear layer : layers) {
-            if (!layer.base().matrix().isWritable()) {
+            if (!layer.base().matrix().takesValues()) {
                 boolean inFiles = layer.base().matrix() instanceof Mxfp4Weight;
                 throw new ConfigException(layer.path() + " cannot be merged: its weight is "
                         + (inFiles

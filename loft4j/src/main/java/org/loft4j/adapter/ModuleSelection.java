@@ -48,7 +48,7 @@ final class ModuleSelection {
     /** All that an adapter may take over. */
     static List<Linear> adaptable(Model model) {
         List<Linear> all = new ArrayList<>(model.linears().values());
-        model.stackedLinears().forEach(stack -> all.addAll(stack.all()));
+        model.mixtures().forEach(mixture -> mixture.among().matrices().forEach(stack -> all.addAll(stack.all())));
         return all;
     }
 
@@ -79,8 +79,10 @@ final class ModuleSelection {
                     + String.join(", ", suffixes(paths)));
         }
         Map<String, Linear> selected = new LinkedHashMap<>();
+        Set<String> taken = TargetParameters.taken(model, config);
         model.linears().forEach((path, layer) -> {
-            boolean leftOut = targets instanceof TargetModules.AllLinear && isNoneOfAll(model, layer);
+            boolean leftOut =
+                    taken.contains(path) || targets instanceof TargetModules.AllLinear && isNoneOfAll(model, layer);
             if (targets.matches(path) && !leftOut && !excluded(config, path)) {
                 selected.put(path, layer);
             }

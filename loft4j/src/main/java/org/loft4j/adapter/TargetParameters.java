@@ -1,6 +1,7 @@
 package org.loft4j.adapter;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Experts;
+import org.loft4j.nn.JoinedWeight;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.StackedLinears;
@@ -62,12 +64,31 @@ final class TargetParameters {
             throw new ConfigException(FIELD + unknown(model, String.join(", ", unknown)));
         }
         for (StackedLinears stack : selected) {
-            if (config.saves(stack.parameter())) {
+            if (config.saves(stack.parameter())
+                    || stack.all().stream()
+                            .flatMap(layer -> JoinedWeight.parametersOf(layer).stream())
+                            .anyMatch(config::saves)) {
                 throw new ConfigException(FIELD + stack.parameter()
                         + " lies in a module that modules_to_save trains in full: take it out of one of the two");
             }
         }
         return selected;
+    }
+
+    /**
+     * Paths of layers whose matrices are a part of what is named: as in Transformers 5, where they are no modules, nothing else of the
+     * adapter is attached to those experts.
+     */
+    static Set<String> taken(Model model, LoraConfig config) {
+        Set<String> paths = new HashSet<>();
+        for (MixtureOfExperts mixture : model.mixtures()) {
+            if (mixture.among().matrices().stream()
+                    .anyMatch(stack ->
+                            config.targetParameters().stream().anyMatch(name -> fits(name, stack.parameter())))) {
+                mixture.among().linears().forEach(layer -> paths.add(layer.path()));
+            }
+        }
+        return paths;
     }
 
     /** The names that fit a parameter. */
@@ -85,13 +106,13 @@ final class TargetParameters {
     private static List<StackedLinears> named(Model model) {
         return model.mixtures().stream()
                 .map(MixtureOfExperts::among)
-                .filter(experts -> experts instanceof Experts.Stacked stacked && isNamedAlike(stacked))
-                .flatMap(experts -> ((Experts.Stacked) experts).matrices().stream())
+                .filter(TargetParameters::isNamedAlike)
+                .flatMap(experts -> experts.matrices().stream())
                 .toList();
     }
 
-    static boolean isNamedAlike(Experts.Stacked stacked) {
-        return stacked.parameters().get(0).startsWith(stacked.path() + ".");
+    static boolean isNamedAlike(Experts experts) {
+        return experts.parameters().get(0).startsWith(experts.path() + ".");
     }
 
     /** What may be named, by its end within a block. */
@@ -106,15 +127,10 @@ final class TargetParameters {
         if (!known.isEmpty()) {
             return "no parameter that holds experts is named " + names + "; there are " + String.join(", ", known);
         }
-        if (!model.stackedLinears().isEmpty()) {
-            return names + " cannot be adapted: the experts of this model have other names in its files than in"
-                    + " Transformers, where PEFT looks for them; name layers of attention in target_modules";
-        }
         return model.mixtures().isEmpty()
                 ? names + " is nothing that can be adapted: the model has no experts; name its layers in target_modules"
-                : names
-                        + " is nothing that can be adapted: the experts of this model are modules of their own; name their"
-                        + " layers in target_modules, or take all-linear";
+                : names + " cannot be adapted: the experts of this model have other names in its files than in"
+                        + " Transformers, where PEFT looks for them; name layers of attention in target_modules";
     }
 
     /**
@@ -124,14 +140,12 @@ final class TargetParameters {
     static Map<String, String> modules(Model model, Set<String> parameters) {
         Map<String, String> modules = new LinkedHashMap<>();
         for (MixtureOfExperts mixture : model.mixtures()) {
-            if (mixture.among() instanceof Experts.Stacked stacked) {
-                List<String> adapted = new ArrayList<>(stacked.parameters());
-                adapted.retainAll(parameters);
-                String path = stacked.path();
-                for (int i = adapted.size() - 1; i >= 0; i--) {
-                    modules.put(adapted.get(i), path);
-                    path += ".base_layer";
-                }
+            List<String> adapted = new ArrayList<>(mixture.among().parameters());
+            adapted.retainAll(parameters);
+            String path = mixture.among().path();
+            for (int i = adapted.size() - 1; i >= 0; i--) {
+                modules.put(adapted.get(i), path);
+                path += ".base_layer";
             }
         }
         return modules;

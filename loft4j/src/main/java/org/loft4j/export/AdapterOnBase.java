@@ -110,7 +110,7 @@ final class AdapterOnBase {
         Map<String, Map<String, TensorInfo>> ofModules = new TreeMap<>(pairs);
         ofModules.keySet().removeIf(path -> {
             String module = canonical(AdaptedParameters.moduleOf(path)) + ".";
-            return model.names().stream().anyMatch(name -> canonical(name).startsWith(module))
+            return model.names().stream().anyMatch(name -> ofExperts(name).startsWith(module))
                     && named(path + ".weight").isEmpty();
         });
         List<String> targets = new ArrayList<>();
@@ -127,6 +127,11 @@ final class AdapterOnBase {
             }
         }
         return ofModules;
+    }
+
+    /** As Transformers 5 calls the experts of Mixtral too, which files have under an older name. */
+    private static String ofExperts(String name) {
+        return canonical(name).replace("block_sparse_moe.experts.", "mlp.experts.");
     }
 
     private void factors(Map<String, Map<String, TensorInfo>> pairs, boolean known) throws CheckpointException {

@@ -21,8 +21,8 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelShards;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
+import org.loft4j.nn.JoinedWeight;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.StackedLinears;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 
@@ -61,7 +61,7 @@ public final class MergedModel {
      */
     public static MergedModel of(Model model, LoraAdapter adapter, Path base, @Nullable Dtype dtype) {
         Set<String> changed = new LinkedHashSet<>(adapter.savedModules().keySet());
-        adapter.layers().keySet().forEach(path -> changed.add(StackedLinears.weightOf(path)));
+        adapter.layers().values().forEach(layer -> changed.addAll(JoinedWeight.parametersOf(layer.base())));
         changed.addAll(model.weights().created());
         return new MergedModel(model, base, dtype, adapter.mergeAndClose(dtype), changed);
     }

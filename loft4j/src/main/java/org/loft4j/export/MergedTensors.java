@@ -20,6 +20,8 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorMap;
 import org.loft4j.io.TensorSource;
+import org.loft4j.nn.JoinedWeight;
+import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.StackedLinears;
 import org.loft4j.tensor.DeviceSpec;
@@ -62,9 +64,10 @@ public final class MergedTensors implements TensorSource {
         }
         this.base = new TensorMap(base, model.weights().asMap());
         adapter.layers()
-                .forEach((path, layer) -> adapted.computeIfAbsent(
-                                StackedLinears.weightOf(path), each -> new ArrayList<>())
-                        .add(layer));
+                .values()
+                .forEach(layer -> JoinedWeight.parametersOf(layer.base())
+                        .forEach(name -> adapted.computeIfAbsent(name, each -> new ArrayList<>())
+                                .add(layer)));
         this.saved = adapter.savedModules().keySet();
         this.adapterFiles = adapterFiles;
     }
@@ -95,14 +98,21 @@ public final class MergedTensors implements TensorSource {
         if (layers == null) {
             return inFiles(name).read(name);
         }
-        return StackedLinears.isOne(layers.get(0).path()) ? merged(layers) : merged(layers.get(0));
+        LoraLinear first = layers.get(0);
+        if (first.base().matrix() instanceof JoinedWeight joined) {
+            return part(first, joined, name);
+        }
+        return StackedLinears.isOne(first.path()) ? merged(layers) : merged(first);
     }
 
     /** Of experts that lie in one tensor those alone that are asked for are merged. */
     @Override
     public Tensor read(String name, long start, long count) throws CheckpointException {
         List<LoraLinear> layers = adapted.get(name);
-        if (layers != null && StackedLinears.isOne(layers.get(0).path()) && !saved.contains(name)) {
+        boolean inOne = layers != null
+                && StackedLinears.isOne(layers.get(0).path())
+                && !(layers.get(0).base().matrix() instanceof JoinedWeight);
+        if (layers != null && inOne && !saved.contains(name)) {
             return merged(layers.subList((int) start, (int) (start + count)));
         }
         return layers == null && !saved.contains(name)
@@ -135,6 +145,19 @@ public final class MergedTensors implements TensorSource {
             }
             return scope.toEnclosing(all);
         }
+    }
+
+    /** What one of the layers has of a matrix that they make together. */
+    private static Tensor part(LoraLinear layer, JoinedWeight joined, String name) {
+        Tensor whole = merged(layer);
+        long start = 0;
+        for (Linear module : joined.modules()) {
+            if (StackedLinears.weightOf(module.path()).equals(name)) {
+                return whole.narrow(0, start, module.outFeatures());
+            }
+            start += module.outFeatures();
+        }
+        throw new IllegalArgumentException(layer.path() + " has no " + name);
     }
 
     /** {@code W0 + ΔW} in the layout of the stored matrix. */

@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
@@ -20,10 +21,44 @@ public sealed interface Experts {
     /** Those of their layers that are layers of the model, which an adapter may be attached to. */
     List<Linear> linears();
 
-    /** Experts with layers of their own. */
-    record Apart(List<FeedForward> all) implements Experts {
+    /** Path of their module. */
+    String path();
+
+    /** The matrices of gate and up, and of what leads back, of all of them: what an adapter of parameters may take over. */
+    List<StackedLinears> matrices();
+
+    /** The names of these. */
+    default List<String> parameters() {
+        return matrices().stream().map(StackedLinears::parameter).toList();
+    }
+
+    /**
+     * Experts with layers of their own. Transformers 5 has their matrices in one tensor a kind: by the names of that an adapter may take
+     * gate and up of an expert over as one layer.
+     *
+     * @param path of their module in Transformers 5
+     */
+    record Apart(String path, List<FeedForward.Gated> all, List<StackedLinears> matrices) implements Experts {
         public Apart {
             all = List.copyOf(all);
+            matrices = List.copyOf(matrices);
+        }
+
+        public Apart(String path, List<FeedForward.Gated> all) {
+            this(
+                    path,
+                    all,
+                    List.of(
+                            joined(path + ".gate_up_proj", all, expert -> List.of(expert.gate(), expert.up())),
+                            joined(path + ".down_proj", all, expert -> List.of(expert.down()))));
+        }
+
+        private static StackedLinears joined(
+                String parameter, List<FeedForward.Gated> all, Function<FeedForward.Gated, List<Linear>> layers) {
+            List<WeightMatrix> each = all.stream()
+                    .map(expert -> (WeightMatrix) new JoinedWeight(layers.apply(expert)))
+                    .toList();
+            return StackedLinears.of(parameter, new MatrixStack.Apart(each));
         }
 
         @Override
@@ -33,7 +68,19 @@ public sealed interface Experts {
 
         @Override
         public IntFunction<FeedForward> open() {
-            return all::get;
+            return i -> {
+                FeedForward.FusedGated joined = joined(i);
+                boolean taken = joined.linears().stream().anyMatch(layer -> layer.override() != null);
+                return taken ? joined : all.get(i);
+            };
+        }
+
+        /** An expert by the layers of {@link #matrices}. */
+        public FeedForward.FusedGated joined(int number) {
+            return new FeedForward.FusedGated(
+                    matrices.get(0).all().get(number),
+                    matrices.get(1).all().get(number),
+                    all.get(number).activation());
         }
 
         @Override
@@ -106,11 +153,6 @@ public sealed interface Experts {
         @Override
         public int count() {
             return matrices.get(0).stack().count();
-        }
-
-        /** The names of the matrices of gate and up and of what leads back. */
-        public List<String> parameters() {
-            return matrices.stream().map(StackedLinears::parameter).toList();
         }
 
         @Override

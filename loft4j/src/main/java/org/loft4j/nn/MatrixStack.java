@@ -1,9 +1,10 @@
 package org.loft4j.nn;
 
+import java.util.List;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Tensor;
 
-/** Several matrices {@code (out, in)} of one shape that lie in one tensor. */
+/** Several matrices {@code (out, in)} of one shape that lie in one tensor, or do so elsewhere. */
 public sealed interface MatrixStack {
     /** How many there are. */
     int count();
@@ -55,6 +56,28 @@ public sealed interface MatrixStack {
         public WeightMatrix at(int number) {
             long each = rows.out() / count;
             return rows.part(number * each, each);
+        }
+    }
+
+    /** Matrices that each lie by themselves. */
+    record Apart(List<WeightMatrix> matrices) implements MatrixStack {
+        public Apart {
+            matrices = List.copyOf(matrices);
+        }
+
+        @Override
+        public int count() {
+            return matrices.size();
+        }
+
+        @Override
+        public IntFunction<WeightMatrix> open() {
+            return matrices::get;
+        }
+
+        @Override
+        public WeightMatrix at(int number) {
+            return matrices.get(number);
         }
     }
 }

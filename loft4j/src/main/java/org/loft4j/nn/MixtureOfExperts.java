@@ -111,8 +111,8 @@ public record MixtureOfExperts(
     }
 
     /** Of experts with layers of their own, by their probabilities. */
-    public MixtureOfExperts(Linear router, List<FeedForward> experts, int chosen, boolean normalised) {
-        this(router, new Experts.Apart(experts), chosen, new Routing.Softmax(normalised), null, null);
+    public MixtureOfExperts(Linear router, Experts.Apart among, int chosen, boolean normalised) {
+        this(router, among, chosen, new Routing.Softmax(normalised), null, null);
     }
 
     @Override

@@ -55,6 +55,20 @@ public interface WeightMatrix {
     /** Whether {@link #dense} is the stored memory, which a merge or an optimizer may change. */
     boolean isWritable();
 
+    /** Whether {@link #write} may be called. */
+    default boolean takesValues() {
+        return isWritable();
+    }
+
+    /**
+     * Replaces the stored numbers.
+     *
+     * @param values {@code (out, in)}
+     */
+    default void write(Tensor values) {
+        dense().copy_(values);
+    }
+
     /** A number that changes when the stored numbers do. */
     long version();
 

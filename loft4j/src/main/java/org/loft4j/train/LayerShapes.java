@@ -19,6 +19,7 @@ import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.EncoderDecoderBlock;
+import org.loft4j.nn.Experts;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadByHead;
 import org.loft4j.nn.HeadProjection.Latent;
@@ -88,8 +89,12 @@ record LayerShapes(
 
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
 
-    /** The layers of a model in their order; linear layers outside of them are left out. */
-    static List<LayerShapes> of(Model model) {
+    /**
+     * The layers of a model in their order; linear layers outside of them are left out.
+     *
+     * @param adapted paths of layers that an adapter takes over
+     */
+    static List<LayerShapes> of(Model model, Set<String> adapted) {
         Map<String, List<Linear>> layers = new LinkedHashMap<>();
         model.linears().forEach((path, linear) -> {
             Matcher numbered = NUMBERED.matcher(path);
@@ -100,7 +105,7 @@ record LayerShapes(
         });
         long hidden = model.description().hiddenSize();
         if (model instanceof CausalDecoder decoder) {
-            return of(hidden, decoder.blocks(), decoder.kinds());
+            return of(hidden, decoder.blocks(), decoder.kinds(), adapted);
         }
         if (model instanceof EncoderDecoder both) {
             return Stream.concat(
@@ -133,15 +138,23 @@ record LayerShapes(
                 side);
     }
 
-    private static List<LayerShapes> of(long hidden, List<DecoderBlock> blocks, List<CausalDecoder.LayerKind> kinds) {
+    /** The first of a mixture's experts, with the layers that it has where an adapter is of its parameters. */
+    private static FeedForward expert(MixtureOfExperts mixture, Set<String> adapted) {
+        if (mixture.among() instanceof Experts.Apart apart
+                && apart.joined(0).linears().stream().anyMatch(layer -> adapted.contains(layer.path()))) {
+            return apart.joined(0);
+        }
+        return mixture.among().open().apply(0);
+    }
+
+    private static List<LayerShapes> of(
+            long hidden, List<DecoderBlock> blocks, List<CausalDecoder.LayerKind> kinds, Set<String> adapted) {
         Set<Integer> lenders = new HashSet<>();
         blocks.forEach(block -> lenders.add(block.attention().lender()));
         List<LayerShapes> shapes = new ArrayList<>();
         for (DecoderBlock block : blocks) {
             MixtureOfExperts mixture = block.feedForward() instanceof MixtureOfExperts many ? many : null;
-            FeedForward one = mixture == null
-                    ? block.feedForward()
-                    : mixture.among().open().apply(0);
+            FeedForward one = mixture == null ? block.feedForward() : expert(mixture, adapted);
             List<Linear> all = new ArrayList<>(block.attention().linears());
             all.addAll(one.linears());
             RecurrentMixer recurrent = block.attention() instanceof RecurrentMixer mixer ? mixer : null;

@@ -45,9 +45,9 @@ final class MemoryArithmetic {
         this.model = model;
         this.plan = plan;
         this.device = device;
-        this.layers = LayerShapes.of(model);
         LoraConfig lora = plan.lora();
         this.adapted = lora == null ? Map.of() : lora.layers(model);
+        this.layers = LayerShapes.of(model, adapted.keySet());
         Dtype dtype = model.description().dtype();
         this.size = dtype.bytes();
         this.half = dtype.isHalf();

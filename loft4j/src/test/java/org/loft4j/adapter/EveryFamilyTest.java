@@ -10,11 +10,13 @@ import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.nn.JoinedWeight;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -75,6 +77,10 @@ class EveryFamilyTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "qwen3_moe by parameters",
+                "mixtral_sw by parameters",
+                "deepseek_v3 by parameters",
+                "glm4_moe_lite by parameters",
                 "gpt_oss",
                 "gpt_oss_mxfp4",
                 "mistral3_ministral3",
@@ -100,13 +106,15 @@ class EveryFamilyTest {
                 "electra_cls",
                 "electra_tok"
             })
-    void gradientsFollowFromTheWholeMatrixAndAMergeChangesNothing(String name) throws Exception {
+    void gradientsFollowFromTheWholeMatrixAndAMergeChangesNothing(String shown) throws Exception {
+        boolean byParameters = shown.contains(" ");
+        String name = shown.split(" ")[0];
         Path directory = Fixture.directory(name);
         Task task = Models.defaultTask(directory);
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);
                 Model model = Models.open(directory, ModelOptions.of(task).withDtype(Dtype.F64));
-                LoraAdapter adapter = LoraAdapter.create(model, all(model), 11)) {
+                LoraAdapter adapter = LoraAdapter.create(model, all(model, byParameters), 11)) {
             torch.manual_seed(5);
             try (AutoGradMode frozen = new AutoGradMode(false)) {
                 adapter.layers()
@@ -115,16 +123,16 @@ class EveryFamilyTest {
                                 .copy_(torch.randn_like(layer.loraB()).mul(new Scalar(0.1))));
             }
             adapter.layers()
-                    .keySet()
-                    .forEach(path ->
-                            model.weights().get(StackedLinears.weightOf(path)).set_requires_grad(true));
+                    .values()
+                    .forEach(layer -> JoinedWeight.parametersOf(layer.base())
+                            .forEach(weight -> model.weights().get(weight).set_requires_grad(true)));
             TokenInput input = fixture.input();
             Tensor logits = model.logits(input);
             loss(task, logits, fixture.read("labels")).backward();
             int compared = 0;
             for (Map.Entry<String, LoraLinear> entry : adapter.layers().entrySet()) {
                 LoraLinear layer = entry.getValue();
-                Tensor stored = gradient(model, entry.getKey());
+                Tensor stored = gradient(model, layer);
                 if (!stored.defined()) {
                     // an expert that no token went through
                     assertTrue(entry.getKey().contains(".experts."), entry.getKey());
@@ -147,15 +155,27 @@ class EveryFamilyTest {
         }
     }
 
-    /** Every layer, and every expert that lies in one tensor with others, but in MXFP4, into which nothing is merged. */
-    private static LoraConfig all(Model model) {
+    /**
+     * Every layer, and every expert that lies in one tensor with others, but in MXFP4, into which nothing is merged.
+     *
+     * @param byParameters whether this holds for experts that do so in Transformers alone
+     */
+    private static LoraConfig all(Model model, boolean byParameters) {
         LoraConfig all = LoraConfig.of(3, 6, TargetModules.allLinear());
-        return model.weights().quantized().isEmpty()
+        boolean inOne = byParameters || !model.stackedLinears().isEmpty();
+        return inOne && model.weights().quantized().isEmpty()
                 ? all.withTargetParameters(List.copyOf(TargetParameters.names(model)))
                 : all;
     }
 
-    private static Tensor gradient(Model model, String path) {
+    private static Tensor gradient(Model model, LoraLinear layer) {
+        String path = layer.path();
+        if (layer.base().matrix() instanceof JoinedWeight) {
+            Tensor[] each = JoinedWeight.parametersOf(layer.base()).stream()
+                    .map(name -> model.weights().get(name).grad())
+                    .toArray(Tensor[]::new);
+            return each[0].defined() ? torch.cat(new TensorVector(each), 0) : each[0];
+        }
         Tensor gradient = model.weights().get(StackedLinears.weightOf(path)).grad();
         return StackedLinears.isOne(path)
                 ? gradient.select(0, Long.parseLong(path.substring(path.indexOf('[') + 1, path.length() - 1)))

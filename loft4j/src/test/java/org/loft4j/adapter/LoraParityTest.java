@@ -19,11 +19,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.nn.JoinedWeight;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.StackedLinears;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.LiveObjects;
@@ -62,6 +62,10 @@ class LoraParityTest {
         "pegasus, pegasus/adapter, pegasus/expected.safetensors, 2e-5",
         "gpt_oss, gpt_oss/adapter, gpt_oss/adapter/expected.safetensors, 2e-5",
         "qwen3_5_moe_text, qwen3_5_moe_text/adapter, qwen3_5_moe_text/adapter/expected.safetensors, 2e-5",
+        "qwen3_moe, qwen3_moe/adapter, qwen3_moe/adapter/expected.safetensors, 2e-5",
+        "mixtral_sw, mixtral_sw/adapter, mixtral_sw/adapter/expected.safetensors, 2e-5",
+        "deepseek_v3_plain, deepseek_v3_plain/adapter, deepseek_v3_plain/adapter/expected.safetensors, 2e-5",
+        "glm4_moe, glm4_moe/adapter, glm4_moe/adapter/expected.safetensors, 2e-5",
     })
     void logitsLossGradientsAndTheMergedModelAreThoseOfPeft(
             String base, String adapterPath, String expectedPath, double tolerance) throws IOException {
@@ -110,7 +114,17 @@ class LoraParityTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"llama_gqa", "bert_cls", "gpt2", "qwen3", "vit_cls", "gpt_oss", "qwen3_5_moe_text", "dinov2"})
+    @CsvSource({
+        "llama_gqa",
+        "bert_cls",
+        "gpt2",
+        "qwen3",
+        "vit_cls",
+        "gpt_oss",
+        "qwen3_5_moe_text",
+        "mixtral_sw",
+        "dinov2"
+    })
     void mergingGivesBackEveryBitOfTheBase(String base) throws IOException {
         for (Dtype dtype : List.of(Dtype.F32, Dtype.BF16)) {
             try (Model model = open(base, dtype);
@@ -122,10 +136,10 @@ class LoraParityTest {
                 assertEquals(dtype == Dtype.F32, report.maxAbsError() == 0);
                 assertTrue(report.relativeError() < 1.0 / 256);
                 adapter.layers()
-                        .keySet()
-                        .forEach(path -> assertTrue(!Tensors.bitEqual(
-                                before.get(StackedLinears.weightOf(path)),
-                                model.weights().get(StackedLinears.weightOf(path)))));
+                        .values()
+                        .forEach(layer -> JoinedWeight.parametersOf(layer.base())
+                                .forEach(name -> assertTrue(!Tensors.bitEqual(
+                                        before.get(name), model.weights().get(name)))));
                 adapter.unmerge();
                 adapter.close();
                 before.forEach((name, weight) ->
@@ -136,8 +150,8 @@ class LoraParityTest {
 
     @Test
     void anAdapterWrittenAndReadBackGivesTheSameBits() throws IOException {
-        for (String base :
-                List.of("llama_gqa", "bert_cls", "gpt2", "vit_cls", "gpt_oss", "qwen3_5_moe_text", "dinov2")) {
+        for (String base : List.of(
+                "llama_gqa", "bert_cls", "gpt2", "vit_cls", "gpt_oss", "qwen3_5_moe_text", "qwen3_moe", "dinov2")) {
             float[] before;
             try (Model model = open(base, null);
                     LoraAdapter adapter = PeftFiles.load(root().resolve(base + "/adapter"), model)) {

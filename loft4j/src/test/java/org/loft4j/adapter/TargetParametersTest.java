@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,6 +56,11 @@ class TargetParametersTest {
         "gpt_oss, model.layers.1.mlp.experts, 12, 64, 32",
         "qwen3_5_moe, model.layers.1.mlp.experts, 12, 32, 12",
         "gemma4_moe, model.language_model.layers.1.experts, 12, 32, 12",
+        "qwen3_moe, model.layers.2.mlp.experts, 12, 64, 16",
+        "olmoe, model.layers.1.mlp.experts, 16, 64, 16",
+        "mixtral_sw, model.layers.1.mlp.experts, 8, 64, 24",
+        "deepseek_v3, model.layers.1.mlp.experts, 16, 16, 6",
+        "glm4_moe_lite, model.layers.1.mlp.experts, 12, 16, 6",
     })
     void aFileHasTheNamesAndShapesOfPeft(String fixture, String module, long ranks, long hidden, long width)
             throws IOException {
@@ -113,7 +119,7 @@ class TargetParametersTest {
                 "gpt_oss | experts.up_proj | there are mlp.experts.gate_up_proj, mlp.experts.down_proj",
                 "gpt_oss | experts.down_proj_bias | no parameter that holds experts is named experts.down_proj_bias",
                 "gpt_oss | experts.down_proj,self_attn.q_proj.weight | is named self_attn.q_proj.weight",
-                "qwen3_moe | mlp.experts.down_proj | modules of their own",
+                "qwen3_moe | mlp.experts.w1 | there are mlp.experts.gate_up_proj, mlp.experts.down_proj",
                 "granitemoe | output_linear.weight | other names in its files than in Transformers",
                 "llama_gqa | mlp.down_proj.weight | has no experts",
             })
@@ -141,6 +147,36 @@ class TargetParametersTest {
         try (Model model = open("gpt_oss_mxfp4");
                 LoraAdapter adapter = LoraAdapter.create(model, experts, 1)) {
             assertTrue(refusal(adapter::merge).contains("one in bfloat16"));
+        }
+    }
+
+    /** Where experts are modules here: in Transformers 5, where PEFT looks for them, they are none. */
+    @Test
+    void expertsWhoseParametersAreNamedGetNothingBeside() throws IOException {
+        LoraConfig all =
+                LoraConfig.of(2, 4, TargetModules.allLinear()).withTargetParameters(List.of("0.mlp.experts.down_proj"));
+        try (Model model = open("qwen3_moe");
+                LoraAdapter adapter = LoraAdapter.create(model, all, 1)) {
+            Set<String> paths = adapter.layers().keySet();
+            assertEquals(
+                    6,
+                    paths.stream()
+                            .filter(path -> path.startsWith("model.layers.0.mlp."))
+                            .count(),
+                    paths::toString);
+            assertTrue(paths.contains("model.layers.0.mlp.experts.down_proj[5]"));
+            assertTrue(paths.contains("model.layers.2.mlp.experts.5.down_proj"), "of another block");
+            PeftFiles.save(directory, adapter, model, new PeftMetadata("base", null));
+            LoraConfig expert = all.withModulesToSave(List.of("model.layers.0.mlp.experts.3"));
+            assertTrue(refusal(() -> LoraAdapter.create(model, expert, 1)).contains("modules_to_save"));
+        }
+        try (Model model = open("qwen3_moe");
+                LoraAdapter read = PeftFiles.load(directory, model)) {
+            assertEquals(all.layers(model).keySet(), read.layers().keySet());
+            // what takes one parameter over leaves the other to the module, and an adapter of modules takes its place
+            LoraAdapter modules = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 1);
+            assertFalse(read.isAttached());
+            modules.close();
         }
     }
 

@@ -176,7 +176,7 @@ class AdapterDoctorOfBasesTest {
 
     /** Settings that are no longer those of the training, and a base that is another one. */
     @ParameterizedTest
-    @ValueSource(strings = {"gpt_oss", "qwen3_5_moe_text"})
+    @ValueSource(strings = {"gpt_oss", "qwen3_5_moe_text", "qwen3_moe"})
     void factorsOfExpertsAreComparedWithTheBase(String fixture) throws IOException {
         Path base = Fixture.directory(fixture);
         Path adapter = Files.createDirectories(directory.resolve("adapter"));
@@ -204,6 +204,18 @@ class AdapterDoctorOfBasesTest {
         Diagnosis rank = AdapterDoctor.examine(adapter, base);
         assertEquals(Verdict.NO, rank.verdict(Consumer.PEFT), rank.toString());
         assertTrue(AdapterDoctorTest.says(rank, Consumer.PEFT, "at rank 5"), rank.toString());
+    }
+
+    /** The files of Mixtral call experts otherwise than Transformers 5 does. */
+    @Test
+    void factorsOfMixtralsExpertsAreOfItsModules() throws IOException {
+        Path base = Fixture.directory("mixtral_sw");
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        for (String file : List.of(PeftFiles.CONFIG, PeftFiles.WEIGHTS)) {
+            Files.copy(base.resolve("adapter").resolve(file), adapter.resolve(file));
+        }
+        Diagnosis sound = AdapterDoctor.examine(adapter, base);
+        assertEquals(Verdict.YES, sound.verdict(Consumer.PEFT), sound.toString());
     }
 
     /** The model with four experts a layer. */

@@ -45,7 +45,7 @@ class MixtureOfExpertsTest {
     }
 
     private MixtureOfExperts mixture(int chosen, boolean normalised) {
-        List<FeedForward> experts = new ArrayList<>();
+        List<FeedForward.Gated> experts = new ArrayList<>();
         for (int e = 0; e < EXPERTS; e++) {
             experts.add(new FeedForward.Gated(
                     new Linear("gate" + e, matrix(WIDTH, HIDDEN), null),
@@ -53,7 +53,11 @@ class MixtureOfExpertsTest {
                     new Linear("down" + e, matrix(HIDDEN, WIDTH), null),
                     Activation.SILU));
         }
-        return new MixtureOfExperts(new Linear("router", matrix(EXPERTS, HIDDEN), null), experts, chosen, normalised);
+        return new MixtureOfExperts(
+                new Linear("router", matrix(EXPERTS, HIDDEN), null),
+                new Experts.Apart("experts", experts),
+                chosen,
+                normalised);
     }
 
     private static List<FeedForward> experts(MixtureOfExperts mixture) {
@@ -161,7 +165,7 @@ class MixtureOfExpertsTest {
     void expertsThatAreScoredOneByOneAreThoseOfTheWholeSum(
             int groups, int best, int chosen, boolean normalised, double least) {
         try (NativeScope scope = new NativeScope()) {
-            List<FeedForward> experts = new ArrayList<>();
+            List<FeedForward.Gated> experts = new ArrayList<>();
             for (int e = 0; e < 8; e++) {
                 experts.add(dense("expert" + e));
             }
@@ -169,7 +173,7 @@ class MixtureOfExpertsTest {
             Routing.Sigmoid routing = new Routing.Sigmoid(bias, groups, best, normalised, 2.5);
             MixtureOfExperts mixture = new MixtureOfExperts(
                     new Linear("router", matrix(8, HIDDEN), null),
-                    new Experts.Apart(experts),
+                    new Experts.Apart("experts", experts),
                     chosen,
                     routing,
                     new MixtureOfExperts.SharedExpert.Plain(dense("shared")),
@@ -233,7 +237,7 @@ class MixtureOfExpertsTest {
             assertEquals(
                     List.of("shared.gate", "shared.up", "shared.down", "shared_gate"),
                     mixture.linears().stream().map(Linear::path).toList());
-            List<FeedForward> apart = new ArrayList<>();
+            List<FeedForward.Gated> apart = new ArrayList<>();
             for (int e = 0; e < EXPERTS; e++) {
                 Tensor both = gateUp.detach().select(0, e);
                 Tensor rows = transposed ? both.t() : both;
@@ -245,7 +249,7 @@ class MixtureOfExpertsTest {
                         Activation.SILU));
             }
             Tensor x = matrix(1, 2, HIDDEN);
-            Tensor expected = naive(new MixtureOfExperts(router, apart, 2, true), x)
+            Tensor expected = naive(new MixtureOfExperts(router, new Experts.Apart("experts", apart), 2, true), x)
                     .add(gate.forward(x).sigmoid().mul(all.forward(x)));
             Tensor actual = mixture.forward(x);
             assertEquals(0, actual.sub(expected).abs().max().item_double(), 1e-13);
@@ -289,14 +293,18 @@ class MixtureOfExpertsTest {
     void theSoftmaxOfAHalfTypeIsFloat32() {
         try (NativeScope scope = new NativeScope()) {
             Tensor router = Tensors.of(new float[] {0, 0.0078125f, 7}, 3, 1).to(Dtype.BF16.scalarType());
-            List<FeedForward> experts = new ArrayList<>();
+            List<FeedForward.Gated> experts = new ArrayList<>();
             for (int e = 0; e < 3; e++) {
                 Tensor one = Tensors.of(new float[] {1}, 1, 1).to(Dtype.BF16.scalarType());
                 Tensor down = Tensors.of(new float[] {e == 1 ? 1000 : 0}, 1, 1).to(Dtype.BF16.scalarType());
-                experts.add(new FeedForward.Plain(
-                        new Linear("up", one, null), new Linear("down", down, null), Activation.RELU));
+                experts.add(new FeedForward.Gated(
+                        new Linear("gate", one, null),
+                        new Linear("up", one, null),
+                        new Linear("down", down, null),
+                        Activation.RELU));
             }
-            MixtureOfExperts mixture = new MixtureOfExperts(new Linear("router", router, null), experts, 2, false);
+            MixtureOfExperts mixture = new MixtureOfExperts(
+                    new Linear("router", router, null), new Experts.Apart("experts", experts), 2, false);
             Tensor x = Tensors.of(new float[] {1}, 1, 1).to(Dtype.BF16.scalarType());
             assertFalse(mixture.router()
                     .forward(x)
@@ -310,13 +318,12 @@ class MixtureOfExpertsTest {
     void sizesThatDoNotFitAreRefused() {
         try (NativeScope scope = new NativeScope()) {
             MixtureOfExperts mixture = mixture(2, true);
+            Experts.Apart all = (Experts.Apart) mixture.among();
+            Experts.Apart some = new Experts.Apart("experts", all.all().subList(1, 3));
+            assertThrows(IllegalArgumentException.class, () -> new MixtureOfExperts(mixture.router(), some, 1, true));
             assertThrows(
                     IllegalArgumentException.class,
-                    () -> new MixtureOfExperts(
-                            mixture.router(), experts(mixture).subList(1, 3), 1, true));
-            assertThrows(
-                    IllegalArgumentException.class,
-                    () -> new MixtureOfExperts(mixture.router(), experts(mixture), EXPERTS + 1, true));
+                    () -> new MixtureOfExperts(mixture.router(), all, EXPERTS + 1, true));
         }
     }
 }

@@ -12,6 +12,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Activation;
+import org.loft4j.nn.Experts;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.ParameterSpec;
@@ -32,6 +33,9 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
         implements MixtureLayout {
     private static final Set<String> KEYS =
             Set.of("num_experts_per_tok", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise");
+
+    /** What Transformers 5 calls the experts of a block in all families, Mixtral's too. */
+    private static final String TOGETHER = "mlp.experts";
 
     /**
      * What the modules of a mixture are called.
@@ -129,9 +133,9 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
                 weights.linear(router(block)), experts(block, weights, activation), chosen, normalised);
     }
 
-    /** The experts of a block by number. */
-    List<FeedForward> experts(String block, Weights weights, Activation activation) {
-        List<FeedForward> made = new ArrayList<>();
+    /** The experts of a block. */
+    Experts.Apart experts(String block, Weights weights, Activation activation) {
+        List<FeedForward.Gated> made = new ArrayList<>();
         for (int e = 0; e < experts; e++) {
             made.add(new FeedForward.Gated(
                     weights.linear(expert(block, e, names.gate())),
@@ -139,7 +143,11 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
                     weights.linear(expert(block, e, names.down())),
                     activation));
         }
-        return made;
+        // the block as the model calls it
+        String gate = made.get(0).gate().path();
+        String own =
+                gate.substring(0, gate.length() - expert("", 0, names.gate()).length());
+        return new Experts.Apart(own + TOGETHER, made);
     }
 
     /** Path of a block's router. */

@@ -11,7 +11,6 @@ import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Activation;
-import org.loft4j.nn.Experts;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.MixtureOfExperts.SharedExpert;
@@ -170,7 +169,7 @@ public record ScoredExperts(
     public FeedForward feedForward(String block, Weights weights, Activation activation) {
         return new MixtureOfExperts(
                 weights.linear(experts.router(block)),
-                new Experts.Apart(experts.experts(block, weights, activation)),
+                experts.experts(block, weights, activation),
                 experts.chosen(),
                 new Routing.Sigmoid(weights.get(bias(block)), groups, best, experts.normalised(), factor),
                 new SharedExpert.Plain(new FeedForward.Gated(
