@@ -59,7 +59,7 @@ record AskedCall(
         if (texts == null && (data == null || data.isQuery())) {
             return RowsLine.UNKNOWN;
         }
-        try (AskedTexts all = open(reading, usable)) {
+        try (AskedTexts all = open(reading::first, usable)) {
             return all.count();
         }
     }

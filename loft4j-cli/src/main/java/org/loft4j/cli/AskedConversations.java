@@ -1,7 +1,9 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.cli.AskedTexts.Asked;
@@ -13,16 +15,24 @@ import org.loft4j.data.RankedDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 
-/** Rows that a model of one output is asked about, of which conversations are written by its chat template, as in training. */
-final class AskedConversations {
-    private final LoadedModel loaded;
+/**
+ * Rows that a model of one output is asked about, of which conversations are written by its chat template, as in training; once, where
+ * they are read twice and are not too many.
+ */
+final class AskedConversations implements AskedTexts.Reading {
+    /** Tokens that are kept from one reading to the next. */
+    private static final int MOST_KEPT = 1 << 22;
+
+    private final FoundModel found;
     private final Tokenizer tokenizer;
     private final int maxLength;
+    private final Map<Row, Asked> kept = new HashMap<>();
+    private long keptTokens;
     private @Nullable ChatFormat format;
 
     /** @param maxLength tokens of a conversation at most */
-    AskedConversations(LoadedModel loaded, Tokenizer tokenizer, int maxLength) {
-        this.loaded = loaded;
+    AskedConversations(FoundModel found, Tokenizer tokenizer, int maxLength) {
+        this.found = found;
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
     }
@@ -33,7 +43,24 @@ final class AskedConversations {
      * @throws DataException if it is a prompt, whose answer is not read, or a conversation that is too long, does not end with an
      *     answer, or is none that the model's template takes; without a template it must be a turn and its answer
      */
-    Asked asked(Row row) throws IOException {
+    @Override
+    public Asked of(Row row) throws IOException {
+        Asked known = kept.remove(row);
+        return known == null ? made(row) : known;
+    }
+
+    @Override
+    public Asked first(Row row) throws IOException {
+        Asked made = made(row);
+        long[] ids = made.written();
+        if (ids != null && keptTokens + ids.length <= MOST_KEPT) {
+            keptTokens += ids.length;
+            kept.put(row, made);
+        }
+        return made;
+    }
+
+    private Asked made(Row row) throws IOException {
         if (row instanceof PromptCompletion) {
             throw row.origin()
                     .fault(
@@ -51,16 +78,16 @@ final class AskedConversations {
         }
         ChatFormat chat = format(conversation);
         LabeledText whole = RankedDataset.whole(conversation, chat);
-        int tokens = chat == null ? 0 : tokenizer.encode(whole.text(), false).length;
-        if (tokens > maxLength) {
-            throw row.origin().fault(ChatFormat.tooLong(tokens, maxLength));
+        long[] ids = chat == null ? null : tokenizer.encode(whole.text(), false);
+        if (ids != null && ids.length > maxLength) {
+            throw row.origin().fault(ChatFormat.tooLong(ids.length, maxLength));
         }
-        return new Asked(whole.text(), whole.textPair(), null, chat != null, row.origin());
+        return new Asked(whole.text(), whole.textPair(), null, ids, row.origin());
     }
 
     private @Nullable ChatFormat format(Conversation row) throws IOException {
         if (format == null) {
-            format = new ChatFlags().format(loaded, List.of(row));
+            format = new ChatFlags().format(found, List.of(row));
         }
         return format;
     }

@@ -34,17 +34,17 @@ final class AskedTexts implements AutoCloseable {
      *
      * @param textPair null where there is one text
      * @param words of the text, where its row has them; null where it is cut at its blanks
-     * @param written whether a chat template has written it, with its special tokens
+     * @param written its tokens where a chat template has written it, with its special tokens; null elsewhere
      * @param origin where it was read
      */
     record Asked(
             String text,
             @Nullable String textPair,
             @Nullable List<String> words,
-            boolean written,
+            long @Nullable [] written,
             Origin origin) {
         Asked(String text, @Nullable String textPair, Origin origin) {
-            this(text, textPair, null, false, origin);
+            this(text, textPair, null, null, origin);
         }
 
         /** What is asked in a row, whatever it is labelled with. */
@@ -53,7 +53,7 @@ final class AskedTexts implements AutoCloseable {
                 return new Asked(pair.text(), pair.textPair(), pair.origin());
             }
             if (row instanceof TaggedWords words) {
-                return new Asked(words.text(), null, words.words(), false, words.origin());
+                return new Asked(words.text(), null, words.words(), null, words.origin());
             }
             if (row instanceof Conversation) {
                 throw row.origin()
@@ -86,6 +86,11 @@ final class AskedTexts implements AutoCloseable {
     @FunctionalInterface
     interface Reading {
         Asked of(Row row) throws IOException;
+
+        /** The same of one that will be read again. */
+        default Asked first(Row row) throws IOException {
+            return of(row);
+        }
     }
 
     private AskedTexts(Source source, Predicate<String> usable) {
@@ -198,7 +203,9 @@ final class AskedTexts implements AutoCloseable {
             return null;
         }
         String pair = next.textPair();
-        if (!usable.test(next.text()) || (pair != null && !usable.test(pair))) {
+        long[] written = next.written();
+        boolean some = written == null ? usable.test(next.text()) : written.length > 0;
+        if (!some || (pair != null && !usable.test(pair))) {
             throw next.origin()
                     .fault("the tokenizer finds no tokens in " + (pair == null ? "the text" : "one of the texts"));
         }

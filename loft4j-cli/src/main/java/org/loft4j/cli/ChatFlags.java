@@ -99,7 +99,9 @@ final class ChatFlags {
         return format == null ? null : format.at(moment);
     }
 
-    private @Nullable ChatFormat format(FoundModel found, List<Row> rows) throws IOException {
+    /** The same of what is not opened. */
+    @Nullable
+    ChatFormat format(FoundModel found, List<Row> rows) throws IOException {
         TrainedChat trained = found.trainedChat();
         boolean wraps = wraps(trained);
         if (!wraps && rows.stream().allMatch(row -> row.conversations().isEmpty())) {

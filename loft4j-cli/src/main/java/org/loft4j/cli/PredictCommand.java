@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -233,10 +234,10 @@ final class PredictCommand implements Verb {
             if (loaded.model().isRegression()) {
                 TextScorer scorer = new TextScorer(loaded.model(), tokenizer, length, batchSize);
                 judgeAll(
-                        new AskedConversations(loaded, tokenizer, length)::asked,
+                        new AskedConversations(loaded.found(), tokenizer, length),
                         scorer::hasTokens,
-                        some -> some.get(0).written()
-                                ? scorer.scoreWritten(texts(some))
+                        some -> some.get(0).written() != null
+                                ? scorer.scoreWritten(written(some))
                                 : judge(loaded, some, scorer::score, scorer::scorePairs),
                         new ScoreLines(out)::print);
                 tellOfCuts(scorer.textsCut(), length);
@@ -279,6 +280,10 @@ final class PredictCommand implements Verb {
 
     private static List<String> texts(List<Asked> some) {
         return some.stream().map(Asked::text).toList();
+    }
+
+    private static List<long[]> written(List<Asked> some) {
+        return some.stream().map(one -> Objects.requireNonNull(one.written())).toList();
     }
 
     private void tell(String what) {

@@ -1,6 +1,9 @@
 package org.loft4j.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.ByteArrayInputStream;
@@ -8,11 +11,18 @@ import java.io.IOException;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.DataException;
+import org.loft4j.data.Conversation;
+import org.loft4j.data.Message;
+import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
 
 class AskedTextsTest {
     private static List<String> texts(AskedTexts asked, int most) throws IOException {
@@ -68,6 +78,23 @@ class AskedTextsTest {
             String message =
                     assertThrows(DataException.class, () -> asked.next(10)).getMessage();
             assertEquals("standard input, line 4: the tokenizer finds no tokens in the text", message);
+        }
+    }
+
+    /** What has been read to count it is not written by the template, nor cut into tokens, a second time. */
+    @Test
+    void aConversationIsWrittenOnceThoughItIsReadTwice(@TempDir Path folder) throws IOException {
+        Path model = Fixtures.copy("stories260K", folder.resolve("model"));
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}");
+        Row row = new Conversation(List.of(Message.of("user", "which ball"), Message.of("assistant", "the red one")));
+        try (Tokenizer tokenizer = Tokenizer.open(model)) {
+            AskedConversations rows = new AskedConversations(new FoundModel(model, null, null), tokenizer, 64);
+            AskedTexts.Asked counted = rows.first(row);
+            assertArrayEquals(tokenizer.encode("user: which ballassistant: the red one", false), counted.written());
+            assertSame(counted, rows.of(row));
+            assertNotSame(counted, rows.of(row), "kept though nobody will ask for it");
         }
     }
 

@@ -97,12 +97,12 @@ final class TextLogits {
     /**
      * The same of texts with their special tokens in them, as a chat template writes them, which are never cut.
      *
+     * @param ids tokens of each
      * @throws ConfigException at one that is longer than the greatest length
      */
-    <T> List<T> ofWritten(List<String> texts, Function<Tensor, List<T>> said) {
-        List<Encoded> rows = texts.stream()
-                .map(text -> new Encoded(tokenizer.encode(text, false), new long[0]))
-                .toList();
+    <T> List<T> ofWritten(List<long[]> ids, Function<Tensor, List<T>> said) {
+        List<Encoded> rows =
+                ids.stream().map(some -> new Encoded(some, new long[0])).toList();
         for (int i = 0; i < rows.size(); i++) {
             if (rows.get(i).ids().length > maxLength) {
                 throw new ConfigException("the one with index " + i + " of " + rows.size() + ", counted from 0, "

@@ -66,12 +66,13 @@ public final class TextScorer {
     /**
      * One number a conversation, in their order: {@link org.loft4j.data.ChatFormat#written} makes a text of one. None is cut.
      *
-     * @param texts with the special tokens that the chat template writes; no others are added
+     * @param ids of each text with the special tokens that the chat template writes and no others, as {@link Tokenizer#encode} gives
+     *     them
      * @throws ConfigException at one that has no tokens, or more than the greatest length
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
-    public List<Double> scoreWritten(List<String> texts) {
-        return logits.ofWritten(texts, this::scores);
+    public List<Double> scoreWritten(List<long[]> ids) {
+        return logits.ofWritten(ids, this::scores);
     }
 
     private List<Double> scores(Tensor some) {
