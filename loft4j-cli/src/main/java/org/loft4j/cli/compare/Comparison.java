@@ -20,6 +20,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
+import org.loft4j.train.Method;
 import org.loft4j.train.RunLock;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainableCheck;
@@ -164,8 +165,8 @@ public final class Comparison {
     /** By every method and at every rank: the runs before must not be lost to a refusal of the last. */
     private void requireTrainable(Model model) {
         for (Trial.Entry entry : settings.entries()) {
-            TrainableCheck.require(
-                    model, settings.adapter(entry), entry.contender().method());
+            Method method = entry.contender().method();
+            TrainableCheck.require(model, method.usesAdapter() ? settings.adapter(entry) : null, method);
         }
     }
 
