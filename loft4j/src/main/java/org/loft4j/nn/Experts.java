@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.GradMode;
@@ -17,6 +18,11 @@ public sealed interface Experts {
 
     /** The experts by number, for one pass. */
     IntFunction<FeedForward> open();
+
+    /** An expert with the layers that it has where those at these paths are taken over. */
+    default FeedForward expert(int number, Set<String> taken) {
+        return open().apply(number);
+    }
 
     /** Those of their layers that are layers of the model, which an adapter may be attached to. */
     List<Linear> linears();
@@ -75,8 +81,14 @@ public sealed interface Experts {
             };
         }
 
+        @Override
+        public FeedForward expert(int number, Set<String> taken) {
+            FeedForward.FusedGated joined = joined(number);
+            return joined.linears().stream().anyMatch(layer -> taken.contains(layer.path())) ? joined : all.get(number);
+        }
+
         /** An expert by the layers of {@link #matrices}. */
-        public FeedForward.FusedGated joined(int number) {
+        private FeedForward.FusedGated joined(int number) {
             return new FeedForward.FusedGated(
                     matrices.get(0).all().get(number),
                     matrices.get(1).all().get(number),

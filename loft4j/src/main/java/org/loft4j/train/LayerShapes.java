@@ -19,7 +19,6 @@ import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.EncoderDecoderBlock;
-import org.loft4j.nn.Experts;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadByHead;
 import org.loft4j.nn.HeadProjection.Latent;
@@ -138,15 +137,6 @@ record LayerShapes(
                 side);
     }
 
-    /** The first of a mixture's experts, with the layers that it has where an adapter is of its parameters. */
-    private static FeedForward expert(MixtureOfExperts mixture, Set<String> adapted) {
-        if (mixture.among() instanceof Experts.Apart apart
-                && apart.joined(0).linears().stream().anyMatch(layer -> adapted.contains(layer.path()))) {
-            return apart.joined(0);
-        }
-        return mixture.among().open().apply(0);
-    }
-
     private static List<LayerShapes> of(
             long hidden, List<DecoderBlock> blocks, List<CausalDecoder.LayerKind> kinds, Set<String> adapted) {
         Set<Integer> lenders = new HashSet<>();
@@ -154,7 +144,8 @@ record LayerShapes(
         List<LayerShapes> shapes = new ArrayList<>();
         for (DecoderBlock block : blocks) {
             MixtureOfExperts mixture = block.feedForward() instanceof MixtureOfExperts many ? many : null;
-            FeedForward one = mixture == null ? block.feedForward() : expert(mixture, adapted);
+            FeedForward one =
+                    mixture == null ? block.feedForward() : mixture.among().expert(0, adapted);
             List<Linear> all = new ArrayList<>(block.attention().linears());
             all.addAll(one.linears());
             RecurrentMixer recurrent = block.attention() instanceof RecurrentMixer mixer ? mixer : null;
