@@ -33,12 +33,13 @@ import picocli.CommandLine.Spec;
         name = "check",
         description =
                 "Reads rows as a training would, and tells all that it finds: every line that cannot be used, lengths in"
-                        + " tokens, what is cut, duplicates, rows on both sides of a split, and labels. Exit status 1 where a"
-                        + " training would stop.",
+                        + " tokens, what is cut, duplicates, rows on both sides of a split, and labels; or opens every image of a"
+                        + " folder or a table. Exit status 1 where a training would stop.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft data check train.jsonl --model models/Llama --eval-data valid.jsonl",
-            "  loft data check 'chats/*.parquet' --model models/Llama --max-length 2048 --json"
+            "  loft data check 'chats/*.parquet' --model models/Llama --max-length 2048 --json",
+            "  loft data check photos --model google/vit-base-patch16-224-in21k"
         })
 final class DataCheckCommand implements Verb {
     @Parameters(paramLabel = "FILE", arity = "0..*", description = "Training rows, as --data takes them.")
@@ -72,6 +73,9 @@ final class DataCheckCommand implements Verb {
     @Mixin(name = "Sentence embeddings")
     MatchFlags prompts;
 
+    @Mixin(name = "Images")
+    ImageFlags images;
+
     @Mixin(name = "General")
     CommonOptions common;
 
@@ -88,11 +92,12 @@ final class DataCheckCommand implements Verb {
                 problems.add("give the rows as FILE or as --data FILE, not both");
             }
         }
-        files.forEach(file -> DataFlags.require(problems, "FILE", file));
-        DataFlags.require(problems, "--eval-data", evalData);
+        files.forEach(file -> DataFlags.requireOrFolder(problems, "FILE", file));
+        DataFlags.requireOrFolder(problems, "--eval-data", evalData);
         ModelFlags.requireModel(problems, spec, model);
         learnt.check(problems);
         chat.check(problems);
+        images.check(problems);
     }
 
     @Override
@@ -102,12 +107,35 @@ final class DataCheckCommand implements Verb {
         LearntTask aim =
                 learnt.of(directory, Task.CAUSAL_LM, prompts, data.format(files.isEmpty() ? data.data : files.get(0)));
         if (aim.task() == Task.IMAGE_CLASSIFICATION) {
-            throw new ConfigException("data check reads rows of text, and " + model + " classifies images");
+            return checkImages(directory, aim);
         }
+        requireRows();
         long most = described ? Models.maxPositions(directory) : Long.MAX_VALUE;
         int maxLength = RowLength.of(
                 data.maxLength, RowLength.USUAL, most, spec.commandLine().getErr());
         DataReport report = report(directory, aim, maxLength);
+        spec.commandLine().getOut().print(common.json ? Json.text(report.tree()) + "\n" : report.text());
+        return report.stopsTraining() ? ExitCode.SOFTWARE : ExitCode.OK;
+    }
+
+    /** A folder has images alone. */
+    private void requireRows() {
+        Problems problems = new Problems();
+        (files.isEmpty() ? List.of(data.data) : files).forEach(file -> DataFlags.require(problems, "FILE", file));
+        DataFlags.require(problems, "--eval-data", evalData);
+        if (!problems.messages().isEmpty()) {
+            throw new ConfigException(
+                    String.join("\n", problems.messages()) + ", and " + model + " reads rows of text, not images");
+        }
+    }
+
+    private int checkImages(Path directory, LearntTask aim) throws IOException {
+        if (files.size() > 1) {
+            throw new ConfigException("images are read from one folder or file, got " + files.size() + ": "
+                    + "name a folder that holds them all, or a table of them");
+        }
+        ImageReport report =
+                ImageReport.of(directory, aim, images, data, files.isEmpty() ? data.data : files.get(0), evalData);
         spec.commandLine().getOut().print(common.json ? Json.text(report.tree()) + "\n" : report.text());
         return report.stopsTraining() ? ExitCode.SOFTWARE : ExitCode.OK;
     }

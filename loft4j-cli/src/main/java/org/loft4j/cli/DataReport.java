@@ -66,12 +66,15 @@ record DataReport(
         stops.forEach(stop -> text.append(stop).append('\n'));
         long faults = stops.size()
                 + parts.stream().mapToInt(part -> part.faults().size()).sum();
-        return text.append(
-                        faults == 0
-                                ? "nothing here stops a training\n"
-                                : Quantities.count(faults) + (faults == 1 ? " fault stops" : " faults stop")
-                                        + " a training on this data\n")
-                .toString();
+        return text.append(verdict(faults)).toString();
+    }
+
+    /** The last line of what is told. */
+    static String verdict(long faults) {
+        return faults == 0
+                ? "nothing here stops a training\n"
+                : Quantities.count(faults) + (faults == 1 ? " fault stops" : " faults stop")
+                        + " a training on this data\n";
     }
 
     private void part(CheckedRows part, StringBuilder text) {

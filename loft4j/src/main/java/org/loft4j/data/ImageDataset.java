@@ -176,27 +176,41 @@ public final class ImageDataset implements Examples {
     }
 
     /**
-     * Decodes each picture once, on all cores, and keeps none.
+     * A picture that cannot be used.
      *
-     * @throws DataException if some cannot be decoded, or do not become what the model reads: the first of them, each with its cause
+     * @param index its place among the pictures
+     * @param cause that names it
      */
-    public void requireReadable() throws IOException {
-        List<DataException> faults = new ArrayList<>();
+    public record Fault(int index, DataException cause) {}
+
+    /** Decodes each picture once, on all cores, keeps none, and tells which cannot be decoded, or do not become what a model reads. */
+    public static List<Fault> faults(LabeledImages images, Shape shape, ImageProcessor processor) throws IOException {
+        List<Fault> faults = new ArrayList<>();
         try {
-            IntStream.range(0, size())
+            IntStream.range(0, images.size())
                     .parallel()
-                    .mapToObj(this::fault)
+                    .mapToObj(index -> fault(images, shape, processor, index))
                     .flatMap(Optional::stream)
                     .forEachOrdered(faults::add);
         } catch (UncheckedIOException e) {
             throw e.getCause();
         }
+        return faults;
+    }
+
+    /**
+     * Looks for {@link #faults}.
+     *
+     * @throws DataException if there are some: the first of them, each with its cause
+     */
+    public void requireReadable() throws IOException {
+        List<Fault> faults = faults(images, shape, processor);
         if (faults.size() == 1) {
-            throw faults.get(0);
+            throw faults.get(0).cause();
         } else if (!faults.isEmpty()) {
             String all = faults.stream()
                     .limit(SHOWN)
-                    .map(fault -> "\n  " + fault.getMessage())
+                    .map(fault -> "\n  " + fault.cause().getMessage())
                     .collect(Collectors.joining());
             throw new DataException(
                     faults.size() + " of " + size() + " images",
@@ -204,22 +218,24 @@ public final class ImageDataset implements Examples {
         }
     }
 
-    private Optional<DataException> fault(int index) {
+    private static Optional<Fault> fault(LabeledImages images, Shape shape, ImageProcessor processor, int index) {
         if (Thread.currentThread().isInterrupted()) {
             throw new UncheckedIOException(new InterruptedIOException("stopped while reading images"));
         }
         try {
-            read(index);
+            read(images, shape, processor, index);
             return Optional.empty();
         } catch (DataException e) {
-            return Optional.of(e);
+            return Optional.of(new Fault(index, e));
         } catch (IOException e) {
-            return Optional.of(new DataException(Path.of(images.name(index)), "cannot be read: " + FileFault.of(e)));
+            return Optional.of(new Fault(
+                    index, new DataException(Path.of(images.name(index)), "cannot be read: " + FileFault.of(e))));
         }
     }
 
     /** One that becomes what the model reads. */
-    private Pixels read(int index) throws IOException {
+    private static Pixels read(LabeledImages images, Shape shape, ImageProcessor processor, int index)
+            throws IOException {
         Pixels image = images.read(index);
         processor.requireMakes(images.name(index), image, shape.height(), shape.width());
         return image;
@@ -250,7 +266,7 @@ public final class ImageDataset implements Examples {
 
     private void prepare(Prepared prepared, int index, float[] pixels, int place) {
         try {
-            processor.normalise(prepared.image(index, read(index)), pixels, place);
+            processor.normalise(prepared.image(index, read(images, shape, processor, index)), pixels, place);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -1,0 +1,120 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.Json;
+
+/** What {@code loft data check} tells of images. */
+class ImageReportTest {
+    @TempDir
+    Path directory;
+
+    private Path model;
+    private Path sides;
+
+    @BeforeEach
+    void prepare() throws IOException {
+        // weights are not asked for
+        model = Files.createDirectory(directory.resolve("model"));
+        Json.write(
+                model.resolve("config.json"),
+                Map.of(
+                        "architectures", List.of("ViTForImageClassification"),
+                        "model_type", "vit",
+                        "hidden_size", 16,
+                        "num_hidden_layers", 1,
+                        "num_attention_heads", 2,
+                        "intermediate_size", 32,
+                        "image_size", 8,
+                        "patch_size", 4,
+                        "num_channels", 1));
+        sides = pictures("sides", "left", "right");
+    }
+
+    /** Of two classes, 3 of the first and 2 of the second. */
+    private Path pictures(String name, String first, String second) throws IOException {
+        Path root = directory.resolve(name);
+        for (int i = 0; i < 5; i++) {
+            Path folder = Files.createDirectories(root.resolve(i < 3 ? first : second));
+            BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_BYTE_GRAY);
+            image.getRaster().setSample(i, 0, 0, 200);
+            ImageIO.write(image, "png", folder.resolve(i + ".png").toFile());
+        }
+        return root;
+    }
+
+    private Captured check(Path images, String... more) {
+        List<String> call = new ArrayList<>(List.of("data", "check", images.toString(), "--model", model.toString()));
+        call.addAll(Arrays.asList(more));
+        return Captured.loft(call.toArray(String[]::new));
+    }
+
+    private static JsonNode training(Captured checked) throws IOException {
+        return new ObjectMapper().readTree(checked.out()).get("training_images");
+    }
+
+    @Test
+    void badPicturesAreToldByNameWithTheCountsOfTheirClasses() throws IOException {
+        Captured whole = check(sides, "--json");
+        assertEquals(0, whole.status(), whole.err());
+        assertEquals("{\"left\":3,\"right\":2}", training(whole).get("labels").toString());
+        byte[] picture = Files.readAllBytes(sides.resolve("left/1.png"));
+        Files.write(sides.resolve("left/1.png"), Arrays.copyOf(picture, picture.length / 2));
+        Files.writeString(sides.resolve("right/3.png"), "no picture");
+        Files.writeString(sides.resolve("right/4.webp"), "");
+        Path table = sides.resolve("images.csv");
+        Files.writeString(table, "image,label\nleft/0.png,a\nleft/1.png,b\nright/3.png,b\n");
+        for (Path some : new Path[] {sides, table}) {
+            Captured checked = check(some, "--json");
+            assertEquals(1, checked.status(), checked.err());
+            JsonNode found = training(checked);
+            assertEquals(
+                    some.equals(table) ? "{\"b\":2}" : "{\"left\":1,\"right\":1}",
+                    found.get("unusable").toString());
+            assertEquals(2, found.get("faults").size());
+            assertTrue(found.at("/faults/0").asText().contains("1.png: "), found.toString());
+            assertTrue(found.at("/faults/1").asText().contains("3.png: "), found.toString());
+        }
+        assertEquals("1 .webp", training(check(sides, "--json")).get("left_out").asText());
+    }
+
+    @Test
+    void aClassThatIsHeldOutAloneStopsATrainingToo() throws IOException {
+        Path other = pictures("other", "left", "dark");
+        Files.writeString(other.resolve("left/2.png"), "");
+        Captured held = check(sides, "--eval-data", other.toString());
+        assertEquals(1, held.status(), held.err());
+        assertTrue(held.out().contains("held-out images: 5 images in " + other + "\n"), held.out());
+        assertTrue(held.out().contains("2.png: "), held.out());
+        assertTrue(held.out().contains("dark"), held.out());
+        assertTrue(held.out().endsWith("2 faults stop a training on this data\n"), held.out());
+        assertEquals(0, check(sides, "--eval-data", sides.toString()).status());
+        Json.write(model.resolve("config.json"), Map.of("model_type", "bert", "architectures", List.of("BertModel")));
+        Captured ofTexts = check(sides);
+        assertEquals(2, ofTexts.status(), ofTexts.out());
+        assertTrue(ofTexts.err().contains("sides is not a file, and "), ofTexts.err());
+    }
+
+    @Test
+    void imagesAreInOneFolder() throws IOException {
+        Path other = pictures("other", "left", "right");
+        Captured two = check(sides, other.toString());
+        assertEquals(2, two.status(), two.out());
+        assertTrue(two.err().contains("images are read from one folder or file"), two.err());
+    }
+}
