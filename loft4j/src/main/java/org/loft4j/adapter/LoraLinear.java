@@ -74,7 +74,16 @@ public final class LoraLinear implements LinearForward {
 
     @Override
     public Tensor forward(Linear layer, Tensor x) {
-        return merged ? layer.baseForward(x) : forward(layer, x, layer::baseForward);
+        if (merged) {
+            return layer.baseForward(x);
+        }
+        if (isPlain()) {
+            Tensor rows = rows(x);
+            if (BlockedLora.takes(List.of(this), rows)) {
+                return shaped(BlockedLora.of(List.of(this), rows).get(0), x);
+            }
+        }
+        return forward(layer, x, layer::baseForward);
     }
 
     /** What DoRA's m gets depends on the numbers that come out. */
@@ -128,6 +137,13 @@ public final class LoraLinear implements LinearForward {
     private static List<Tensor> forwardPlain(List<LoraLinear> plain, Tensor x) {
         LoraLinear first = plain.get(0);
         Tensor rows = first.rows(x);
+        if (BlockedLora.takes(plain, rows)) {
+            List<Tensor> blocked = BlockedLora.of(plain, rows);
+            for (LoraLinear layer : plain) {
+                blocked.set(plain.indexOf(layer), layer.shaped(blocked.get(plain.indexOf(layer)), x));
+            }
+            return blocked;
+        }
         Tensor stacked =
                 torch.cat(new TensorVector(plain.stream().map(LoraLinear::loraA).toArray(Tensor[]::new)), 0);
         TensorVector low = torch.mm(rows, first.cast(stacked).t())

@@ -26,6 +26,9 @@ import org.loft4j.tensor.Shapes;
  * shape needs no zeros ({@link #inPlaceOf}): autograd sees x itself, whose numbers are exchanged for those of y, and whose gradient
  * for that of x.
  *
+ * <p>Of a function of several results the gradients are computed as each result's comes by, and are whole when autograd reaches the x,
+ * which comes behind all of them.
+ *
  * <p>Saved tensors must live as long as autograd keeps its own, and the hooks as long as its graph, whatever scopes are closed
  * before. Nobody tells when they go, but two numbers do by who holds them: the witness is saved for the backward pass, and the
  * leaf {@code life} belongs to a node of the graph. Saved tensors are freed at the end of the pass, the rest by {@link #sweep}.
@@ -41,6 +44,19 @@ public final class AutogradFunction {
         List<? extends @Nullable Tensor> gradients(List<Tensor> saved, Tensor gradient);
     }
 
+    /** The same of a function of several results. */
+    public interface BackwardOfSeveral {
+        /**
+         * Adds what comes by one result.
+         *
+         * @param saved what was handed over, detached
+         * @param result which one
+         * @param gradient of it
+         * @param sums of each input so far, null for none, to be written to: a tensor that was put here may be added to in place
+         */
+        void add(List<Tensor> saved, int result, Tensor gradient, @Nullable Tensor[] sums);
+    }
+
     /** All that may still be part of a graph, oldest first. */
     private static final Queue<AutogradFunction> BUILT = new ConcurrentLinkedQueue<>();
 
@@ -48,15 +64,16 @@ public final class AutogradFunction {
     private static final int LOOKS = 2;
 
     private final String refusal;
-    private final Backward backward;
+    private final BackwardOfSeveral backward;
     private final Tensor witness;
     private final Tensor life;
     private final List<Tensor> saved = new ArrayList<>();
     private final List<Long> versions = new ArrayList<>();
     private final List<VoidTensorHook> hooks = new ArrayList<>();
     private final List<@Nullable Tensor> gradients = new ArrayList<>();
+    private final List<Boolean> wanted = new ArrayList<>();
 
-    private AutogradFunction(String refusal, Tensor y, Backward backward) {
+    private AutogradFunction(String refusal, Tensor y, BackwardOfSeveral backward) {
         this.refusal = refusal;
         this.backward = backward;
         this.witness = NativeScope.keep(torch.full(new long[] {}, new Scalar(1.0), y.options()));
@@ -73,22 +90,41 @@ public final class AutogradFunction {
      * @param saved what the backward pass needs; y may be among it
      */
     public static void lead(String refusal, Tensor y, List<Tensor> inputs, List<Tensor> saved, Backward backward) {
+        leadSeveral(refusal, List.of(y), inputs, saved, single(backward));
+    }
+
+    private static BackwardOfSeveral single(Backward backward) {
+        return (saved, result, gradient, sums) ->
+                backward.gradients(saved, gradient).toArray(sums);
+    }
+
+    /**
+     * The same for a function of several results, whichever of them are used.
+     *
+     * @param results just computed outside autograd, of one type, each of at least one dimension and in memory of its own
+     */
+    public static void leadSeveral(
+            String refusal, List<Tensor> results, List<Tensor> inputs, List<Tensor> saved, BackwardOfSeveral backward) {
         if (!GradMode.is_enabled() || inputs.stream().noneMatch(Tensor::requires_grad)) {
             return;
         }
-        AutogradFunction function = new AutogradFunction(refusal, y, backward);
+        AutogradFunction function = new AutogradFunction(refusal, results.get(0), backward);
         Tensor path = function.life;
         for (int i = 0; i < inputs.size(); i++) {
             function.gradients.add(null);
+            function.wanted.add(inputs.get(i).requires_grad());
             if (inputs.get(i).requires_grad()) {
                 Tensor origin = torch.alias(inputs.get(i));
                 origin.register_hook(function.kept(function.new InputHook(i)));
                 // an input of another type must not make y's path one of that
-                path = path.add(origin.narrow(0, 0, 0).sum().to(y.scalar_type()));
+                path = path.add(origin.narrow(0, 0, 0).sum().to(results.get(0).scalar_type()));
             }
         }
-        function.addPath(y, path);
-        y.register_hook(function.kept(function.new OutputHook()));
+        Tensor nothing = path.mul(function.witness);
+        for (int i = 0; i < results.size(); i++) {
+            addPath(results.get(i), nothing);
+            results.get(i).register_hook(function.kept(function.new OutputHook(i)));
+        }
         function.save(saved);
     }
 
@@ -102,11 +138,11 @@ public final class AutogradFunction {
         if (!GradMode.is_enabled() || !x.requires_grad()) {
             return y;
         }
-        AutogradFunction function = new AutogradFunction(refusal, y, backward);
+        AutogradFunction function = new AutogradFunction(refusal, y, single(backward));
         Tensor exchanged = sameTo(x);
         exchanged.register_hook(function.kept(function.new ExchangeHook()));
         exchanged.set_data(y);
-        function.addPath(exchanged, function.life);
+        addPath(exchanged, function.life.mul(function.witness));
         function.save(saved);
         // a view, so that what arrives at x is nobody else's
         return exchanged.view(exchanged.sizes());
@@ -123,12 +159,12 @@ public final class AutogradFunction {
         }
     }
 
-    /** Leads from y to where the path comes from. */
-    private void addPath(Tensor y, Tensor path) {
+    /** Leads from y to where nothing comes from. */
+    private static void addPath(Tensor y, Tensor nothing) {
         long[] noRows = Shapes.of(y);
         noRows[0] = 0;
         Tensor none = torch.empty(new long[] {0}, y.options().dtype(new ScalarTypeOptional(ScalarType.Long)), null);
-        y.index_add_(0, none, path.mul(witness).expand(noRows));
+        y.index_add_(0, none, nothing.expand(noRows));
     }
 
     private void save(List<Tensor> tensors) {
@@ -207,15 +243,29 @@ public final class AutogradFunction {
 
     /** What a hook is called with is a copy of the engine's handle, which it closes. */
     private final class OutputHook extends VoidTensorHook {
+        private final int result;
+
+        private OutputHook(int result) {
+            this.result = result;
+        }
+
         @Override
         public void call(TensorBase arrival) {
             try (arrival;
                     NativeScope scope = new NativeScope()) {
                 check();
-                List<? extends @Nullable Tensor> found = backward.gradients(List.copyOf(saved), new Tensor(arrival));
-                for (int i = 0; i < found.size(); i++) {
-                    Tensor of = found.get(i);
-                    release(gradients.set(i, of == null ? null : NativeScope.keep(of)));
+                @Nullable Tensor[] sums = gradients.toArray(new Tensor[0]);
+                backward.add(List.copyOf(saved), result, new Tensor(arrival), sums);
+                for (int i = 0; i < sums.length; i++) {
+                    if (!wanted.get(i)) {
+                        continue;
+                    }
+                    Tensor before = gradients.get(i);
+                    if (sums[i] != before) {
+                        release(before);
+                        Tensor found = sums[i];
+                        gradients.set(i, found == null ? null : NativeScope.keep(found));
+                    }
                 }
             }
         }
@@ -251,7 +301,9 @@ public final class AutogradFunction {
                     NativeScope scope = new NativeScope()) {
                 check();
                 Tensor gradient = new Tensor(arrival);
-                Tensor of = backward.gradients(List.copyOf(saved), gradient).get(0);
+                @Nullable Tensor[] sums = new Tensor[1];
+                backward.add(List.copyOf(saved), 0, gradient, sums);
+                Tensor of = sums[0];
                 arrival.set_data(of == null ? torch.zeros_like(gradient) : of);
             }
             forgetIfWalked();

@@ -41,6 +41,9 @@ record DenseWeight(Tensor tensor) implements WeightMatrix {
     @Override
     public Tensor product(Tensor x, @Nullable Tensor bias) {
         Tensor y = LaneProduct.of(x, tensor, bias);
+        if (y == null) {
+            y = FrozenProduct.of(x, tensor, bias);
+        }
         return y != null ? y : torch.linear(x, tensor, bias == null ? new TensorOptional() : new TensorOptional(bias));
     }
 

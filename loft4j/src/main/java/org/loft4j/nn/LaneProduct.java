@@ -148,8 +148,6 @@ final class LaneProduct {
     /** Of the library that multiplies, asked once. */
     private static final class Strips {
         /** Whether OpenBLAS has chosen kernels that come with small ones that make no copies. */
-        static final boolean PAY = Engine.blasKernels()
-                .filter(kernels -> kernels.matches("(?i)skylakex|cooperlake|sapphirerapids"))
-                .isPresent();
+        static final boolean PAY = Engine.hasSmallKernels();
     }
 }

@@ -21,11 +21,15 @@ final class Blas {
     private Blas() {}
 
     static List<Function> functions(String name) {
+        return paths().stream().flatMap(path -> function(path, name).stream()).toList();
+    }
+
+    /** Of the libraries of OpenBLAS that are loaded: none where another library multiplies. */
+    static List<String> paths() {
         return Loader.getLoadedLibraries().entrySet().stream()
                 .filter(library -> library.getKey().startsWith("openblas"))
                 .map(Map.Entry::getValue)
                 .filter(path -> path != null && Path.of(path).isAbsolute())
-                .flatMap(path -> function(path, name).stream())
                 .toList();
     }
 
@@ -42,6 +46,13 @@ final class Blas {
         return functions("openblas_get_corename").stream()
                 .map(function -> function.invokeString(new Object[0], false))
                 .findFirst();
+    }
+
+    /** Whether these come with small ones, for AVX-512, that multiply operands where they lie: the large ones lay them out anew. */
+    static boolean haveSmallKernels() {
+        return kernels()
+                .filter(kernels -> kernels.matches("(?i)skylakex|cooperlake|sapphirerapids"))
+                .isPresent();
     }
 
     /** For products that begin from now on, in all threads, unless some work keeps to one. */

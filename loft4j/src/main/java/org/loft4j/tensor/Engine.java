@@ -77,6 +77,14 @@ public final class Engine {
         return Blas.kernels();
     }
 
+    /**
+     * Whether OpenBLAS' kernels come with small ones, for AVX-512, that multiply operands of up to a million multiplications where they
+     * lie. They do not take a turned left operand in Fortran's order with a right one as it is stored, but for 1,200 results.
+     */
+    public static boolean hasSmallKernels() {
+        return Blas.haveSmallKernels();
+    }
+
     /** CUDA devices that this process can use. */
     static int cudaDevices() {
         return torch.cuda_device_count();

@@ -1,0 +1,170 @@
+package org.loft4j.tensor;
+
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.openblas.global.openblas_nolapack;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Sums of products of float32 matrices, {@code c ← Σᵢ αᵢ·aᵢ·bᵢ}, in blocks that OpenBLAS' small kernels for AVX-512 multiply where
+ * they lie. Its large products lay out both operands anew, a seventh of their time for a layer of a few hundred numbers.
+ *
+ * <p>The work is the calling thread's alone. A number is a sum of parts of {@link #DEPTH} products each, whatever rows it is among.
+ */
+public final class BlockProduct {
+    /** Columns of a block: four registers of AVX-512. */
+    private static final int WIDTH = 64;
+
+    /** Products that a block adds up at most: so much of a strip takes an eighth of a megabyte. */
+    private static final int DEPTH = 352;
+
+    /** Multiplications of a block at most, beyond which OpenBLAS takes its large kernels. */
+    private static final int MULTIPLICATIONS = 1_000_000;
+
+    /** Rows that kernels take at once, of which blocks have whole multiples. */
+    private static final int UNIT = 6;
+
+    private BlockProduct() {}
+
+    /** Whether these blocks are faster than a product as it is: on the processor, on one thread, with those kernels. */
+    public static boolean pays(Tensor x) {
+        return Dtype.of(x) == Dtype.F32
+                && DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU
+                && (Lanes.inside() || Engine.threads() == 1)
+                && Small.KERNELS;
+    }
+
+    /** Of the library that multiplies, asked once. */
+    private static final class Small {
+        static final boolean KERNELS =
+                Blas.haveSmallKernels() && !Blas.functions("cblas_somatcopy").isEmpty();
+    }
+
+    /**
+     * {@code α·a·b}
+     *
+     * @param a {@code (rows, inner)}, with unit stride in either dimension
+     * @param b {@code (inner, columns)}, the same
+     */
+    public record Term(double alpha, Tensor a, Tensor b) {
+        public Term(Tensor a, Tensor b) {
+            this(1, a, b);
+        }
+    }
+
+    /** An operand as BLAS has it. */
+    private record Matrix(FloatPointer start, boolean turned, int line) {
+        static Matrix of(Tensor tensor) {
+            boolean turned = tensor.stride(1) != 1;
+            return new Matrix(new FloatPointer(tensor.data_ptr()), turned, (int) tensor.stride(turned ? 1 : 0));
+        }
+
+        FloatPointer at(int row, int column) {
+            return start.position(turned ? (long) column * line + row : (long) row * line + column);
+        }
+
+        int form() {
+            return turned ? openblas_nolapack.CblasTrans : openblas_nolapack.CblasNoTrans;
+        }
+    }
+
+    /**
+     * @param c {@code (rows, columns)}, with unit stride in its rows
+     * @param add whether to what is in c
+     */
+    public static void sum(Tensor c, boolean add, Term... terms) {
+        int rows = (int) c.size(0);
+        int columns = (int) c.size(1);
+        Matrix to = Matrix.of(c);
+        Matrix[] as = new Matrix[terms.length];
+        Matrix[] bs = new Matrix[terms.length];
+        boolean turns = false;
+        for (int t = 0; t < terms.length; t++) {
+            as[t] = Matrix.of(terms[t].a());
+            bs[t] = Matrix.of(terms[t].b());
+            turns |= bs[t].turned();
+        }
+        try (NativeScope scope = new NativeScope()) {
+            Matrix strip = turns ? Matrix.of(Tensors.empty(Dtype.F32, DeviceSpec.CPU, DEPTH, WIDTH)) : to;
+            for (int j = 0; j < columns; j += WIDTH) {
+                int width = Math.min(WIDTH, columns - j);
+                boolean begun = add;
+                for (int t = 0; t < terms.length; t++) {
+                    int inner = (int) terms[t].a().size(1);
+                    int parts = (inner + DEPTH - 1) / DEPTH;
+                    int depth = (inner + parts - 1) / parts;
+                    Matrix b = bs[t];
+                    for (int k = 0; k < inner; k += depth) {
+                        int deep = Math.min(depth, inner - k);
+                        FloatPointer part = b.at(k, j);
+                        int line = b.line();
+                        if (b.turned()) {
+                            turn(part, line, width, deep, strip);
+                            part = strip.start();
+                            line = WIDTH;
+                        }
+                        column(as[t], k, deep, part, line, to, j, width, rows, (float) terms[t].alpha(), begun);
+                        begun = true;
+                    }
+                }
+            }
+        }
+    }
+
+    private static void column(
+            Matrix a,
+            int k,
+            int deep,
+            FloatPointer b,
+            int bLine,
+            Matrix to,
+            int j,
+            int width,
+            int rows,
+            float alpha,
+            boolean add) {
+        int block = Math.max(UNIT, MULTIPLICATIONS / (width * deep) / UNIT * UNIT);
+        for (int i = 0; i < rows; i += block) {
+            openblas_nolapack.cblas_sgemm(
+                    openblas_nolapack.CblasRowMajor,
+                    a.form(),
+                    openblas_nolapack.CblasNoTrans,
+                    Math.min(block, rows - i),
+                    width,
+                    deep,
+                    alpha,
+                    a.at(i, k),
+                    a.line(),
+                    b,
+                    bLine,
+                    add ? 1 : 0,
+                    to.at(i, j),
+                    to.line());
+        }
+    }
+
+    private static void turn(FloatPointer from, int line, int width, int deep, Matrix strip) {
+        Extensions.cblas_somatcopy(
+                openblas_nolapack.CblasRowMajor,
+                openblas_nolapack.CblasTrans,
+                width,
+                deep,
+                1,
+                from.address() + from.position() * Float.BYTES,
+                line,
+                strip.start().address(),
+                WIDTH);
+    }
+
+    /** OpenBLAS' own functions, which are no part of BLAS. */
+    private static final class Extensions {
+        static {
+            Native.register(
+                    Extensions.class, NativeLibrary.getInstance(Blas.paths().get(0)));
+        }
+
+        static native void cblas_somatcopy(
+                int order, int transpose, int rows, int columns, float alpha, long a, int aLine, long b, int bLine);
+    }
+}

@@ -1,0 +1,175 @@
+package org.loft4j.adapter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.loft4j.nn.AutogradFunction;
+import org.loft4j.nn.Linear;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Engine;
+import org.loft4j.tensor.Lanes;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** The layers as one function in a lane, beside the same layers in float64, which autograd takes apart. */
+class BlockedLoraTest {
+    private static final int ROWS = 100;
+
+    @BeforeAll
+    static void whereItIsUsed() {
+        Assumptions.assumeTrue(Engine.hasSmallKernels(), "OpenBLAS has no small kernels for this processor");
+    }
+
+    @Test
+    void oneLayer() {
+        inLane(() -> compare(300, new int[] {700}, 16, true, true, 1));
+    }
+
+    @Test
+    void severalLayersOnTheSameInput() {
+        inLane(() -> compare(300, new int[] {300, 150, 150}, 4, true, true, 3));
+    }
+
+    @Test
+    void inputsWithoutAGradient() {
+        inLane(() -> compare(300, new int[] {400, 200}, 2, false, false, 2));
+    }
+
+    /** As values are whose attention nobody looks at: what is not used has no gradient, and the rest has theirs. */
+    @Test
+    void resultsThatNobodyUses() {
+        inLane(() -> compare(300, new int[] {400, 200}, 2, true, true, 1));
+    }
+
+    @Test
+    void wideWeights() {
+        inLane(() -> compare(1700, new int[] {128, 64}, 8, true, false, 2));
+    }
+
+    @Test
+    void otherTypesAndFewRowsAreLeftToAutograd() {
+        inLane(() -> {
+            Random random = new Random(3);
+            List<LoraLinear> wide = layers(random, 300, new int[] {700}, 4, Dtype.F64, false);
+            assertFalse(BlockedLora.takes(wide, values(random, Dtype.F64, ROWS, 300)));
+            List<LoraLinear> narrow = layers(random, 300, new int[] {700}, 4, Dtype.F32, false);
+            assertTrue(BlockedLora.takes(narrow, values(random, Dtype.F32, 2 * ROWS, 300)));
+            assertFalse(BlockedLora.takes(narrow, values(random, Dtype.F32, 60, 300)));
+            assertFalse(BlockedLora.takes(
+                    narrow, values(random, Dtype.F32, 300, 2 * ROWS).t()));
+            narrow.get(0).base().weight().set_requires_grad(true);
+            assertFalse(BlockedLora.takes(narrow, values(random, Dtype.F32, 2 * ROWS, 300)));
+        });
+    }
+
+    @Test
+    void nothingIsLeftOfIt() {
+        inLane(() -> {
+            compare(300, new int[] {400, 200}, 2, true, true, 2);
+            AutogradFunction.sweep();
+            long before = NativeScope.liveObjects();
+            compare(300, new int[] {400, 200}, 2, true, true, 2);
+            AutogradFunction.sweep();
+            assertEquals(before, NativeScope.liveObjects());
+        });
+    }
+
+    /** @param used how many of the results the loss is made of */
+    private static void compare(int in, int[] outs, int rank, boolean inner, boolean bias, int used) {
+        List<List<Tensor>> found = new ArrayList<>();
+        try (NativeScope scope = new NativeScope()) {
+            for (Dtype dtype : List.of(Dtype.F32, Dtype.F64)) {
+                Random random = new Random(5);
+                List<LoraLinear> layers = layers(random, in, outs, rank, dtype, bias);
+                Tensor x = values(random, dtype, 2, ROWS, in);
+                x.set_requires_grad(inner);
+                assertEquals(dtype == Dtype.F32, BlockedLora.takes(layers, x.reshape(-1, in)));
+                List<Tensor> results = layers.get(0)
+                        .forwardAll(
+                                layers.stream().map(BlockedLoraTest::adapted).toList(), x);
+                Tensor loss = Tensors.zeros(dtype, DeviceSpec.CPU);
+                for (int i = 0; i < used; i++) {
+                    Tensor weights = values(random, dtype, 2, ROWS, outs[i]);
+                    loss = loss.add(results.get(i).mul(weights).sum());
+                }
+                loss.backward();
+                List<Tensor> all = new ArrayList<>();
+                results.forEach(result -> all.add(result.detach()));
+                Consumer<Tensor> gradient =
+                        leaf -> all.add(leaf.grad().defined() ? leaf.grad() : Tensors.zeros(dtype, DeviceSpec.CPU, 1));
+                if (inner) {
+                    gradient.accept(x);
+                }
+                for (LoraLinear layer : layers) {
+                    gradient.accept(layer.loraA());
+                    gradient.accept(layer.loraB());
+                    if (layer.base().bias() != null) {
+                        gradient.accept(layer.base().bias());
+                    }
+                }
+                found.add(all);
+            }
+            for (int i = 0; i < found.get(0).size(); i++) {
+                Tensor exact = found.get(1).get(i);
+                Tensor got = found.get(0).get(i).to(exact.scalar_type());
+                double size = Math.max(1e-9, exact.abs().max().item_double());
+                double off = got.sub(exact).abs().max().item_double() / size;
+                assertTrue(off < 1e-5, "tensor " + i + " is off by " + off);
+            }
+        }
+    }
+
+    private static Linear adapted(LoraLinear layer) {
+        layer.base().setForward(layer);
+        return layer.base();
+    }
+
+    private static List<LoraLinear> layers(Random random, int in, int[] outs, int rank, Dtype dtype, boolean bias) {
+        List<LoraLinear> layers = new ArrayList<>();
+        for (int out : outs) {
+            Linear base = new Linear(
+                    "layer" + layers.size(),
+                    values(random, dtype, out, in),
+                    bias ? leaf(values(random, dtype, out)) : null);
+            Tensor a = leaf(values(random, dtype, rank, in));
+            Tensor b = leaf(values(random, dtype, out, rank));
+            layers.add(new LoraLinear(null, base, a, b, null, 0.5, 0));
+        }
+        return layers;
+    }
+
+    private static Tensor leaf(Tensor values) {
+        values.set_requires_grad(true);
+        return values;
+    }
+
+    private static Tensor values(Random random, Dtype dtype, long... shape) {
+        int count = 1;
+        for (long size : shape) {
+            count *= (int) size;
+        }
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return Tensors.of(values, shape).to(dtype.scalarType());
+    }
+
+    private static void inLane(Runnable check) {
+        Lanes.run(2, lane -> {
+            if (lane == 0) {
+                check.run();
+            }
+        });
+    }
+}

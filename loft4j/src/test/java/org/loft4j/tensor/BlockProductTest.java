@@ -1,0 +1,77 @@
+package org.loft4j.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Random;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.loft4j.tensor.BlockProduct.Term;
+
+class BlockProductTest {
+    @BeforeAll
+    static void whereItIsUsed() {
+        Assumptions.assumeTrue(Engine.hasSmallKernels(), "OpenBLAS has no small kernels for this processor");
+    }
+
+    /** Operands in either order, parts of larger matrices among them, of sizes that blocks do not divide. */
+    @Test
+    void sumsAreThoseOfFloat64() {
+        long seed = new Random().nextLong();
+        System.out.println("seed " + seed);
+        Random random = new Random(seed);
+        for (int round = 0; round < 40; round++) {
+            try (NativeScope scope = new NativeScope()) {
+                check(random);
+            }
+        }
+    }
+
+    private static void check(Random random) {
+        int rows = 1 + random.nextInt(150);
+        int columns = 1 + random.nextInt(200);
+        boolean add = random.nextBoolean();
+        Tensor whole = matrix(random, rows, columns + 3);
+        Tensor c = whole.narrow(1, 1, columns);
+        Tensor around = torch.cat(new TensorVector(whole.narrow(1, 0, 1), whole.narrow(1, columns + 1, 2)), 1)
+                .clone();
+        Tensor expected =
+                add ? c.to(Dtype.F64.scalarType()) : torch.zeros(rows, columns).to(Dtype.F64.scalarType());
+        Term[] terms = new Term[1 + random.nextInt(3)];
+        for (int t = 0; t < terms.length; t++) {
+            int inner = 1 + random.nextInt(t == 0 ? 1000 : 60);
+            double alpha = random.nextBoolean() ? 1 : 0.5;
+            terms[t] = new Term(alpha, operand(random, rows, inner), operand(random, inner, columns));
+            expected = expected.add(
+                    terms[t].a().to(Dtype.F64.scalarType()).mm(terms[t].b().to(Dtype.F64.scalarType())),
+                    new Scalar(alpha));
+        }
+        BlockProduct.sum(c, add, terms);
+        double off = c.to(Dtype.F64.scalarType()).sub(expected).abs().max().item_double();
+        assertTrue(off < 2e-5 * expected.abs().max().item_double(), rows + "×" + columns + ": off by " + off);
+        Tensor still = torch.cat(new TensorVector(whole.narrow(1, 0, 1), whole.narrow(1, columns + 1, 2)), 1);
+        assertTrue(still.equal(around), "what lies beside the result has changed");
+    }
+
+    private static Tensor operand(Random random, int rows, int columns) {
+        boolean turned = random.nextBoolean();
+        boolean part = random.nextBoolean();
+        Tensor whole = turned
+                ? matrix(random, columns, rows + (part ? 5 : 0))
+                : matrix(random, rows, columns + (part ? 5 : 0));
+        Tensor some = part ? whole.narrow(1, 2, turned ? rows : columns) : whole;
+        return turned ? some.t() : some;
+    }
+
+    private static Tensor matrix(Random random, int rows, int columns) {
+        float[] values = new float[rows * columns];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return Tensors.of(values, rows, columns);
+    }
+}
