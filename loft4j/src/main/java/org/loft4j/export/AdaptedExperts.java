@@ -26,7 +26,8 @@ final class AdaptedExperts {
     private static final Pattern ALIKE = Pattern.compile(".*\\.mlp\\..*(?:gate|up|down)_proj");
 
     /** Families with such layers beside every expert. */
-    private static final Set<String> WITH_SHARED = Set.of("deepseek_v3", "glm4_moe", "glm4_moe_lite");
+    private static final Set<String> WITH_SHARED =
+            Set.of("deepseek_v2", "deepseek_v3", "glm4_moe", "glm4_moe_lite", "qwen2_moe");
 
     /** The path of an expert's matrix, around its number. */
     private static final Pattern NUMBER = Pattern.compile("(.+\\.experts\\.)(\\d{1,9})(\\..+)");

@@ -32,6 +32,7 @@ final class MissingClass {
     private static final Set<String> OF_TOKENS = Set.of(
             "cohere",
             "cohere2",
+            "deepseek_v2",
             "ernie4_5",
             "gemma3",
             "gemma3_text",
@@ -76,6 +77,7 @@ final class MissingClass {
     private static final Set<String> UNTRIED_IN_VLLM = Set.of(
             "cohere",
             "cohere2",
+            "deepseek_v2",
             "deepseek_v3",
             "ernie4_5",
             "exaone4",
@@ -85,7 +87,9 @@ final class MissingClass {
             "glm4_moe",
             "glm4_moe_lite",
             "gpt_neox",
+            "qwen2_moe",
             "seed_oss",
+            "stablelm",
             "starcoder2");
 
     private MissingClass() {}

@@ -66,6 +66,8 @@ import org.loft4j.model.phi3.Phi3Config;
 import org.loft4j.model.phi3.Phi3Model;
 import org.loft4j.model.qwen2.Qwen2Config;
 import org.loft4j.model.qwen2.Qwen2Model;
+import org.loft4j.model.qwen2moe.Qwen2MoeConfig;
+import org.loft4j.model.qwen2moe.Qwen2MoeModel;
 import org.loft4j.model.qwen3.Qwen3Config;
 import org.loft4j.model.qwen3.Qwen3Model;
 import org.loft4j.model.qwen35.Qwen35Config;
@@ -79,6 +81,8 @@ import org.loft4j.model.seedoss.SeedOssModel;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.smollm3.SmolLm3Config;
 import org.loft4j.model.smollm3.SmolLm3Model;
+import org.loft4j.model.stablelm.StableLmConfig;
+import org.loft4j.model.stablelm.StableLmModel;
 import org.loft4j.model.starcoder2.Starcoder2Config;
 import org.loft4j.model.starcoder2.Starcoder2Model;
 import org.loft4j.model.t5.T5Config;
@@ -115,6 +119,7 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     DebertaModel::open,
                     DebertaModel::random,
                     DebertaConfig::maxPositions),
+            deepseekV3(DeepseekV3Model.SECOND),
             deepseekV3(DeepseekV3Model.FAMILY),
             deepseekV3(DeepseekV3Model.GLM_LITE),
             new Family(
@@ -235,6 +240,18 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
             qwen35(Qwen35Model.WITH_VISION),
             qwen35(Qwen35Model.MIXTURE),
             qwen35(Qwen35Model.MIXTURE_WITH_VISION),
+            new Family(
+                    Qwen2MoeModel.FAMILY,
+                    Qwen2MoeModel.TASKS,
+                    Qwen2MoeModel::open,
+                    Qwen2MoeModel::random,
+                    Qwen2MoeConfig::maxPositions),
+            new Family(
+                    StableLmModel.FAMILY,
+                    StableLmModel.TASKS,
+                    StableLmModel::open,
+                    StableLmModel::random,
+                    StableLmConfig::maxPositions),
             new Family(
                     Qwen3MoeModel.FAMILY,
                     Qwen3MoeModel.TASKS,

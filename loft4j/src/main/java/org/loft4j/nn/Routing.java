@@ -49,6 +49,44 @@ public sealed interface Routing {
     }
 
     /**
+     * Those of the largest probabilities within the best groups, which are the weights times a factor; DeepSeek-AI 2024
+     * (arXiv:2405.04434), sections 2.2.1 and 2.2.2, as Transformers has it. A group is as good as its best expert. The product is
+     * float32 at least.
+     *
+     * @param groups into which the experts fall, as many in each
+     * @param best how many groups a token's experts are of
+     * @param factor of the weights
+     */
+    record GroupedSoftmax(int groups, int best, double factor) implements Routing {
+        public GroupedSoftmax {
+            Checks.atLeast("n_group", groups, 1);
+            Checks.within("topk_group", best, 1, groups);
+            Checks.positive("routed_scaling_factor", factor);
+        }
+
+        @Override
+        public Choice choose(Linear router, Tensor tokens, int chosen) {
+            Tensor probabilities = product(router.weight(), tokens).softmax(-1);
+            Tensor experts = torch.topk(within(probabilities.detach()), chosen, -1, true, false)
+                    .get1();
+            return new Choice(experts, probabilities.gather(1, experts).mul(new Scalar(factor)));
+        }
+
+        private Tensor within(Tensor probabilities) {
+            return best == groups ? probabilities : grouped(probabilities.unflatten(1, groups, -1));
+        }
+
+        private Tensor grouped(Tensor probabilities) {
+            return keep(probabilities, probabilities.max(-1).get0(), best);
+        }
+
+        @Override
+        public boolean hasLayer() {
+            return false;
+        }
+    }
+
+    /**
      * Experts by a score of each for itself, and a bias that balances them without a loss and has no part in the weights;
      * DeepSeek-AI 2024 (arXiv:2412.19437), section 2.1.2, as Transformers has it:
      *
@@ -88,13 +126,6 @@ public sealed interface Routing {
             return new Choice(experts, weights.mul(new Scalar(factor)));
         }
 
-        private static Tensor product(Tensor router, Tensor tokens) {
-            Dtype dtype = Dtype.of(tokens);
-            return dtype.isHalf()
-                    ? Attention.wide(tokens).matmul(Attention.wide(router).t())
-                    : tokens.matmul(router.t());
-        }
-
         /** Zero for the experts of other groups than the best. */
         private Tensor within(Tensor scores) {
             if (best == groups) {
@@ -103,15 +134,27 @@ public sealed interface Routing {
             Tensor grouped = scores.unflatten(1, groups, -1);
             Tensor ofGroups =
                     sum(torch.topk(grouped, 2, -1, true, false).get0()).squeeze(-1);
-            Tensor kept = torch.topk(ofGroups, best, -1, true, false).get1();
-            Tensor mask = torch.zeros_like(ofGroups).scatter_(1, kept, new Scalar(1.0));
-            return grouped.mul(mask.unsqueeze(-1)).flatten(1, 2);
+            return keep(grouped, ofGroups, best);
         }
 
         @Override
         public boolean hasLayer() {
             return false;
         }
+    }
+
+    private static Tensor product(Tensor router, Tensor tokens) {
+        Dtype dtype = Dtype.of(tokens);
+        return dtype.isHalf()
+                ? Attention.wide(tokens).matmul(Attention.wide(router).t())
+                : tokens.matmul(router.t());
+    }
+
+    /** Scores {@code (tokens, experts)} of {@code (tokens, groups, experts of each)}: zero for those of other groups than the best. */
+    private static Tensor keep(Tensor grouped, Tensor ofGroups, int best) {
+        Tensor kept = torch.topk(ofGroups, best, -1, true, false).get1();
+        Tensor mask = torch.zeros_like(ofGroups).scatter_(1, kept, new Scalar(1.0));
+        return grouped.mul(mask.unsqueeze(-1)).flatten(1, 2);
     }
 
     private static Tensor sum(Tensor weights) {

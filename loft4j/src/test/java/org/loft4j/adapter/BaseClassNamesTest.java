@@ -99,6 +99,8 @@ class BaseClassNamesTest {
                 "deepseek_v3_plain",
                 "glm4_moe_lite",
                 "glm4_moe",
+                "qwen2_moe",
+                "stablelm",
                 "gemma3",
                 "gemma4",
                 "gemma4_text",

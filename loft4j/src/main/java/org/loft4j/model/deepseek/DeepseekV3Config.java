@@ -18,7 +18,7 @@ import org.loft4j.nn.HeadProjection.Latent;
 import org.loft4j.nn.RopeScaling;
 
 /**
- * The shape of a DeepSeek V3 or of GLM-4.7-Flash, as its config.json states it.
+ * The shape of a DeepSeek V2 or V3 or of GLM-4.7-Flash, as its config.json states it.
  *
  * @param family {@code model_type}
  * @param sizes what all decoders state; {@code headDim} is what of a head is turned
@@ -46,6 +46,8 @@ public record DeepseekV3Config(
     private static final String HEAD_DIM = "head_dim";
     private static final String QUERY_RANK = "q_lora_rank";
     private static final String DENSE_FIRST = "first_k_dense_replace";
+    private static final String INTERLEAVE = "rope_interleave";
+    private static final String MLP_BIAS = "mlp_bias";
     private static final String MLP_TYPES = "mlp_layer_types";
 
     private static final Set<String> KEYS = Set.of(
@@ -55,7 +57,7 @@ public record DeepseekV3Config(
             "v_head_dim",
             QUERY_RANK,
             "kv_lora_rank",
-            "rope_interleave",
+            INTERLEAVE,
             "attention_bias",
             "pretraining_tp");
 
@@ -66,7 +68,7 @@ public record DeepseekV3Config(
             int plain,
             int value,
             int denseFirst,
-            ScoredExperts.Defaults experts) {}
+            ScoredExperts.@Nullable Defaults experts) {}
 
     private static final Absent DEEPSEEK = new Absent(
             new DecoderConfig.Defaults(0, 64, 4096, 1e-6, false, "hidden_act", "silu"),
@@ -75,6 +77,10 @@ public record DeepseekV3Config(
             128,
             3,
             new ScoredExperts.Defaults(256, 8, 2048, 8, 4, 2.5));
+
+    /** Of experts {@link ScoredExperts#ofV2} knows. */
+    private static final Absent V2 = new Absent(
+            new DecoderConfig.Defaults(0, 64, 2048, 1e-6, false, "hidden_act", "silu"), 1536, 128, 128, 0, null);
 
     private static final Absent GLM = new Absent(
             new DecoderConfig.Defaults(0, 64, 202752, 1e-5, false, "hidden_act", "silu"),
@@ -112,6 +118,11 @@ public record DeepseekV3Config(
         if (absent == GLM) {
             known.add(MLP_TYPES);
         }
+        if (absent == V2) {
+            known.add(MLP_BIAS);
+            ConfigKeys.require(stated, MLP_BIAS, "false");
+            ConfigKeys.require(stated, INTERLEAVE, "true");
+        }
         ConfigKeys.checkDecoder(stated, known);
         int turned = stated.intOr(TURNED, absent.sizes().headDim(), 2);
         ConfigKeys.require(stated, HEAD_DIM, String.valueOf(turned));
@@ -121,7 +132,7 @@ public record DeepseekV3Config(
                 turned, json.intOr("qk_nope_head_dim", absent.plain(), 1), json.intOr("v_head_dim", absent.value(), 1));
         ConfigKeys.require(json, "qk_head_dim", String.valueOf(heads.headDim()));
         Rope halves = Rope.from(json, sizes, 10000);
-        Rope rope = json.booleanOr("rope_interleave", true) ? halves.ofNeighbours() : halves;
+        Rope rope = json.booleanOr(INTERLEAVE, true) ? halves.ofNeighbours() : halves;
         return new DeepseekV3Config(
                 family(json),
                 sizes,
@@ -131,7 +142,10 @@ public record DeepseekV3Config(
                 json.intOr("kv_lora_rank", 512, 1),
                 json.booleanOr("attention_bias", false),
                 scale(heads, rope, RopeKeys.ofAllLayers(json)),
-                ScoredExperts.from(json, absent.experts(), sizes.layers(), mixtures(json, sizes.layers(), absent)),
+                absent.experts() == null
+                        ? ScoredExperts.ofV2(json, sizes.layers())
+                        : ScoredExperts.from(
+                                json, absent.experts(), sizes.layers(), mixtures(json, sizes.layers(), absent)),
                 DecoderConfig.tokenClassifierDropout(json));
     }
 
@@ -140,7 +154,11 @@ public record DeepseekV3Config(
     }
 
     private static Absent absent(JsonObject json) throws CheckpointException {
-        return family(json).equals(DeepseekV3Model.GLM_LITE) ? GLM : DEEPSEEK;
+        return switch (family(json)) {
+            case DeepseekV3Model.GLM_LITE -> GLM;
+            case DeepseekV3Model.SECOND -> V2;
+            default -> DEEPSEEK;
+        };
     }
 
     /** A key that means another thing when it is {@code null} than when it is missing. */

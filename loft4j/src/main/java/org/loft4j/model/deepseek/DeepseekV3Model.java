@@ -16,12 +16,15 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
 /**
- * DeepSeek V3 and R1 and what has their shape, and GLM-4.7-Flash: latent attention ({@link org.loft4j.nn.HeadProjection.Latent})
- * and experts that are scored one by one; DeepSeek-AI 2024 (arXiv:2412.19437), section 2.1.
+ * DeepSeek V3 and R1 and what has their shape, DeepSeek V2 and GLM-4.7-Flash: latent attention ({@link org.loft4j.nn.HeadProjection.Latent})
+ * and experts that are scored one by one, or by their probabilities; DeepSeek-AI 2024 (arXiv:2412.19437), section 2.1.
  */
 public final class DeepseekV3Model {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "deepseek_v3";
+
+    /** That of DeepSeek V2; DeepSeek-AI 2024 (arXiv:2405.04434), sections 2.1 and 2.2. */
+    public static final String SECOND = "deepseek_v2";
 
     /** That of GLM-4.7-Flash. */
     public static final String GLM_LITE = "glm4_moe_lite";

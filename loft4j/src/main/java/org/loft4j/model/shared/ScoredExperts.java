@@ -22,9 +22,11 @@ import org.loft4j.nn.Weights;
 
 /**
  * The mixtures of DeepSeek V3 and of what took them over: a router that scores each expert for itself ({@link Routing.Sigmoid}),
- * experts with matrices of their own, and one that all tokens go through.
+ * experts with matrices of their own, and one that all tokens go through. DeepSeek V2's are the same but for the router, which goes
+ * by probabilities ({@link Routing.GroupedSoftmax}).
  *
  * @param experts their names and sizes
+ * @param scored whether each expert is scored for itself
  * @param groups into which they fall
  * @param best how many groups a token's experts are of
  * @param factor of their weights
@@ -33,11 +35,20 @@ import org.loft4j.nn.Weights;
  * @param further {@code num_nextn_predict_layers}: how many such blocks a file may have, which are not read
  */
 public record ScoredExperts(
-        ExpertLayout experts, int groups, int best, double factor, long sharedWidth, int blocks, int further)
+        ExpertLayout experts,
+        boolean scored,
+        int groups,
+        int best,
+        double factor,
+        long sharedWidth,
+        int blocks,
+        int further)
         implements MixtureLayout {
     private static final String COUNT = "n_routed_experts";
     private static final String WIDTH = "moe_intermediate_size";
     private static final String SHARED = "mlp.shared_experts";
+    private static final String METHOD = "topk_method";
+    private static final String GROUPS = "group_limited_greedy";
     private static final String DENSE_FIRST = "first_k_dense_replace";
     /** The key that counts blocks which predict further tokens. */
     public static final String FURTHER = "num_nextn_predict_layers";
@@ -49,7 +60,7 @@ public record ScoredExperts(
             WIDTH,
             "n_group",
             "topk_group",
-            "topk_method",
+            METHOD,
             "scoring_func",
             "norm_topk_prob",
             "routed_scaling_factor",
@@ -74,7 +85,7 @@ public record ScoredExperts(
         Checks.atLeast("n_shared_experts times " + WIDTH, sharedWidth, 1);
         Checks.within(FURTHER, further, 0, ModelLimits.MOST_LAYERS);
         long ofGroup = experts.experts() / groups;
-        Checks.atLeast("n_routed_experts over n_group", ofGroup, 2);
+        Checks.atLeast("n_routed_experts over n_group", ofGroup, scored ? 2 : 1);
         if (ofGroup * groups != experts.experts()) {
             throw new ConfigException(
                     COUNT + " must be a multiple of n_group, got " + experts.experts() + " and " + groups);
@@ -98,7 +109,7 @@ public record ScoredExperts(
     public static ScoredExperts from(JsonObject json, Defaults absent, int blocks, IntPredicate at)
             throws CheckpointException {
         ExpertLayout.requirePlainRouter(json);
-        ConfigKeys.require(json, "topk_method", "noaux_tc");
+        ConfigKeys.require(json, METHOD, "noaux_tc");
         ConfigKeys.require(json, "scoring_func", "sigmoid");
         ConfigKeys.require(json, "moe_layer_freq", "1");
         int count = json.intOr(COUNT, json.intOr("num_local_experts", absent.count(), 1), 1);
@@ -112,12 +123,47 @@ public record ScoredExperts(
                         width,
                         json.booleanOr("norm_topk_prob", true),
                         at),
+                true,
                 json.intOr("n_group", absent.groups(), 1),
                 json.intOr("topk_group", absent.best(), 1),
                 json.doubleOr("routed_scaling_factor", absent.factor()),
                 width * json.intOr("n_shared_experts", 1, 1),
                 blocks,
                 json.intOr(FURTHER, 0, 0));
+    }
+
+    /**
+     * Those of a config.json of DeepSeek V2, behind the first {@code first_k_dense_replace} blocks. Groups are of effect where
+     * {@code topk_method} says so.
+     *
+     * @param blocks of the model
+     */
+    public static ScoredExperts ofV2(JsonObject json, int blocks) throws CheckpointException {
+        ExpertLayout.requirePlainRouter(json);
+        ConfigKeys.require(json, METHOD, "greedy", GROUPS);
+        ConfigKeys.require(json, "scoring_func", "softmax");
+        ConfigKeys.require(json, "moe_layer_freq", "1");
+        // Transformers reads it and does not divide
+        ConfigKeys.require(json, "norm_topk_prob", "false");
+        boolean grouped = json.stringOr(METHOD, "greedy").equals(GROUPS);
+        int count = json.intOr(COUNT, json.intOr("num_local_experts", 64, 1), 1);
+        ConfigKeys.require(json, "num_local_experts", String.valueOf(count));
+        long width = json.longOr(WIDTH, 1407);
+        return new ScoredExperts(
+                new ExpertLayout(
+                        ExpertLayout.Names.PROJECTIONS,
+                        count,
+                        json.requireInt("num_experts_per_tok", 1),
+                        width,
+                        false,
+                        behindDense(json, 0)),
+                false,
+                grouped ? json.requireInt("n_group", 1) : 1,
+                grouped ? json.requireInt("topk_group", 1) : 1,
+                json.doubleOr("routed_scaling_factor", 1),
+                width * json.intOr("n_shared_experts", 2, 1),
+                blocks,
+                0);
     }
 
     /**
@@ -154,7 +200,9 @@ public record ScoredExperts(
     @Override
     public List<ParameterSpec> parameters(int number, String block, long hidden) {
         List<ParameterSpec> specs = new ArrayList<>(experts.parameters(number, block, hidden));
-        specs.add(new ParameterSpec(bias(block), Initial.ZEROS, Role.WIDE_FIXED, experts.experts()));
+        if (scored) {
+            specs.add(new ParameterSpec(bias(block), Initial.ZEROS, Role.WIDE_FIXED, experts.experts()));
+        }
         specs.addAll(Parameters.linear(block + SHARED + ".gate_proj", sharedWidth, hidden, false));
         specs.addAll(Parameters.linear(block + SHARED + ".up_proj", sharedWidth, hidden, false));
         specs.addAll(Parameters.linear(block + SHARED + ".down_proj", hidden, sharedWidth, false));
@@ -171,7 +219,9 @@ public record ScoredExperts(
                 weights.linear(experts.router(block)),
                 experts.experts(block, weights, activation),
                 experts.chosen(),
-                new Routing.Sigmoid(weights.get(bias(block)), groups, best, experts.normalised(), factor),
+                scored
+                        ? new Routing.Sigmoid(weights.get(bias(block)), groups, best, experts.normalised(), factor)
+                        : new Routing.GroupedSoftmax(groups, best, factor),
                 new SharedExpert.Plain(new FeedForward.Gated(
                         weights.linear(block + SHARED + ".gate_proj"),
                         weights.linear(block + SHARED + ".up_proj"),

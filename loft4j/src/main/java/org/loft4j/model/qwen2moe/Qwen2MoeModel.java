@@ -1,0 +1,52 @@
+package org.loft4j.model.qwen2moe;
+
+import java.util.Collections;
+import java.util.List;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.DecoderAssembly;
+import org.loft4j.model.shared.DecoderAssembly.Placement;
+import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+/** Qwen1.5-MoE and Qwen2-57B-A14B; Yang et al. 2024 (arXiv:2407.10671), section 2.2.2. */
+public final class Qwen2MoeModel {
+    /** {@code model_type} in config.json. */
+    public static final String FAMILY = "qwen2_moe";
+
+    public static final List<Task> TASKS =
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
+
+    private Qwen2MoeModel() {}
+
+    /**
+     * Reads a model from a checkpoint.
+     *
+     * @param json config.json
+     * @throws CheckpointException if a tensor is missing or has the wrong shape
+     */
+    public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
+            throws CheckpointException {
+        return assembly(Qwen2MoeConfig.from(json)).open(source, options);
+    }
+
+    /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
+    public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
+        return assembly(Qwen2MoeConfig.from(json)).random(options, json.file().getParent());
+    }
+
+    private static DecoderAssembly assembly(Qwen2MoeConfig config) {
+        DecoderLayout layout = DecoderLayout.LLAMA
+                .withBiases(config.attentionBias(), false, false)
+                .withExperts(config.experts());
+        return DecoderAssembly.of(
+                        FAMILY,
+                        layout,
+                        config.sizes(),
+                        Collections.nCopies(config.sizes().layers(), new Placement(config.rope(), 0)))
+                .withClassifierDropout(config.classifierDropout());
+    }
+}
