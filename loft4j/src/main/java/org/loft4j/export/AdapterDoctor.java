@@ -389,7 +389,7 @@ public final class AdapterDoctor {
         MissingClass.ofVllmAdapter(baseConfig, remedies.merge(), notes);
         MissingClass.ofAdapter(family, classifies(), remedies.merge(), notes);
         JsonNode targets = config.node("target_modules");
-        if (targets != null && targets.toString().contains("lm_head") && TextConfig.tied(baseConfig)) {
+        if (targets != null && targets.toString().contains("lm_head") && TiedFamilies.tied(baseConfig)) {
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,

@@ -194,7 +194,7 @@ final class AdapterTensors {
 
     private void inputs(Set<String> paths) {
         paths.stream()
-                .filter(TensorNames::makesInputs)
+                .filter(TensorNames::takesNoAdapter)
                 .findFirst()
                 .ifPresent(path -> notes.add(
                         Severity.REFUSED,

@@ -17,13 +17,14 @@ final class BiasPlaces {
         String part = module.substring(module.lastIndexOf('.') + 1);
         boolean attention = INPUTS.contains(part) || part.equals("attn_output");
         return switch (architecture) {
-            case BERT, GPT2, PHI2, STARCODER2 -> true;
+            case BERT, GPT2, PHI2, STARCODER2, GPTNEOX -> true;
             case LLAMA, MISTRAL3, GRANITE ->
                 attention || Set.of("ffn_gate", "ffn_up", "ffn_down").contains(part);
             case GRANITEMOE -> attention;
             case GRANITEHYBRID -> attention || part.equals("ssm_conv1d");
             case GPT_OSS -> attention || part.equals("ffn_gate_inp");
-            case QWEN2, GLM4, SEED_OSS -> INPUTS.contains(part);
+            case STABLELM -> INPUTS.contains(part) || part.endsWith("_norm");
+            case QWEN2, QWEN2MOE, GLM4, GLM4MOE, SEED_OSS -> INPUTS.contains(part);
             default -> false;
         };
     }

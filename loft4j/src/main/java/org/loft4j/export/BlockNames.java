@@ -10,7 +10,10 @@ import org.loft4j.CheckpointException;
 /** llama.cpp's names for what lies within a block, by those that a family has for it. */
 final class BlockNames {
     /** The matrices of a feed-forward part without experts. */
-    private static final Set<String> PLAIN = Set.of("ffn_gate", "ffn_up", "ffn_down");
+    static final Set<String> PLAIN = Set.of("ffn_gate", "ffn_up", "ffn_down");
+
+    /** The matrix of latent attention that makes keys and values of all heads. */
+    static final String LATENT = "self_attn.kv_b_proj.weight";
 
     /** Modules, both names without {@code .weight} and {@code .bias}. */
     private final Map<String, String> modules = new LinkedHashMap<>();
@@ -18,7 +21,8 @@ final class BlockNames {
     /** Tensors of a block that are no weight or bias of a module, with all of their name. */
     private final Map<String, String> parameters = new LinkedHashMap<>();
 
-    private final Map<String, String> experts = new LinkedHashMap<>();
+    /** What is numbered in files, and one tensor here: matrices of experts, and norms of heads. */
+    private final Map<String, String> numbered = new LinkedHashMap<>();
 
     /** Tensors of a block whose rows become two, in halves, with all of their names. */
     private final Map<String, List<String>> halves = new LinkedHashMap<>();
@@ -26,7 +30,7 @@ final class BlockNames {
     BlockNames(TextConfig config) throws CheckpointException {
         GgufArchitecture architecture = config.architecture();
         switch (architecture) {
-            case LLAMA, MISTRAL3, QWEN2, SMOLLM3, GRANITE, GRANITEMOE, GEMMA, ERNIE4_5 -> {
+            case LLAMA, MISTRAL3, QWEN2, QWEN2MOE, SMOLLM3, GRANITE, GRANITEMOE, GEMMA, ERNIE4_5 -> {
                 separate();
                 norms(false);
             }
@@ -135,6 +139,40 @@ final class BlockNames {
                     headNorms();
                 }
             }
+            case STABLELM -> {
+                separate();
+                modules.put("input_layernorm", "attn_norm");
+                if (!config.json().booleanOr("use_parallel_residual", false)) {
+                    modules.put("post_attention_layernorm", "ffn_norm");
+                }
+                if (config.json().booleanOr("qk_layernorm", false)) {
+                    numbered.put("self_attn.q_layernorm.norms", "attn_q_norm");
+                    numbered.put("self_attn.k_layernorm.norms", "attn_k_norm");
+                }
+            }
+            case GLM4MOE -> {
+                separate();
+                modules.put("input_layernorm", "attn_norm");
+                modules.put("post_attention_layernorm", "post_attention_norm");
+                if (config.json().booleanOr("use_qk_norm", false)) {
+                    headNorms();
+                }
+            }
+            case DEEPSEEK2 -> {
+                separate();
+                norms(false);
+                modules.remove("self_attn.k_proj");
+                modules.remove("self_attn.v_proj");
+                if (LatentParameters.queryRank(config) > 0) {
+                    modules.remove("self_attn.q_proj");
+                    modules.put("self_attn.q_a_proj", "attn_q_a");
+                    modules.put("self_attn.q_a_layernorm", "attn_q_a_norm");
+                    modules.put("self_attn.q_b_proj", "attn_q_b");
+                }
+                modules.put("self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa");
+                modules.put("self_attn.kv_a_layernorm", "attn_kv_a_norm");
+                halves.put(LATENT, List.of("attn_k_b.weight", "attn_v_b.weight"));
+            }
             case SEED_OSS -> {
                 separate();
                 modules.put("input_layernorm", "attn_norm");
@@ -156,6 +194,13 @@ final class BlockNames {
                 modules.put("intermediate.dense", "ffn_up");
                 modules.put("output.dense", "ffn_down");
                 modules.put("output.LayerNorm", "layer_output_norm");
+            }
+            case GPTNEOX -> {
+                norms(false);
+                modules.put("attention.query_key_value", "attn_qkv");
+                modules.put("attention.dense", "attn_output");
+                modules.put("mlp.dense_h_to_4h", "ffn_up");
+                modules.put("mlp.dense_4h_to_h", "ffn_down");
             }
             case GPT2 -> {
                 modules.put("ln_1", "attn_norm");
@@ -198,13 +243,27 @@ final class BlockNames {
                             "shared_mlp.input_linear.weight", List.of("ffn_gate_shexp.weight", "ffn_up_shexp.weight"));
                 }
             }
-            case QWEN35MOE -> {
+            case QWEN35MOE, QWEN2MOE -> {
                 numbered("mlp", "gate_proj", "up_proj", "down_proj");
-                stacked("mlp.experts.gate_up_proj", "mlp.experts.down_proj");
+                if (config.architecture() == GgufArchitecture.QWEN35MOE) {
+                    stacked("mlp.experts.gate_up_proj", "mlp.experts.down_proj");
+                }
                 modules.put("mlp.shared_expert_gate", "ffn_gate_inp_shexp");
                 modules.put("mlp.shared_expert.gate_proj", "ffn_gate_shexp");
                 modules.put("mlp.shared_expert.up_proj", "ffn_up_shexp");
                 modules.put("mlp.shared_expert.down_proj", "ffn_down_shexp");
+            }
+            case DEEPSEEK2, GLM4MOE -> {
+                numbered("mlp", "gate_proj", "up_proj", "down_proj");
+                if (Mixtures.denseFirst(config) > 0) {
+                    feedForward();
+                }
+                if (!config.isDeepseekV2()) {
+                    parameters.put("mlp.gate.e_score_correction_bias", "exp_probs_b.bias");
+                }
+                modules.put("mlp.shared_experts.gate_proj", "ffn_gate_shexp");
+                modules.put("mlp.shared_experts.up_proj", "ffn_up_shexp");
+                modules.put("mlp.shared_experts.down_proj", "ffn_down_shexp");
             }
             case LLAMA -> numbered("block_sparse_moe", "w1", "w3", "w2");
             default -> numbered("mlp", "gate_proj", "up_proj", "down_proj");
@@ -215,9 +274,9 @@ final class BlockNames {
     private void numbered(String module, String gate, String up, String down) {
         modules.values().removeIf(PLAIN::contains);
         modules.put(module + ".gate", "ffn_gate_inp");
-        experts.put(module + ".experts." + gate, "ffn_gate_exps");
-        experts.put(module + ".experts." + up, "ffn_up_exps");
-        experts.put(module + ".experts." + down, "ffn_down_exps");
+        numbered.put(module + ".experts." + gate, "ffn_gate_exps");
+        numbered.put(module + ".experts." + up, "ffn_up_exps");
+        numbered.put(module + ".experts." + down, "ffn_down_exps");
     }
 
     /** Experts whose matrices lie in two tensors, gates before ups. */
@@ -236,6 +295,10 @@ final class BlockNames {
 
     private void separate() {
         heads("self_attn.o_proj");
+        feedForward();
+    }
+
+    private void feedForward() {
         modules.put("mlp.gate_proj", "ffn_gate");
         modules.put("mlp.up_proj", "ffn_up");
         modules.put("mlp.down_proj", "ffn_down");
@@ -265,8 +328,8 @@ final class BlockNames {
         return Collections.unmodifiableMap(parameters);
     }
 
-    Map<String, String> experts() {
-        return Collections.unmodifiableMap(experts);
+    Map<String, String> numbered() {
+        return Collections.unmodifiableMap(numbered);
     }
 
     Map<String, List<String>> halves() {

@@ -6,7 +6,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.io.GgufMetadata;
 import org.loft4j.io.JsonObject;
 
-/** What llama.cpp reads of GLM-4-0414, Cohere, Seed-OSS, ERNIE 4.5 and EXAONE 4.0 beside what it reads of all. */
+/** What llama.cpp reads of GLM-4-0414 and GLM-4.5, Cohere, Seed-OSS, ERNIE 4.5 and EXAONE 4.0 beside what it reads of all. */
 final class DenseParameters {
     private static final String WINDOW = "sliding_window";
     private static final String PATTERN = "sliding_window_pattern";

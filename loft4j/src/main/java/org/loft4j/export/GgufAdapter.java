@@ -115,7 +115,7 @@ public final class GgufAdapter {
                         adapter + ": it adapts the output embedding, which is also the input's and has no"
                                 + " tensor of its own in GGUF; llama.cpp cannot apply it");
             }
-            if (TensorNames.makesInputs(path)) {
+            if (TensorNames.takesNoAdapter(path) || names.takesNoAdapterHere(module)) {
                 throw new ConfigException(adapter + ": it adapts " + path
                         + ", to which llama.cpp applies no adapter; export it merged into its model");
             }

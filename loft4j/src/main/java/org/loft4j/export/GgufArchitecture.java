@@ -11,6 +11,7 @@ enum GgufArchitecture {
     /** Ministral 3, whose queries grow with their positions, be it within a {@code mistral3}. */
     MISTRAL3("ministral3"),
     QWEN2("qwen2", "qwen2_vl", "qwen2_5_vl"),
+    QWEN2MOE("qwen2_moe"),
     QWEN3("qwen3", "qwen3_vl"),
     QWEN3MOE("qwen3_moe"),
     QWEN35("qwen3_5", "qwen3_5_text"),
@@ -23,6 +24,7 @@ enum GgufArchitecture {
     GEMMA4("gemma4", "gemma4_text"),
     PHI2("phi"),
     PHI3("phi3"),
+    STABLELM("stablelm"),
     STARCODER2("starcoder2"),
     SMOLLM3("smollm3"),
     GRANITE("granite"),
@@ -38,7 +40,11 @@ enum GgufArchitecture {
     SEED_OSS("seed_oss"),
     ERNIE4_5("ernie4_5"),
     EXAONE4("exaone4"),
+    /** Latent attention, with experts behind blocks without any. */
+    DEEPSEEK2("deepseek_v2", "deepseek_v3", "glm4_moe_lite"),
+    GLM4MOE("glm4_moe"),
     GPT_OSS("gpt_oss"),
+    GPTNEOX("gpt_neox"),
     GPT2("gpt2"),
     BERT("bert");
 
@@ -68,11 +74,16 @@ enum GgufArchitecture {
 
     /** Whether its norms are layer norms. */
     boolean hasLayerNorms() {
-        return this == GPT2 || this == PHI2 || this == STARCODER2 || isCohere();
+        return this == GPT2 || this == GPTNEOX || this == PHI2 || this == STABLELM || this == STARCODER2 || isCohere();
     }
 
     boolean isGranite() {
         return this == GRANITE || this == GRANITEMOE || this == GRANITEHYBRID;
+    }
+
+    /** Whether its experts are behind blocks without any. */
+    boolean beginsDense() {
+        return this == DEEPSEEK2 || this == GLM4MOE;
     }
 
     boolean isQwen35() {
@@ -101,7 +112,12 @@ enum GgufArchitecture {
 
     /** Whether a tied output embedding needs a tensor of its own: versions of llama.cpp do not take it from the input's. */
     boolean needsOutput() {
-        return this == GPT2 || this == OLMO2 || this == OLMOE || this == GPT_OSS;
+        return this == GPT2
+                || this == OLMO2
+                || this == OLMOE
+                || this == GPT_OSS
+                || this == QWEN2MOE
+                || this == STABLELM;
     }
 
     /**

@@ -314,6 +314,7 @@ public final class GgufModel {
             case FIRST_ROWS, LAST_ROWS -> halved(of);
             case FLAT -> new long[] {of[1]};
             case GATES, UPS, EXPERTS -> StackedExperts.shape(of, place.change());
+            case LATENT_KEYS, LATENT_VALUES -> LatentParameters.shape(config, of, place.change());
             default -> of;
         };
         GgufType chosen = chosen(place.name(), shape);
@@ -336,17 +337,21 @@ public final class GgufModel {
         return half;
     }
 
-    /** The matrices of a block's experts, one on the other. */
+    /** The matrices of a block's experts, or the norms of its heads, one on the other. */
     private GgufTensor stacked(String name, TreeMap<Integer, TensorInfo> experts) throws CheckpointException {
-        int count = Mixtures.count(config);
+        boolean ofHeads = name.endsWith("_norm.weight");
+        int count = name.endsWith("attn_q_norm.weight")
+                ? config.heads()
+                : ofHeads ? config.keyValueHeads() : Mixtures.count(config);
         if (experts.size() != count || experts.lastKey() != count - 1) {
             throw new CheckpointException(
                     source.path(),
-                    "has " + experts.size() + " experts for llama.cpp's " + name + ", where config.json says " + count);
+                    "has " + experts.size() + (ofHeads ? " heads" : " experts") + " for llama.cpp's " + name
+                            + ", where config.json says " + count);
         }
         List<TensorInfo> infos = List.copyOf(experts.values());
         long[] one = infos.get(0).shape();
-        long[] shape = {count, one[0], one[1]};
+        long[] shape = ofHeads ? new long[] {count, one[0]} : new long[] {count, one[0], one[1]};
         List<GgufTensor.Values> parts = new ArrayList<>();
         infos.forEach(info -> parts.add(() -> source.read(info.name()).unsqueeze(0)));
         return new GgufTensor(name, shape, chosen(name, shape), parts);
@@ -383,6 +388,7 @@ public final class GgufModel {
                 config.linearHeads()
                         .rows(tensor.to(Dtype.F32.scalarType()).exp().neg());
             case GATES, UPS, EXPERTS -> StackedExperts.values(tensor, change);
+            case LATENT_KEYS, LATENT_VALUES -> LatentParameters.values(config, tensor, change);
             case VALUE_COLUMNS -> config.reorderedColumns(tensor, change);
             default -> config.reorderedRows(tensor, change);
         };

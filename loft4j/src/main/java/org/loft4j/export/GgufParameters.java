@@ -14,6 +14,8 @@ import org.loft4j.io.JsonObject;
  */
 final class GgufParameters {
     private static final Set<String> SILU = Set.of("silu", "swish");
+    private static final String GELU = "gelu";
+    private static final Set<String> GELUS = Set.of(GELU, "gelu_new", "gelu_pytorch_tanh");
 
     private final TextConfig config;
     private final JsonObject json;
@@ -58,6 +60,10 @@ final class GgufParameters {
             bert();
             return;
         }
+        if (config.architecture() == GgufArchitecture.DEEPSEEK2) {
+            LatentParameters.put(config, metadata, key);
+            return;
+        }
         MemoryParameters.keyHeads(config, metadata, key);
         if (config.architecture() == GgufArchitecture.GPT2) {
             gpt2();
@@ -74,36 +80,44 @@ final class GgufParameters {
         switch (config.architecture()) {
             case LLAMA -> llama();
             case QWEN2, QWEN3 -> qwen();
+            case QWEN2MOE -> qwen2Moe();
             case QWEN3MOE -> qwen3Moe();
             case MISTRAL3 -> ministral3();
             case QWEN35, QWEN35MOE -> qwen35();
             case OLMOE -> olmoe();
             case GPT_OSS -> gptOss();
+            case GPTNEOX -> gptNeox();
             case GEMMA, GEMMA2, GEMMA3, GEMMA_EMBEDDING ->
                 GemmaParameters.put(config, vocabulary, metadata, notes, key);
             case PHI2 -> phi2();
             case PHI3 -> phi3();
+            case STABLELM -> stableLm();
             case STARCODER2 -> starcoder2();
             case SMOLLM3 -> smollm3();
             case GRANITE, GRANITEMOE, GRANITEHYBRID -> granite();
             case LFM2 -> MemoryParameters.lfm2(config, metadata, key);
             case OLMO2 -> olmo2();
-            case GLM4, COMMAND_R, COHERE2, SEED_OSS, ERNIE4_5, EXAONE4 -> DenseParameters.put(config, metadata, key);
+            case GLM4, COMMAND_R, COHERE2, SEED_OSS, ERNIE4_5, EXAONE4, GLM4MOE ->
+                DenseParameters.put(config, metadata, key);
             default -> throw new IllegalStateException(key);
         }
     }
 
     /** llama.cpp has one GELU, and takes each token for one of the first text. */
     private void bert() throws CheckpointException {
-        config.requireOneOf("hidden_act", "gelu", Set.of("gelu", "gelu_new", "gelu_pytorch_tanh"));
+        config.requireOneOf("hidden_act", GELU, GELUS);
         config.requireOneOf("position_embedding_type", "absolute", Set.of("absolute"));
         config.requireFlag("is_decoder", false);
         metadata.number(key + "attention.layer_norm_epsilon", json.doubleOr("layer_norm_eps", 1e-12));
         metadata.flag(key + "attention.causal", false);
         metadata.count("tokenizer.ggml.token_type_count", json.intOr("type_vocab_size", 2, 1));
-        if (json.stringOr("hidden_act", "gelu").equals("gelu")) {
-            notes.add("llama.cpp computes GELU by its approximation with tanh: vectors differ in their third or fourth"
-                    + " digit");
+        noteGelu("vectors");
+    }
+
+    private void noteGelu(String what) throws CheckpointException {
+        if (json.stringOr("hidden_act", GELU).equals(GELU)) {
+            notes.add("llama.cpp computes GELU by its approximation with tanh: " + what
+                    + " differ in their third or fourth digit");
         }
     }
 
@@ -140,6 +154,22 @@ final class GgufParameters {
         if (!json.booleanOr("norm_topk_prob", false)) {
             throw json.fault("norm_topk_prob", "must be true for llama.cpp, found false");
         }
+    }
+
+    /** To llama.cpp every block has a mixture, and the weights of a token's experts are as the router says. */
+    private void qwen2Moe() throws CheckpointException {
+        config.requireOneOf("hidden_act", "silu", SILU);
+        config.requireFlag("use_sliding_window", false);
+        config.requireFlag("norm_topk_prob", false);
+        config.requireLayerTypes(layer -> false);
+        config.requireHiddenHeads();
+    }
+
+    /** By the second norm llama.cpp knows whether parts follow each other. */
+    private void stableLm() throws CheckpointException {
+        config.requireOneOf("hidden_act", "silu", SILU);
+        config.requireHiddenHeads();
+        metadata.flag(key + "use_parallel_residual", json.booleanOr("use_parallel_residual", false));
     }
 
     /** To llama.cpp heads of keys and of values are of one size. */
@@ -248,6 +278,15 @@ final class GgufParameters {
         config.requireOneOf("hidden_act", "gelu_pytorch_tanh", Set.of("gelu_new", "gelu_pytorch_tanh"));
         config.requireFlag("use_bias", true);
         noteWindow(json.intOr("sliding_window", 0, 1));
+    }
+
+    /** To llama.cpp all layers have biases, and there is one GELU. */
+    private void gptNeox() throws CheckpointException {
+        config.requireOneOf("hidden_act", GELU, GELUS);
+        config.requireFlag("attention_bias", true);
+        config.requireFlag("tie_word_embeddings", false);
+        metadata.flag(key + "use_parallel_residual", json.booleanOr("use_parallel_residual", true));
+        noteGelu("logits");
     }
 
     private void phi3() throws CheckpointException {

@@ -14,8 +14,10 @@ final class Mixtures {
         JsonObject json = config.json();
         return switch (config.architecture()) {
             case QWEN3MOE -> json.intOr("num_experts", json.intOr("num_local_experts", 128, 1), 1);
+            case QWEN2MOE -> json.intOr("num_experts", json.intOr("num_local_experts", 60, 1), 1);
             case QWEN35MOE -> json.intOr("num_experts", 256, 1);
             case OLMOE -> json.intOr("num_experts", 64, 1);
+            case DEEPSEEK2, GLM4MOE -> ScoredMixtures.count(config);
             case GPT_OSS -> json.intOr("num_local_experts", json.intOr("num_experts", 128, 1), 1);
             case GEMMA4 -> json.booleanOr("enable_moe_block", false) ? json.requireInt("num_experts", 1) : 0;
             case GRANITEMOE -> json.intOr("num_local_experts", 8, 1);
@@ -29,9 +31,14 @@ final class Mixtures {
         return json.intOr("num_local_experts", 8, 0);
     }
 
+    /** How many of the first blocks have none. */
+    static int denseFirst(TextConfig config) throws CheckpointException {
+        return config.architecture().beginsDense() ? ScoredMixtures.denseFirst(config) : 0;
+    }
+
     /** Refuses layers without experts among those that have them: llama.cpp has experts in every layer. */
     static void requireThroughout(TextConfig config) throws CheckpointException {
-        if (config.architecture() != GgufArchitecture.QWEN3MOE) {
+        if (config.architecture() != GgufArchitecture.QWEN3MOE && config.architecture() != GgufArchitecture.QWEN2MOE) {
             return;
         }
         JsonObject json = config.json();
@@ -58,12 +65,17 @@ final class Mixtures {
         String shared = key + "expert_shared_feed_forward_length";
         switch (config.architecture()) {
             case QWEN3MOE -> metadata.count(width, json.intOr("moe_intermediate_size", 768, 1));
+            case QWEN2MOE -> {
+                metadata.count(width, json.intOr("moe_intermediate_size", 1408, 1));
+                metadata.count(shared, json.intOr("shared_expert_intermediate_size", 5632, 1));
+            }
             case QWEN35MOE -> {
                 metadata.count(width, config.feedForward());
                 metadata.count(shared, json.intOr("shared_expert_intermediate_size", 512, 1));
             }
             case GEMMA4 -> metadata.count(width, json.requireInt("moe_intermediate_size", 1));
             case GPT_OSS -> metadata.count(width, config.feedForward());
+            case DEEPSEEK2, GLM4MOE -> ScoredMixtures.put(config, metadata, key);
             default -> {
                 if (config.isGranite4()) {
                     metadata.count(shared, json.intOr("shared_intermediate_size", 1024, 1));
@@ -77,7 +89,8 @@ final class Mixtures {
         JsonObject json = config.json();
         return switch (config.architecture()) {
             case GEMMA4 -> json.requireInt("top_k_experts", 1);
-            case GPT_OSS -> json.intOr("num_experts_per_tok", 4, 1);
+            case GPT_OSS, QWEN2MOE -> json.intOr("num_experts_per_tok", 4, 1);
+            case DEEPSEEK2 -> json.intOr("num_experts_per_tok", config.isGlmLite() ? 4 : 8, 1);
             case GRANITEMOE, GRANITEHYBRID -> json.intOr("num_experts_per_tok", 2, 1);
             default -> json.intOr("num_experts_per_tok", config.isMixtral() ? 2 : 8, 1);
         };

@@ -171,7 +171,7 @@ public final class ModelDoctor {
             }
             String output = text("model_type").equals("gpt_neox") ? "embed_out.weight" : "lm_head.weight";
             String head = named(source, output);
-            boolean tied = TextConfig.tied(config);
+            boolean tied = TiedFamilies.tied(config);
             if (comparable && tied && head != null) {
                 tiedHead(source, head);
             }

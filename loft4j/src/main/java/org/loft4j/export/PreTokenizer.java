@@ -37,6 +37,13 @@ final class PreTokenizer {
             CASED + CAPITALS + "|\\p{N}" + PUNCTUATION_OR_SLASH + TAIL,
             "tekken");
 
+    /** DeepSeek V3's, one after the other. */
+    private static final List<String> DEEPSEEK_V3 = List.of(
+            "\\p{N}{1,3}",
+            "[一-龥\u3040-ゟ゠-ヿ]+",
+            "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+                    + "| ?[\\p{P}\\p{S}]+[\\r\\n]*" + TAIL);
+
     private PreTokenizer() {}
 
     /** @param ignoresMerges whether a word that is in the vocabulary is taken whole, which llama.cpp ties to the name */
@@ -57,6 +64,9 @@ final class PreTokenizer {
         }
         if (patterns.isEmpty()) {
             return !ownWords ? null : digits ? "smollm" : "gpt-2";
+        }
+        if (patterns.equals(DEEPSEEK_V3) && !digits && !ownWords) {
+            return "deepseek-v3";
         }
         if (patterns.size() > 1 || digits || ownWords) {
             return null;

@@ -89,7 +89,13 @@ final class RopeScaling {
                         GgufArchitecture.GRANITEMOE,
                         GgufArchitecture.GRANITEHYBRID,
                         GgufArchitecture.EXAONE4);
-            case "yarn" -> yarn(metadata, key + "scaling.");
+            case "yarn" -> {
+                if (config.architecture() == GgufArchitecture.DEEPSEEK2) {
+                    latentYarn(metadata, key + "scaling.", rope);
+                } else {
+                    yarn(metadata, key + "scaling.");
+                }
+            }
             case "longrope", "su" -> {
                 only(GgufArchitecture.PHI3);
                 metadata.text(key + "scaling.type", "longrope");
@@ -215,6 +221,21 @@ final class RopeScaling {
                     "llama.cpp computes yarn with an attention factor of 0.1·ln(factor) + 1 and whole limits alone");
         }
         putYarn(metadata, key, yarn);
+    }
+
+    /** To llama.cpp what yarn makes of the scores is in both of its factors, and the rotation has none. */
+    private void latentYarn(GgufMetadata metadata, String key, JsonObject yarn) throws CheckpointException {
+        double all = yarn.doubleOr("mscale_all_dim", 0);
+        if (!(all > 0)
+                || yarn.doubleOr("mscale", 0) != all
+                || yarn.doubleOr("attention_factor", 1) != 1
+                || hasBrokenLimits()) {
+            throw refused(
+                    "llama.cpp computes yarn in latent attention with an mscale that is mscale_all_dim and above 0, without"
+                            + " an attention_factor, and with whole limits alone");
+        }
+        putYarn(metadata, key, yarn);
+        metadata.number(key + "yarn_log_multiplier", 0.1 * all);
     }
 
     private void putYarn(GgufMetadata metadata, String key, JsonObject yarn) throws CheckpointException {

@@ -16,15 +16,15 @@ import org.loft4j.io.LayerNormNames;
  * {@code tensor_mapping.py}, {@code llama-arch.cpp}).
  */
 final class TensorNames {
-    private static final Pattern BLOCK =
-            Pattern.compile("(?:model\\.layers|layers|transformer\\.h|h|encoder\\.layer)\\.(\\d+)\\.(.+)");
+    private static final Pattern BLOCK = Pattern.compile(
+            "(?:model\\.layers|layers|transformer\\.h|h|encoder\\.layer|gpt_neox\\.layers)\\.(\\d+)\\.(.+)");
     private static final String WEIGHT = ".weight";
 
     private static final Pattern SUFFIX = Pattern.compile("(.+)\\.(weight|bias)");
 
     /** Buffers that checkpoints of old versions hold, and nothing reads. */
     private static final Pattern BUFFER =
-            Pattern.compile(".*(\\.rotary_emb\\.inv_freq|\\.attn\\.bias|\\.attn\\.masked_bias)");
+            Pattern.compile(".*(\\.rotary_emb\\.inv_freq|\\.(attn|attention)\\.(masked_)?bias)");
 
     /** The parts of a multimodal checkpoint that are not its language model. */
     private static final Pattern NOT_TEXT = Pattern.compile(
@@ -48,18 +48,24 @@ final class TensorNames {
             "embeddings.token_type_embeddings", "token_types",
             "embeddings.LayerNorm", "token_embd_norm");
 
+    private static final Map<String, String> OF_NEOX =
+            Map.of("embed_in", "token_embd", "final_layer_norm", "output_norm", "embed_out", "output");
+
     /** What BERT has beside the states of its last layer. */
     private static final Pattern HEAD_OF_BERT = Pattern.compile("pooler\\..*|cls\\..*|embeddings\\.position_ids");
 
     /** To llama.cpp all modules of these have biases. */
     private static final Set<GgufArchitecture> BIASED =
-            Set.of(GgufArchitecture.BERT, GgufArchitecture.PHI2, GgufArchitecture.STARCODER2);
+            Set.of(GgufArchitecture.BERT, GgufArchitecture.PHI2, GgufArchitecture.STARCODER2, GgufArchitecture.GPTNEOX);
 
     /** What the parts of a memory are in. */
     private static final List<String> MEMORIES = List.of("linear_attn.", "conv.", "mamba.");
 
     /** A matrix of one expert within a block. */
     private static final Pattern EXPERT = Pattern.compile("(.+\\.experts)\\.(\\d+)\\.(.+)");
+
+    /** The norm of one head within a block. */
+    private static final Pattern HEAD = Pattern.compile("(.+\\.norms)\\.(\\d+)");
 
     private final TextConfig config;
     private final GgufArchitecture architecture;
@@ -77,7 +83,18 @@ final class TensorNames {
                 || NOT_TEXT.matcher(name).matches()
                 || (architecture == GgufArchitecture.BERT
                         && HEAD_OF_BERT.matcher(bare(name)).matches())
-                || isOfOthersKeys(name);
+                || isOfOthersKeys(name)
+                || isOfFurtherTokens(name);
+    }
+
+    /** Blocks behind the last one predict further tokens. */
+    private boolean isOfFurtherTokens(String name) throws CheckpointException {
+        Matcher block = BLOCK.matcher(bare(name));
+        if (!architecture.beginsDense() || !block.matches()) {
+            return false;
+        }
+        int behind = Integer.parseInt(block.group(1)) - config.layers();
+        return behind >= 0 && behind < config.json().intOr("num_nextn_predict_layers", 0, 0);
     }
 
     /** Files of Gemma 4 have keys and values of layers that take those of others. */
@@ -108,11 +125,14 @@ final class TensorNames {
 
     private @Nullable List<TensorPlace> inHalves(int block, String name) {
         List<String> two = blocks.halves().get(name);
+        boolean latent = name.equals(BlockNames.LATENT);
         return two == null
                 ? null
                 : List.of(
-                        new TensorPlace("blk." + block + "." + two.get(0), Change.FIRST_ROWS),
-                        new TensorPlace("blk." + block + "." + two.get(1), Change.LAST_ROWS));
+                        new TensorPlace(
+                                "blk." + block + "." + two.get(0), latent ? Change.LATENT_KEYS : Change.FIRST_ROWS),
+                        new TensorPlace(
+                                "blk." + block + "." + two.get(1), latent ? Change.LATENT_VALUES : Change.LAST_ROWS));
     }
 
     private @Nullable TensorPlace place(String name) throws CheckpointException {
@@ -128,9 +148,9 @@ final class TensorNames {
             return null;
         }
         boolean bias = suffix.group(2).equals("bias");
-        TensorPlace expert = ofExpert(suffix.group(1), suffix.group(2));
-        if (expert != null) {
-            return bias ? null : expert;
+        TensorPlace numbered = numbered(suffix.group(1), suffix.group(2));
+        if (numbered != null) {
+            return bias ? null : numbered;
         }
         String module = module(suffix.group(1));
         if (module == null || (bias && !BiasPlaces.has(architecture, module))) {
@@ -149,16 +169,20 @@ final class TensorNames {
         };
     }
 
-    private @Nullable TensorPlace ofExpert(String path, String suffix) {
+    private @Nullable TensorPlace numbered(String path, String suffix) {
         Matcher block = BLOCK.matcher(path);
-        Matcher expert = EXPERT.matcher(block.matches() ? block.group(2) : "");
-        String part = expert.matches() ? blocks.experts().get(expert.group(1) + "." + expert.group(3)) : null;
+        String within = block.matches() ? block.group(2) : "";
+        Matcher expert = EXPERT.matcher(within);
+        Matcher head = HEAD.matcher(within);
+        String part = expert.matches()
+                ? blocks.numbered().get(expert.group(1) + "." + expert.group(3))
+                : head.matches() ? blocks.numbered().get(head.group(1)) : null;
         return part == null
                 ? null
                 : new TensorPlace(
                         "blk." + Integer.parseInt(block.group(1)) + "." + part + "." + suffix,
                         Change.NONE,
-                        Integer.parseInt(expert.group(2)));
+                        Integer.parseInt(expert.matches() ? expert.group(2) : head.group(2)));
     }
 
     /** Whether a path is that of what sends tokens to experts. */
@@ -166,9 +190,18 @@ final class TensorNames {
         return path.endsWith(".mlp.gate") || path.endsWith(".block_sparse_moe.gate");
     }
 
-    /** Whether a path is that of what makes Gemma 4's inputs of all layers, to which llama.cpp applies no adapter. */
-    static boolean makesInputs(String path) {
-        return path.endsWith("per_layer_model_projection");
+    /** What makes Gemma 4's inputs of all layers, and what goes into latent attention. */
+    private static final Pattern NOT_ADAPTED = Pattern.compile(
+            ".*(per_layer_model_projection|self_attn\\.(q_a_proj|q_b_proj|kv_a_proj_with_mqa|kv_b_proj))");
+
+    /** Whether a path is that of a matrix to which llama.cpp applies no adapter, in any family that has it. */
+    static boolean takesNoAdapter(String path) {
+        return NOT_ADAPTED.matcher(path).matches();
+    }
+
+    /** Whether it applies none to a matrix in this family, such as {@code blk.0.attn_q}. */
+    boolean takesNoAdapterHere(String module) {
+        return architecture == GgufArchitecture.DEEPSEEK2 && (module.endsWith(".attn_q") || module.equals("output"));
     }
 
     /** Whether a path is that of a matrix of one expert. */
@@ -186,6 +219,9 @@ final class TensorNames {
         }
         if (architecture == GgufArchitecture.BERT) {
             return OF_BERT.get(bare);
+        }
+        if (architecture == GgufArchitecture.GPTNEOX) {
+            return OF_NEOX.get(bare.replaceFirst("^gpt_neox\\.", ""));
         }
         String prefix = architecture == GgufArchitecture.GPT2 ? "transformer." : "model.";
         String usual = architecture == GgufArchitecture.PHI2 ? bare.replaceFirst("\\bfinal_layernorm$", "norm") : bare;
@@ -212,11 +248,17 @@ final class TensorNames {
         if (architecture.isQwen35()) {
             return ofLinearAttention(module);
         }
+        if (module.endsWith(".ffn_gate_inp_shexp")) {
+            return Change.FLAT;
+        }
         if (suffix.equals("weight") && (module.endsWith(".shortconv.conv") || module.endsWith(".ssm_conv1d"))) {
             return Change.KERNEL;
         }
         if (module.endsWith(".ssm_norm")) {
             return Change.ROW;
+        }
+        if (architecture == GgufArchitecture.GPTNEOX && module.endsWith(".attn_qkv")) {
+            return Change.BY_KIND;
         }
         boolean conv1d = architecture == GgufArchitecture.GPT2
                 && suffix.equals("weight")
@@ -240,6 +282,10 @@ final class TensorNames {
     private boolean has(int block, String part) throws CheckpointException {
         if (architecture == GgufArchitecture.GEMMA4) {
             return config.gemma4Layers().has(block, part);
+        }
+        if (architecture.beginsDense() && part.startsWith("mlp.")) {
+            boolean dense = BlockNames.PLAIN.contains(blocks.modules().getOrDefault(part, ""));
+            return dense == block < Mixtures.denseFirst(config);
         }
         boolean memory = MEMORIES.stream().anyMatch(part::startsWith);
         boolean either = architecture.remembers() && (memory || part.startsWith("self_attn."));
@@ -269,6 +315,9 @@ final class TensorNames {
         if (architecture == GgufArchitecture.PHI2) {
             names.add("output.bias");
         }
+        if (architecture == GgufArchitecture.STABLELM) {
+            names.add(lastNorm() + ".bias");
+        }
         if (config.inputWidth() > 0) {
             names.addAll(List.of(
                     "per_layer_token_embd.weight", "per_layer_model_proj.weight", "per_layer_proj_norm.weight"));
@@ -287,6 +336,9 @@ final class TensorNames {
                     names.add("blk." + i + "." + parameter.getValue());
                 }
             }
+            if (architecture == GgufArchitecture.STABLELM) {
+                names.add("blk." + i + ".attn_norm.bias");
+            }
             if (architecture == GgufArchitecture.GPT_OSS) {
                 for (String part : StackedExperts.required()) {
                     names.add("blk." + i + "." + part);
@@ -298,8 +350,10 @@ final class TensorNames {
             for (List<String> two : blocks.halves().values()) {
                 names.addAll(List.of("blk." + i + "." + two.get(0), "blk." + i + "." + two.get(1)));
             }
-            for (String part : blocks.experts().values()) {
-                names.add("blk." + i + "." + part + ".weight");
+            for (Map.Entry<String, String> part : blocks.numbered().entrySet()) {
+                if (has(i, part.getKey())) {
+                    names.add("blk." + i + "." + part.getValue() + ".weight");
+                }
             }
         }
         return names;

@@ -47,6 +47,12 @@ record TensorPlace(String name, Change change, int expert) {
         LAST_ROWS,
         /** {@code A_log} as the factor that it stands for, {@code -exp(x)}, in the order of {@link #VALUE_ROWS}. */
         RATE,
+        /** Rows with queries, keys and values of each head together, as those of all queries, of all keys, and of all values. */
+        BY_KIND,
+        /** Of latent attention, the rows that make the keys of each head, as matrices {@code (heads, rank, d)}. */
+        LATENT_KEYS,
+        /** Those that make the values, as matrices {@code (heads, d, rank)}. */
+        LATENT_VALUES,
         /** The gates of a layer's {@link StackedExperts}. */
         GATES,
         /** Their ups. */

@@ -21,22 +21,6 @@ final class TextConfig {
     private static final String MODEL_TYPE = "model_type";
     private static final String TEXT = "text_config";
 
-    private static final String TIE = "tie_word_embeddings";
-
-    private static final Set<String> TIED = Set.of(
-            "cohere",
-            "cohere2",
-            "ernie4_5",
-            "gpt2",
-            "gemma",
-            "gemma2",
-            "gemma3",
-            "gemma3_text",
-            "gemma4",
-            "gemma4_text",
-            "smollm3",
-            "starcoder2");
-
     private final GgufArchitecture architecture;
     private final JsonObject root;
     private final JsonObject json;
@@ -52,7 +36,8 @@ final class TextConfig {
         GgufArchitecture named = GgufArchitecture.of(root.requireString(MODEL_TYPE));
         boolean granite4 = named == GgufArchitecture.GRANITEHYBRID;
         JsonObject found = ofLanguageModel(root);
-        JsonObject text = granite4 ? Granite4Keys.plain(found) : found;
+        boolean neox = named == GgufArchitecture.GPTNEOX;
+        JsonObject text = granite4 ? Granite4Keys.plain(found) : neox ? RopeKeys.ofNeox(found) : found;
         return new TextConfig(architecture(named, text), root, text);
     }
 
@@ -159,6 +144,16 @@ final class TextConfig {
         return json.stringOr(MODEL_TYPE, "").equals("granitemoehybrid");
     }
 
+    /** GLM-4.7-Flash, which is deepseek2 to llama.cpp. */
+    boolean isGlmLite() throws CheckpointException {
+        return json.stringOr(MODEL_TYPE, "").equals("glm4_moe_lite");
+    }
+
+    /** DeepSeek V2, which is deepseek2 to llama.cpp as DeepSeek V3 is. */
+    boolean isDeepseekV2() throws CheckpointException {
+        return json.stringOr(MODEL_TYPE, "").equals("deepseek_v2");
+    }
+
     /** Whether a block has a memory for attention. */
     boolean remembers(int block) throws CheckpointException {
         return architecture.remembers() && MemoryParameters.remembers(this, block);
@@ -180,8 +175,9 @@ final class TextConfig {
     /** Rows of a matrix, a vector or a factor {@code (out, r)} in llama.cpp's order. */
     Tensor reorderedRows(Tensor rows, Change change) throws CheckpointException {
         return switch (change) {
-            case QUERY_ROWS -> RotaryRows.interleaved(rows, heads());
-            case KEY_ROWS -> RotaryRows.interleaved(rows, keyValueHeads());
+            case QUERY_ROWS -> HeadRows.interleaved(rows, heads());
+            case KEY_ROWS -> HeadRows.interleaved(rows, keyValueHeads());
+            case BY_KIND -> HeadRows.byKind(rows, heads());
             case VALUE_ROWS -> linearHeads().rows(rows);
             case ROWS_BEHIND_KEYS -> linearHeads().behindKeys(rows);
             case FIRST_ROWS -> rows.narrow(-2, 0, rows.size(-2) / 2);
@@ -225,10 +221,10 @@ final class TextConfig {
     private int silentKeyValueHeads() throws CheckpointException {
         return switch (architecture) {
             case GEMMA2, GEMMA3, GEMMA_EMBEDDING, GEMMA4, SMOLLM3 -> 4;
-            case LFM2, SEED_OSS -> 8;
-            case GEMMA -> 16;
+            case LFM2, SEED_OSS, GLM4MOE -> 8;
+            case GEMMA, QWEN2MOE -> 16;
             case STARCODER2, GLM4, ERNIE4_5 -> 2;
-            case QWEN2, QWEN3, EXAONE4 -> 32;
+            case QWEN2, QWEN3, EXAONE4, STABLELM -> 32;
             case QWEN3MOE, QWEN35 -> 4;
             case QWEN35MOE -> 2;
             case MISTRAL3 -> 8;
@@ -237,10 +233,13 @@ final class TextConfig {
         };
     }
 
-    /** In Gemma 4 that of the layers without a window. */
+    /** In Gemma 4 that of the layers without a window, in latent attention what of it is turned. */
     int headDim() throws CheckpointException {
         if (architecture == GgufArchitecture.GEMMA4) {
             return gemma4Layers().headDim(false);
+        }
+        if (architecture == GgufArchitecture.DEEPSEEK2) {
+            return LatentParameters.turned(this);
         }
         int absent = switch (architecture) {
             case GEMMA, GEMMA2, GEMMA3, GEMMA_EMBEDDING, QWEN35, QWEN35MOE -> 256;
@@ -264,8 +263,8 @@ final class TextConfig {
             return json.doubleOr("norm_eps", 1e-5);
         }
         boolean larger = switch (architecture) {
-            case PHI3, OLMO2, OLMOE, GPT_OSS, MISTRAL3, ERNIE4_5, EXAONE4 -> true;
-            default -> isMixtral();
+            case PHI3, OLMO2, OLMOE, GPT_OSS, MISTRAL3, ERNIE4_5, EXAONE4, GLM4MOE -> true;
+            default -> isMixtral() || isGlmLite();
         };
         if (architecture == GgufArchitecture.GLM4) {
             return json.doubleOr("rms_norm_eps", 1.5625e-7);
@@ -278,7 +277,7 @@ final class TextConfig {
         return json.doubleOr(
                 switch (architecture) {
                     case GPT2 -> "layer_norm_epsilon";
-                    case PHI2, COMMAND_R, COHERE2 -> "layer_norm_eps";
+                    case PHI2, COMMAND_R, COHERE2, GPTNEOX, STABLELM -> "layer_norm_eps";
                     default -> "norm_epsilon";
                 },
                 1e-5);
@@ -302,16 +301,19 @@ final class TextConfig {
             case GPT2 ->
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA, GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
-            case GEMMA3, GEMMA_EMBEDDING, GEMMA4, GPT_OSS, GLM4, ERNIE4_5 ->
+            case GEMMA3, GEMMA_EMBEDDING, GEMMA4, GPT_OSS, GLM4, GLM4MOE, ERNIE4_5 ->
                 json.intOr("max_position_embeddings", 131072, 1);
-            case SMOLLM3, QWEN3MOE, QWEN35, QWEN35MOE -> json.intOr("max_position_embeddings", 32768, 1);
-            case OLMOE, STARCODER2 -> json.intOr("max_position_embeddings", 4096, 1);
+            case SMOLLM3, QWEN2MOE, QWEN3MOE, QWEN35, QWEN35MOE -> json.intOr("max_position_embeddings", 32768, 1);
+            case OLMOE, STABLELM, STARCODER2 -> json.intOr("max_position_embeddings", 4096, 1);
             case LFM2 -> json.intOr("max_position_embeddings", 128000, 1);
+            case DEEPSEEK2 ->
+                json.intOr("max_position_embeddings", isGlmLite() ? 202752 : isDeepseekV2() ? 2048 : 4096, 1);
             case MISTRAL3 -> json.intOr("max_position_embeddings", 262144, 1);
             case SEED_OSS -> json.intOr("max_position_embeddings", 524288, 1);
             case COMMAND_R, COHERE2 ->
                 Math.max(json.intOr("max_position_embeddings", 8192, 1), json.intOr("model_max_length", 1, 1));
-            case GRANITE, GRANITEMOE, GRANITEHYBRID, PHI2, EXAONE4 -> json.intOr("max_position_embeddings", 2048, 1);
+            case GRANITE, GRANITEMOE, GRANITEHYBRID, PHI2, GPTNEOX, EXAONE4 ->
+                json.intOr("max_position_embeddings", 2048, 1);
             default ->
                 isMixtral()
                         ? json.intOr("max_position_embeddings", 131072, 1)
@@ -330,8 +332,8 @@ final class TextConfig {
     /** Dimensions of a head that are rotated. */
     int rotaryDim() throws CheckpointException {
         double absent = switch (architecture) {
-            case QWEN35, QWEN35MOE -> 0.25;
-            case PHI2, GLM4 -> 0.5;
+            case QWEN35, QWEN35MOE, GPTNEOX, STABLELM -> 0.25;
+            case PHI2, GLM4, GLM4MOE -> 0.5;
             default -> 1;
         };
         double share = RopeKeys.share(json, rope(), absent);
@@ -344,18 +346,7 @@ final class TextConfig {
 
     /** Whether the output embedding is the input's, by the file or by the family's default. */
     boolean tied() throws CheckpointException {
-        return tied(root);
-    }
-
-    /** Whether the output embedding is the input embedding; some families tie the two where config.json is silent. */
-    static boolean tied(JsonObject config) throws CheckpointException {
-        if (config.stringOr(MODEL_TYPE, "").equals("lfm2")) {
-            return Lfm2Keys.tied(config);
-        }
-        boolean absent = TIED.contains(config.stringOr(MODEL_TYPE, ""))
-                || (Set.of("qwen3_5", "qwen3_5_moe").contains(config.stringOr(MODEL_TYPE, ""))
-                        && config.booleanOr(TIE, false));
-        return ofLanguageModel(config).booleanOr(TIE, absent);
+        return TiedFamilies.tied(root);
     }
 
     /** Refuses a value that llama.cpp does not compute with. */
