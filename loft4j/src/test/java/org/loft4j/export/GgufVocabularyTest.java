@@ -2,9 +2,11 @@ package org.loft4j.export;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -227,6 +229,23 @@ class GgufVocabularyTest {
                 + "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
         assertEquals("qwen35", metadata.get("tokenizer.ggml.pre"));
         assertFalse(notes.toString().contains("marks"), notes.toString());
+    }
+
+    /** Numbers, ideographs and kana, and all else, one after the other. */
+    @Test
+    void theRulesOfDeepseekV3AreThree() throws IOException {
+        String words = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+                + "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+        List<Map<String, Object>> steps = new ArrayList<>();
+        for (String rule : List.of("\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", words)) {
+            steps.add(Map.of("type", "Split", "pattern", Map.of("Regex", rule), "behavior", "Isolated"));
+        }
+        steps.add(Map.of("type", "ByteLevel", "use_regex", false));
+        JsonNode sequence = new ObjectMapper().valueToTree(Map.of("type", "Sequence", "pretokenizers", steps));
+        assertEquals("deepseek-v3", PreTokenizer.name(sequence, false));
+        steps.remove(1);
+        JsonNode two = new ObjectMapper().valueToTree(Map.of("type", "Sequence", "pretokenizers", steps));
+        assertNull(PreTokenizer.name(two, false));
     }
 
     /** Qwen's do; llama.cpp's have other tokens for what they compose. */
