@@ -234,8 +234,9 @@ class GgufVocabularyTest {
     /** Numbers, ideographs and kana, and all else, one after the other. */
     @Test
     void theRulesOfDeepseekV3AreThree() throws IOException {
-        String words = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
-                + "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+        String words =
+                "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+                        + "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
         List<Map<String, Object>> steps = new ArrayList<>();
         for (String rule : List.of("\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", words)) {
             steps.add(Map.of("type", "Split", "pattern", Map.of("Regex", rule), "behavior", "Isolated"));
