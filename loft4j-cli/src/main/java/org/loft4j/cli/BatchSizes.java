@@ -141,6 +141,7 @@ record BatchSizes(
         if (encoded.train() instanceof Examples rows) {
             BatchSizes sizes = of(rows, config);
             Load load = sizes.load(encoded.eval(), config);
+            load = encoded.train().hasPreferences() || rows instanceof PromptDataset ? load.judging() : load;
             return rows instanceof SourceTargetDataset both ? writing(load, both, sizes.largest, encoded.eval()) : load;
         }
         Examples held = encoded.eval();
@@ -148,6 +149,7 @@ record BatchSizes(
         Load load = new Load(streamed(encoded.train(), config), encoded.maxLength(), rows, encoded.maxLength());
         boolean writes =
                 encoded.train() instanceof StreamingDataset stream && stream.sample() instanceof SourceTargetDataset;
+        load = encoded.train().hasPreferences() ? load.judging() : load;
         return writes ? load.writing(encoded.maxLength() + 1L, encoded.maxLength() + 1L) : load;
     }
 

@@ -52,7 +52,7 @@ class BatchSizesTest {
                 .batchSize(2)
                 .loss(loss -> loss.withPreferences(PreferenceLoss.of(PreferenceLoss.Kind.SIMPO)))
                 .build();
-        assertEquals(new Load(4, 9, 0, 0), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), free));
+        assertEquals(new Load(4, 9, 0, 0).judging(), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), free));
     }
 
     /** Of rows that are read as they are learnt the first tell how many negatives there are. */
@@ -89,7 +89,7 @@ class BatchSizesTest {
             PromptDataset prompts = PromptDataset.of(rows, tokenizer, 64, null);
             int longest = IntStream.of(prompts.lengths()).max().orElseThrow() + 10;
             Load load = BatchSizes.largest(new TrainData(prompts, prompts, 0, 64), config);
-            assertEquals(new Load(6, longest, 2, longest, 6L * longest), load);
+            assertEquals(new Load(6, longest, 2, longest, 6L * longest).judging(), load);
             assertEquals(
                     3L * (IntStream.of(prompts.lengths()).sum() + 20),
                     BatchSizes.of(prompts, config).tokens());
@@ -99,9 +99,10 @@ class BatchSizesTest {
     /** Before the first step the model looks at the rows to learn from as well, answer by answer. */
     @Test
     void preferencesAreTwoRowsAndAreLookedAtBefore() {
-        assertEquals(new Load(4, 9, 5, 9), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), CONFIG));
-        assertEquals(new Load(4, 9, 5, 9), largest(pairs(4, 9), pairs(2, 4)));
-        assertEquals(new Load(4, 9, 10, 8), largest(pairs(4, 9), pairs(6, 8)));
+        assertEquals(
+                new Load(4, 9, 5, 9).judging(), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), CONFIG));
+        assertEquals(new Load(4, 9, 5, 9).judging(), largest(pairs(4, 9), pairs(2, 4)));
+        assertEquals(new Load(4, 9, 10, 8).judging(), largest(pairs(4, 9), pairs(6, 8)));
         Dataset texts = Dataset.causalLmIds(List.of(new int[7], new int[3]));
         assertEquals(new Load(2, 7, 0, 0), BatchSizes.largest(new TrainData(texts, null, 0, 16), CONFIG));
     }

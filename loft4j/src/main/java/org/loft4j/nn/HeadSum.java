@@ -27,8 +27,9 @@ final class HeadSum implements AutoCloseable {
 
     void deliver() {
         if (weight != null && sum != null) {
-            // not until the end of the lane's scope: it is as large as the head
-            try (Tensor whole = NativeScope.keep(sum.to(weight.scalar_type()))) {
+            // in a scope of its own, since it is as large as the head and the lane's ends with the whole backward pass
+            try (NativeScope scope = new NativeScope()) {
+                Tensor whole = sum.to(weight.scalar_type());
                 close();
                 LanguageModelLoss.backward(weight, whole);
             }

@@ -68,9 +68,9 @@ public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable perm
         }
     }
 
-    /** Numbers of a matrix that a product widens at once at most, all lanes together. */
-    static long widenedAtOnce(DeviceSpec device) {
-        return TiledProduct.widenedAtOnce(device);
+    /** Numbers of a matrix of so many rows and columns that a product widens at once at most, all lanes together. */
+    static long widenedAtOnce(DeviceSpec device, long out, long in) {
+        return TiledProduct.widenedAtOnce(device, out, in);
     }
 
     /** What was asked for to get this format; {@link LoadIn#FULL} where the checkpoint has it. */

@@ -63,9 +63,10 @@ final class TiledProduct {
         }
     }
 
-    /** Elements that are widened at once at most, unless one row has more. */
-    static long widenedAtOnce(DeviceSpec device) {
-        return device.kind() == DeviceSpec.Kind.CUDA ? DEVICE_TILE : Math.min(IN_LANES, TILE * Lanes.count());
+    /** Elements of {@code (out, in)} that are widened at once at most; the least are some columns, which are many where there are many rows. */
+    static long widenedAtOnce(DeviceSpec device, long out, long in) {
+        long tile = device.kind() == DeviceSpec.Kind.CUDA ? DEVICE_TILE : Math.min(IN_LANES, TILE * Lanes.count());
+        return Math.min(out * in, Math.max(tile, ALIGNMENT * out));
     }
 
     private static long step(long width, long multiple, long elements) {

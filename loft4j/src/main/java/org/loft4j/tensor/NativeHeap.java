@@ -21,10 +21,11 @@ public final class NativeHeap {
 
     private static final int NEVER = -1;
 
-    /** As large as a heap of glibc's for a thread, and as its largest threshold. */
+    /** As large as a heap of glibc's for a thread. */
     private static final int HEAP = 64 << 20;
 
-    private static final int LARGEST_THRESHOLD = 32 << 20;
+    /** Its largest threshold, in bytes: a tensor of so many has pages of its own, which go back to the system when it is freed. */
+    public static final int LARGEST_THRESHOLD = 32 << 20;
 
     /** glibc's own to begin with; it rises with what is freed, unless it is set. */
     private static final int SMALLEST_THRESHOLD = 128 << 10;

@@ -59,11 +59,20 @@ final class LaneGradients implements AutoCloseable {
         LongSummaryStatistics elements =
                 leaves.stream().mapToLong(Tensor::numel).summaryStatistics();
         this.onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
+        this.mostLanes = onProcessor ? mostLanes(model, elements.getMax()) : 1;
+        this.mostWaiting = mostWaiting(elements.getSum());
+    }
+
+    /**
+     * So many lanes, or else one: each may hold a gradient of the largest leaf.
+     *
+     * @param largest elements of that leaf
+     */
+    static long mostLanes(Model model, long largest) {
         long most = Math.max(LITTLE, MOST_OF_LARGEST * model.weights().elements());
         // a lane adds up the head of a half type in float32 (nn.LanguageModelLoss)
         long numbers = model.description().dtype().isHalf() ? 2 : 1;
-        this.mostLanes = onProcessor ? most / Math.max(1, numbers * elements.getMax()) : 1;
-        this.mostWaiting = mostWaiting(elements.getSum());
+        return most / Math.max(1, numbers * largest);
     }
 
     /** Elements of all lanes together that may wait to be added, where so many are trained. */

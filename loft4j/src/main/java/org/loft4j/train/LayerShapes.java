@@ -77,9 +77,10 @@ record LayerShapes(
      * @param kind the windows
      * @param bounded whether scores are bounded, which no fused kernel does
      * @param sinks whether there is a key for sinks, beside which heads are wider
-     * @param widens whether norms of queries and keys widen half types inside, and keep that
+     * @param normed whether queries and keys have norms
+     * @param widens whether these widen half types inside, and keep that
      */
-    record Looks(CausalDecoder.LayerKind kind, boolean bounded, boolean sinks, boolean widens) {
+    record Looks(CausalDecoder.LayerKind kind, boolean bounded, boolean sinks, boolean normed, boolean widens) {
         /** Whether a lane has our own attention for it where rows are longer than the window. */
         boolean isOurs() {
             return !kind.bothSides() && !bounded && !sinks;
@@ -112,29 +113,18 @@ record LayerShapes(
                             both.decoder().stream().map(block -> of(hidden, block, true)))
                     .toList();
         }
-        return layers.values().stream()
-                .map(all -> new LayerShapes(
-                        hidden, all, List.of(), false, null, null, null, 2, false, List.of(), false, null, null))
-                .toList();
+        return layers.values().stream().map(all -> dense(hidden, all, 2, null)).toList();
     }
 
     private static LayerShapes of(long hidden, EncoderDecoderBlock block, boolean writes) {
-        int norms = writes ? 3 : 2;
         Side side = new Side(writes, block.dropout().inside() > 0);
+        return dense(hidden, block.linears(), writes ? 3 : 2, side);
+    }
+
+    /** One of an encoder or an encoder-decoder, which has nothing of what a decoder's may have. */
+    private static LayerShapes dense(long hidden, List<Linear> all, int norms, @Nullable Side side) {
         return new LayerShapes(
-                hidden,
-                block.linears(),
-                List.of(),
-                false,
-                null,
-                null,
-                null,
-                norms,
-                false,
-                List.of(),
-                false,
-                null,
-                side);
+                hidden, all, List.of(), false, null, null, null, norms, false, List.of(), false, null, side);
     }
 
     private static List<LayerShapes> of(
@@ -158,8 +148,8 @@ record LayerShapes(
                             kinds.get(number),
                             block.attention().isBounded(),
                             block.attention().hasSinks(),
-                            block.attention() instanceof DecoderAttention plain
-                                    && plain.queryNorm() instanceof HeadByHead);
+                            block.attention() instanceof DecoderAttention plain && plain.queryNorm() != null,
+                            block.attention() instanceof DecoderAttention own && own.queryNorm() instanceof HeadByHead);
             shapes.add(new LayerShapes(
                     hidden,
                     all,
@@ -332,9 +322,17 @@ record LayerShapes(
                 + gated();
     }
 
-    /** Numbers a token of queries and keys that their norms keep in float32 beside all that, where the model is in a half type. */
-    long widenedHeads() {
-        return looks != null && looks.widens() ? 2 * heads() : 0;
+    /** Numbers a token of queries and keys that their norms read: they are no more what attention reads. */
+    long normedHeads() {
+        List<Linear> attention = attention();
+        return looks != null && looks.normed()
+                ? heads() + (attention.size() < 4 ? heads() : attention.get(1).outFeatures())
+                : 0;
+    }
+
+    /** Whether these are kept in float32. */
+    boolean widensHeads() {
+        return looks != null && looks.widens();
     }
 
     /** Tokens of all rows that go through it. */

@@ -1,14 +1,15 @@
 package org.loft4j.train;
 
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
-import org.loft4j.nn.Decoder;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.Experts;
 import org.loft4j.nn.Linear;
@@ -19,15 +20,13 @@ import org.loft4j.nn.RecurrentMixer;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
+import org.loft4j.tensor.NativeHeap;
 
 /** The calculation of a {@link MemoryEstimate}. */
 final class MemoryArithmetic {
     /** The Java machine, its heap, and libtorch with its buffers. */
-    private static final long PROGRAM = 350_000_000;
-    /** Logits of a language model at once; see {@link org.loft4j.nn.LanguageModelLoss}. */
-    private static final long CHUNK = 1 << 23;
+    private static final long PROGRAM = 380_000_000;
 
-    private static final long LEAST_ROWS = 256;
     private static final int FLOAT = 4;
     /** Of products that oneDNN has compiled for half types on the processor: 1024 shapes, which the rows of experts soon have. */
     private static final long COMPILED = 1024 * 420_000L;
@@ -36,6 +35,8 @@ final class MemoryArithmetic {
     private final MemoryPlan plan;
     private final DeviceSpec device;
     private final List<LayerShapes> layers;
+    private final long lanes;
+    private final LossMemory loss;
     private final Map<String, Linear> adapted;
     private final int size;
     private final int wide;
@@ -51,13 +52,15 @@ final class MemoryArithmetic {
         Dtype dtype = model.description().dtype();
         this.size = dtype.bytes();
         this.half = dtype.isHalf();
+        this.lanes = lanes();
+        this.loss = new LossMemory(model, plan, onProcessor(), lanes);
         this.wide = Math.max(size, FLOAT);
     }
 
     MemoryEstimate estimate() {
-        long savedInFull = savedInFull();
+        long trained = inFull().sum();
+        long savedInFull = plan.lora() == null ? 0 : trained;
         long factors = factorElements();
-        long trained = plan.lora() == null ? model.weights().elements() : savedInFull;
         MemoryPlan.Load load = plan.load();
         long tokens = load.rows() * load.columns();
         boolean again = plan.config().gradientCheckpointing();
@@ -91,19 +94,23 @@ final class MemoryArithmetic {
                 ofAdapter + beforeTraining(ofAdapter),
                 state,
                 movingElements(factors) * wide + gradients(trained),
+                isAccumulating() ? (movingElements(factors) + trained) * wide : 0,
                 (again ? inputs : kept) + given + distances(load),
-                loss(load.told()) + head(load.told()),
+                loss.training(load.told()) + loss.head(load.told()),
                 own,
-                lanes() > 1 ? trained * size : 0,
+                lanes > 1 ? scattered() : 0,
                 Math.max(evaluation(), answers()),
                 plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
     }
 
     /** Of what is trained in full: half types of several micro-batches are added up in float32, and in lanes a part waits. */
     private long gradients(long trained) {
-        boolean several = plan.config().gradientAccumulationSteps() > 1;
-        long waiting = lanes() > 1 ? Math.min(trained, LaneGradients.mostWaiting(trained)) : 0;
-        return trained * (several ? wide : size) + waiting * size;
+        long waiting = lanes > 1 ? Math.min(trained, LaneGradients.mostWaiting(trained)) : 0;
+        return trained * (isAccumulating() ? wide : size) + waiting * size;
+    }
+
+    private boolean isAccumulating() {
+        return plan.config().gradientAccumulationSteps() > 1;
     }
 
     private long saved(long factors, long savedInFull) {
@@ -133,17 +140,17 @@ final class MemoryArithmetic {
         return all;
     }
 
-    /** What a product widens at once of a matrix of experts that the checkpoint has packed. */
+    /** What a product widens at once of a matrix in fewer bits, or of experts that the checkpoint has packed. */
     private long widenedAtOnce(LayerShapes layer) {
-        if (model.weights().quantized().isEmpty()) {
-            return 0;
-        }
-        long largest = layer.expert().stream()
-                .mapToLong(linear -> linear.outFeatures() * linear.inFeatures())
+        Collection<Linear> packed = model.weights().quantized().isEmpty() ? List.of() : layer.expert();
+        Collection<Linear> narrow =
+                plan.loadIn() == LoadIn.FULL ? packed : model.linears().values();
+        long largest = narrow.stream()
+                .mapToLong(linear -> QuantizedWeight.widenedAtOnce(device, linear.outFeatures(), linear.inFeatures()))
                 .max()
                 .orElse(0);
         // where they lie in the table, what is found there, and the same in the layer's type
-        return Math.min(largest, QuantizedWeight.widenedAtOnce(device)) * (2 + FLOAT + size);
+        return largest * (2 + FLOAT + size);
     }
 
     /** Matrices of linear layers and of experts, and the vectors of tokens; no classifier, and no router. */
@@ -167,20 +174,20 @@ final class MemoryArithmetic {
                         && !model.headModules().contains(path));
     }
 
-    /** What an adapter trains in full beside its factors: a classifier's head, and what the configuration names. */
-    private long savedInFull() {
+    /**
+     * Sizes in numbers of what is trained itself: the model, or what an adapter trains in full beside its factors, a classifier's head
+     * and what the configuration names.
+     */
+    private LongStream inFull() {
         LoraConfig lora = plan.lora();
-        if (lora == null) {
-            return 0;
-        }
         boolean classifies = model.task().isClassification();
         return model.weights().asMap().entrySet().stream()
-                .filter(weight -> lora.saves(weight.getKey())
+                .filter(weight -> lora == null
+                        || lora.saves(weight.getKey())
                         || (classifies
                                 && model.headModules().stream()
                                         .anyMatch(module -> weight.getKey().startsWith(module + "."))))
-                .mapToLong(weight -> weight.getValue().numel())
-                .sum();
+                .mapToLong(weight -> weight.getValue().numel());
     }
 
     private long factorElements() {
@@ -259,18 +266,31 @@ final class MemoryArithmetic {
             }
         }
         long read = plan.load().rows() * plan.load().columns();
-        return tokens * (numbers * size + widened(layer))
+        // the result is there in either type
+        long wideHeads = wideHeads(layer, true);
+        return tokens * (numbers * size + widened(layer) + wideHeads * FLOAT - wideHeads * 3 / 4 * size)
                 + read * ofRead * size
                 + scores(layer) * bytesOfScore(layer, true);
     }
 
     /**
-     * Bytes a token: norms that are trained themselves widen half types inside, and keep that ({@link org.loft4j.nn.RmsNorm}), and so
-     * do some of queries and keys.
+     * Bytes a token: norms that are trained themselves widen half types inside, and keep that ({@link org.loft4j.nn.RmsNorm}); those of
+     * queries and keys keep what they read, some of them widened.
      */
     private long widened(LayerShapes layer) {
         long trained = plan.lora() == null ? 2 * layer.hidden() : 0;
-        return half ? (trained + layer.widenedHeads()) * FLOAT : 0;
+        // what is normed is read again for the gradient of its weights
+        long ofHeads = (plan.lora() == null ? 2 : 1) * layer.normedHeads();
+        return (half ? trained * FLOAT : 0) + ofHeads * (half && layer.widensHeads() ? FLOAT : size);
+    }
+
+    /**
+     * Numbers a token of queries, keys, values and what comes out that are float32 in a half type, on the processor, where the scores are
+     * more than are kept ({@link Attention}).
+     */
+    private long wideHeads(LayerShapes layer, boolean training) {
+        boolean plain = training && layer.recurrent() == null && bytesOfScore(layer, true) == 0;
+        return half && onProcessor() && plain ? 4 * layer.heads() : 0;
     }
 
     /** Bytes that a score leaves behind where attention is not fused. */
@@ -281,14 +301,14 @@ final class MemoryArithmetic {
             return training ? 2L * wide + (half ? size : 0) : 0;
         }
         if (training && plan.attention().dropout()) {
-            return 3L * size;
+            // the softmax, what is kept of it and what is left; in half types its result in float32 besides
+            return wide + 2L * size;
         }
         if (training && plan.attention().distances() && plan.lora() == null) {
             // no fused kernel finds the gradient of what is added to the scores
             return wide;
         }
         // a call has those of a lane
-        long lanes = lanes();
         long columns = plan.load().columns();
         long window = looks == null || looks.kind().window() == 0
                 ? columns
@@ -305,9 +325,21 @@ final class MemoryArithmetic {
         return plan.attention().distances() ? plan.attention().heads() * (read + written) * wide : 0;
     }
 
-    /** Into how many parts a batch is cut, each of which goes over a core. */
+    /** Into how many parts a batch is cut, each of which goes over a core; one where a gradient is too large for each to have its own. */
     private long lanes() {
-        return onProcessor() ? Math.max(1, Lanes.forRows(plan.load().rows())) : 1;
+        long most = LaneGradients.mostLanes(model, inFull().max().orElse(1));
+        long wanted = onProcessor() ? Math.max(1, Lanes.forRows(plan.load().rows())) : 1;
+        return wanted > most ? 1 : wanted;
+    }
+
+    /**
+     * Gradients of whole matrices that find no room in what activations leave free; the largest have pages of their own, which go back
+     * at once.
+     */
+    private long scattered() {
+        return inFull().filter(numbers -> numbers * size < NativeHeap.LARGEST_THRESHOLD)
+                        .sum()
+                * size;
     }
 
     private boolean onProcessor() {
@@ -322,39 +354,9 @@ final class MemoryArithmetic {
             // the product, scaled, bounded and once more scaled, before they are probabilities
             ofScores = 5L * wide;
         }
-        return tokens * ((layer.made() + dropped) * size + widened(layer))
-                + layer.insideMemory(tokens, lanes(), plan.load()) * wide
+        return tokens * ((layer.made() + dropped) * size + widened(layer) + 2 * wideHeads(layer, training) * FLOAT)
+                + layer.insideMemory(tokens, lanes, plan.load()) * wide
                 + scores * (ofScores == 0 ? 0 : ofScores + 2L * size);
-    }
-
-    private long loss(long tokens) {
-        if (!model.task().writes()) {
-            return 0;
-        }
-        long vocabulary = model.head().outFeatures();
-        long rows = Math.min(tokens, Math.max(LEAST_ROWS, CHUNK / vocabulary));
-        // the product, in half types the product once more in float32, its logarithms, and the gradient as it goes
-        // back
-        long ofLogit = half ? 2L * size + 2L * FLOAT : 2L * size;
-        if (model instanceof Decoder decoder) {
-            double temperature = plan.config().loss().rewards().draw().temperature();
-            ofLogit += (long) decoder.logitScale().at(temperature).copies() * size;
-        }
-        long hidden = 2 * tokens * model.description().hiddenSize() * size;
-        return rows * vocabulary * ofLogit + hidden;
-    }
-
-    /** The gradient of a language model's head while its parts are added up; in half types in float32, by each lane for itself. */
-    private long head(long tokens) {
-        LoraConfig lora = plan.lora();
-        boolean learnt = model.task().writes()
-                && (lora == null || lora.saves(model.head().path()));
-        if (!learnt) {
-            return 0;
-        }
-        long numbers = model.head().outFeatures() * model.description().hiddenSize();
-        long rows = Math.max(LEAST_ROWS, CHUNK / model.head().outFeatures());
-        return numbers * (half && tokens > rows ? lanes() * (FLOAT + size) : size);
     }
 
     /**
@@ -392,6 +394,6 @@ final class MemoryArithmetic {
                 .mapToLong(layer -> made(layer, layer.tokens(load), heads * layer.pairs(load), false))
                 .max()
                 .orElse(0);
-        return made + loss(load.told()) + distances(load);
+        return made + loss.judging(load.told()) + distances(load);
     }
 }

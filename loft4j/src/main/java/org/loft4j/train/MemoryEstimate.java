@@ -16,6 +16,7 @@ import org.loft4j.tensor.Lanes;
  * @param adapter factors, and copies of modules that are trained in full beside them
  * @param optimizer its state
  * @param gradients of what is trained, and what waits to be added to those of a model that is trained itself
+ * @param earlier gradients of earlier micro-batches of a step, beside which the next have their activations; 0 where there is one
  * @param activations kept for the backward pass, over all layers
  * @param loss logits and their gradient, at the largest number of positions at a time
  * @param layer what one layer holds beside that, while it is computed or goes backward
@@ -31,6 +32,7 @@ public record MemoryEstimate(
         long adapter,
         long optimizer,
         long gradients,
+        long earlier,
         long activations,
         long loss,
         long layer,
@@ -62,14 +64,26 @@ public record MemoryEstimate(
      * library keeps what the one has freed while the other grows.
      */
     public long total() {
-        long stepping = Math.max(activations + loss + layer, gradients + layer) + scattered;
+        long stepping = Math.max(earlier + activations + loss + layer, gradients + layer) + scattered;
         return program + rows + weights + adapter + optimizer + copy + Math.max(stepping, evaluation);
     }
 
     /** What of it lies on a device: program and rows are on the host, and so is what a save copies. */
     public MemoryEstimate onDevice() {
         return new MemoryEstimate(
-                0, 0, weights, adapter, optimizer, gradients, activations, loss, layer, scattered, evaluation, 0);
+                0,
+                0,
+                weights,
+                adapter,
+                optimizer,
+                gradients,
+                earlier,
+                activations,
+                loss,
+                layer,
+                scattered,
+                evaluation,
+                0);
     }
 
     /** The parts by name, for people. */
@@ -81,6 +95,7 @@ public record MemoryEstimate(
         parts.put("adapter", adapter);
         parts.put("optimizer", optimizer);
         parts.put("gradients", gradients);
+        parts.put("earlier", earlier);
         parts.put("activations", activations);
         parts.put("loss", loss);
         parts.put("layer", layer);

@@ -49,9 +49,17 @@ public record MemoryPlan(
      * @param cached tokens whose keys and values are kept while a model answers prompts; 0 where it answers none
      * @param written tokens of a row that an encoder-decoder writes, with the one that writing begins with; 0 for other models
      * @param evalWritten the same of the evaluation
+     * @param judged whether a loss asks what a model holds of the rows before it has a gradient, as those of preferences and rewards do
      */
     public record Load(
-            long rows, long columns, long evalRows, long evalColumns, long cached, long written, long evalWritten) {
+            long rows,
+            long columns,
+            long evalRows,
+            long evalColumns,
+            long cached,
+            long written,
+            long evalWritten,
+            boolean judged) {
         public Load {
             Checks.atLeast("rows", rows, 1);
             Checks.atLeast("columns", columns, 1);
@@ -59,7 +67,7 @@ public record MemoryPlan(
 
         /** Of texts that are read alone. */
         public Load(long rows, long columns, long evalRows, long evalColumns, long cached) {
-            this(rows, columns, evalRows, evalColumns, cached, 0, 0);
+            this(rows, columns, evalRows, evalColumns, cached, 0, 0, false);
         }
 
         /** Of rows that have their answers. */
@@ -69,7 +77,7 @@ public record MemoryPlan(
 
         /** The batches of the evaluation by themselves. */
         Load ofEvaluation() {
-            return new Load(evalRows, evalColumns, 0, 0, 0, evalWritten, 0);
+            return new Load(evalRows, evalColumns, 0, 0, 0, evalWritten, 0, judged);
         }
 
         /** Positions that are told, of all rows: of an encoder-decoder those that are written. */
@@ -79,12 +87,17 @@ public record MemoryPlan(
 
         /** Of texts that an encoder-decoder reads and writes. */
         public Load writing(long newWritten, long newEvalWritten) {
-            return new Load(rows, columns, evalRows, evalColumns, cached, newWritten, newEvalWritten);
+            return new Load(rows, columns, evalRows, evalColumns, cached, newWritten, newEvalWritten, judged);
+        }
+
+        /** Of rows whose log-probabilities make their loss. */
+        public Load judging() {
+            return new Load(rows, columns, evalRows, evalColumns, cached, written, evalWritten, true);
         }
 
         /** The same with fewer rows. */
         public Load fewer(long newRows, long newEvalRows, long newCached) {
-            return new Load(newRows, columns, newEvalRows, evalColumns, newCached, written, evalWritten);
+            return new Load(newRows, columns, newEvalRows, evalColumns, newCached, written, evalWritten, judged);
         }
     }
 

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Threads;
@@ -39,6 +40,12 @@ class MemoryEstimateProcessTest {
     })
     void theResidentPeakIsMetWithinFifteenPercent(
             int threads, String method, String dtype, boolean checkpointing, String kind) throws Exception {
+        requireWithinFifteenPercent(threads, method, dtype, checkpointing, kind, LoadIn.FULL);
+    }
+
+    private void requireWithinFifteenPercent(
+            int threads, String method, String dtype, boolean checkpointing, String kind, LoadIn loadIn)
+            throws Exception {
         Assumptions.assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc here");
         Path errors = directory.resolve("errors");
         Process child = ChildJvm.plain(
@@ -48,15 +55,16 @@ class MemoryEstimateProcessTest {
                 method,
                 dtype,
                 "" + checkpointing,
-                kind);
+                kind,
+                loadIn.name());
         String out = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, child.waitFor(), Files.readString(errors));
         double measured = Long.parseLong(out.strip());
         MemoryEstimate estimate;
         Dtype type = Dtype.parse("dtype", dtype);
         try (Threads asThere = Threads.of(threads);
-                Model model = MemoryProbe.model(kind, type)) {
-            estimate = MemoryEstimateTest.estimate(model, method, checkpointing);
+                Model model = MemoryProbe.outline(kind, type)) {
+            estimate = MemoryProbe.estimate(model, kind, method, checkpointing, loadIn);
         }
         String said = threads + " threads, " + method + " " + dtype + " " + kind
                 + (checkpointing ? " checkpointing" : "") + ": measured " + measured / 1e6 + " MB, estimated "
@@ -71,6 +79,44 @@ class MemoryEstimateProcessTest {
     void everyCombinationWithinFifteenPercent(
             int threads, String method, String dtype, boolean checkpointing, String kind) throws Exception {
         theResidentPeakIsMetWithinFifteenPercent(threads, method, dtype, checkpointing, kind);
+    }
+
+    /** Parallel parts, mixtures, long and many words, long sources, images and classes, each once or twice. */
+    @Tag("slow")
+    @ParameterizedTest
+    @CsvSource({
+        "2, lora, bfloat16, false, cohere, FULL",
+        "2, full, bfloat16, false, cohere, FULL",
+        "1, loft, bfloat16, true, cohere, FULL",
+        "2, loft, float32, false, cohere2, FULL",
+        "2, lora, bfloat16, false, exaone4, FULL",
+        "1, loft, float32, false, phi, FULL",
+        "2, full, float32, false, granitemoe, FULL",
+        "2, lora, bfloat16, false, glm4_moe, FULL",
+        "1, lora, bfloat16, false, olmoe, FULL",
+        "1, full, bfloat16, true, latent, FULL",
+        "1, lora, bfloat16, false, pegasus, FULL",
+        "2, lora, float32, false, reads, FULL",
+        "2, full, bfloat16, false, reads, FULL",
+        "1, lora, float32, false, images, FULL",
+        "2, lora, float32, false, large, FULL",
+        "1, lora, bfloat16, false, classes, FULL",
+        "2, full, float32, false, classes, FULL",
+        "2, lora, bfloat16, false, long, FULL",
+        "2, full, bfloat16, false, long, FULL",
+        "2, lora, float32, false, long, FULL",
+        "2, lora, bfloat16, false, tied, FULL",
+        "2, full, bfloat16, false, tied, FULL",
+        "2, lora, float32, false, words, FULL",
+        "2, full, bfloat16, false, words, FULL",
+        "2, full, float32, false, words, FULL",
+        "2, lora, bfloat16, false, plain, NF4",
+        "2, loft, float32, false, words, NF4"
+    })
+    void otherKindsWithinFifteenPercent(
+            int threads, String method, String dtype, boolean checkpointing, String kind, LoadIn loadIn)
+            throws Exception {
+        requireWithinFifteenPercent(threads, method, dtype, checkpointing, kind, loadIn);
     }
 
     /** In half types oneDNN compiles few products for three equal batches of packed experts, and nothing of those is trained in full. */

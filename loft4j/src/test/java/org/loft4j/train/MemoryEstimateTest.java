@@ -37,19 +37,9 @@ class MemoryEstimateTest {
     Path directory;
 
     private static MemoryEstimate benchModel(String method, Dtype dtype, boolean checkpointing) throws IOException {
-        try (Model model = MemoryProbe.model("plain", dtype)) {
-            return estimate(model, method, checkpointing);
+        try (Model outline = MemoryProbe.outline("plain", dtype)) {
+            return MemoryProbe.estimate(outline, "plain", method, checkpointing, LoadIn.FULL);
         }
-    }
-
-    static MemoryEstimate estimate(Model model, String method, boolean checkpointing) {
-        MemoryPlan plan = new MemoryPlan(
-                MemoryProbe.config(Method.parse(method), checkpointing),
-                MemoryProbe.lora(model),
-                LoadIn.FULL,
-                MemoryProbe.load(model),
-                MemoryProbe.attention(model));
-        return MemoryEstimate.of(model, plan);
     }
 
     @ParameterizedTest
@@ -310,17 +300,22 @@ class MemoryEstimateTest {
         }
     }
 
-    /** Granite's logits are the product divided, Gemma 2's are bounded in two steps. */
+    /**
+     * Granite's logits are the product divided, Gemma 2's are bounded in two steps: where they are only looked at. Where they are learnt,
+     * few of them are at a time.
+     */
     @ParameterizedTest
     @CsvSource({"granite, logits_scaling, 1, 1", "gemma2_cap, final_logit_softcapping, null, 2"})
     void logitsThatAreScaledLieBesideTheProduct(String fixture, String key, String none, int copies)
             throws IOException {
+        MemoryPlan.Load load = new MemoryPlan.Load(4, 32, 0, 0);
         MemoryPlan plan = new MemoryPlan(
                 TrainConfig.builder(Method.FULL).build(),
                 null,
                 LoadIn.FULL,
-                new MemoryPlan.Load(4, 32, 0, 0),
+                load,
                 new MemoryPlan.Attention(4, false, false));
+        MemoryPlan judging = plan.with(plan.config(), LoadIn.FULL, load.judging());
         ObjectNode config =
                 Json.read(FIXTURES.resolve(fixture).resolve("config.json")).toTree();
         config.putRawValue(key, new RawValue(none));
@@ -328,9 +323,17 @@ class MemoryEstimateTest {
         ModelOptions options = ModelOptions.of(Task.CAUSAL_LM).withDevice(DeviceSpec.META);
         try (Model scaled = Models.initialise(FIXTURES.resolve(fixture), options);
                 Model plain = Models.initialise(directory, options)) {
-            long difference = MemoryEstimate.of(scaled, plan).loss()
-                    - MemoryEstimate.of(plain, plan).loss();
+            long difference = MemoryEstimate.of(scaled, judging).loss()
+                    - MemoryEstimate.of(plain, judging).loss();
             assertEquals(copies * 4 * 32 * 256 * 4L, difference);
+            assertEquals(
+                    MemoryEstimate.of(plain, plan).loss(),
+                    MemoryEstimate.of(scaled, plan).loss());
+            // the product, and where it is looked at its logarithms beside it
+            assertEquals(
+                    4 * 32 * 256 * 4L,
+                    MemoryEstimate.of(plain, judging).loss()
+                            - MemoryEstimate.of(plain, plan).loss());
         }
     }
 
@@ -405,10 +408,13 @@ class MemoryEstimateTest {
                 new MemoryPlan.Load(1, 8, 0, 0),
                 new MemoryPlan.Attention(4, false, false));
         MemoryPlan several = one.with(config.gradientAccumulationSteps(2).build(), LoadIn.FULL, one.load());
-        try (Model model = MemoryProbe.model("plain", Dtype.BF16)) {
+        try (Model model = MemoryProbe.outline("plain", Dtype.BF16)) {
             long elements = model.weights().elements();
             assertEquals(2 * elements, MemoryEstimate.of(model, one).gradients());
             assertEquals(4 * elements, MemoryEstimate.of(model, several).gradients());
+            // beside them the next micro-batch has its activations
+            assertEquals(0, MemoryEstimate.of(model, one).earlier());
+            assertEquals(4 * elements, MemoryEstimate.of(model, several).earlier());
         }
     }
 
@@ -422,6 +428,37 @@ class MemoryEstimateTest {
             try (Threads one = Threads.of(1)) {
                 assertEquals(0, benchModel("full", Dtype.F32, false).scattered());
             }
+        }
+    }
+
+    /** A lane would have a gradient of the largest matrix for itself; those of such have pages of their own, which go back at once. */
+    @Test
+    void matricesThatAreTooLargeForEachLaneAreNotScattered() throws IOException {
+        try (Threads two = Threads.of(2);
+                Model words = MemoryProbe.outline("words", Dtype.BF16);
+                Model tied = MemoryProbe.outline("tied", Dtype.BF16)) {
+            MemoryEstimate ofTwo = MemoryProbe.estimate(words, "words", "full", false, LoadIn.FULL);
+            assertTrue(ofTwo.scattered() > 0, ofTwo.toString());
+            long matrices = 2L * 131_072 * 512;
+            assertEquals(2 * (words.weights().elements() - matrices), ofTwo.scattered());
+            MemoryEstimate ofOne = MemoryProbe.estimate(tied, "tied", "full", false, LoadIn.FULL);
+            assertEquals(0, ofOne.scattered());
+            assertEquals(ofOne.weights(), ofOne.gradients(), "none wait");
+        }
+    }
+
+    /** Heads are made float32 where the scores of long texts are not kept, and norms of heads keep what they read. */
+    @Test
+    void halfTypesAreWideInAttentionOverLongTexts() throws IOException {
+        try (Threads one = Threads.of(1);
+                Model half = MemoryProbe.outline("long", Dtype.BF16);
+                Model wide = MemoryProbe.outline("long", Dtype.F32)) {
+            MemoryEstimate narrow = MemoryProbe.estimate(half, "long", "lora", false, LoadIn.FULL);
+            MemoryEstimate full = MemoryProbe.estimate(wide, "long", "lora", false, LoadIn.FULL);
+            // queries, keys, values and what they yield, once more than their half, less what the half has of it; and
+            // two norms
+            long numbers = 4L * 1024 * 512;
+            assertEquals(4 * numbers * (4 * 4 - 3 * 2 + 2 * 2), 2 * narrow.activations() - full.activations());
         }
     }
 
@@ -441,7 +478,7 @@ class MemoryEstimateTest {
                 without.load(),
                 without.attention(),
                 new MemoryPlan.Rows(3_000_000_000L, 100_000_000));
-        try (Model model = MemoryProbe.model("plain", Dtype.F32)) {
+        try (Model model = MemoryProbe.outline("plain", Dtype.F32)) {
             MemoryEstimate plain = MemoryEstimate.of(model, without);
             MemoryEstimate full = MemoryEstimate.of(model, with);
             assertEquals(plain.total() + 3_000_000_000L, full.total());
