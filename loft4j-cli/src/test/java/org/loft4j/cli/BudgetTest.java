@@ -92,15 +92,15 @@ class BudgetTest {
                 budget -> String.valueOf(assertThrows(ConfigException.class, () -> budget.check(1_000_000_000))
                         .getMessage()));
         assertTrue(said.contains(": rows 2.0 GB, program 380.0 MB"), said);
-        assertTrue(said.contains("; --streaming (→ 36"), said);
+        assertTrue(said.contains("; --streaming (→ 39"), said);
         assertFalse(refusal(DeviceSpec.CPU).contains("--streaming"), "there is nothing to gain");
     }
 
     @Test
     void aRunThatTheMachineHasNoMemoryForIsWarnedOf() {
         String warning = String.valueOf(warning(DeviceSpec.CPU, 100_000_000));
-        assertTrue(warning.startsWith("the machine has 100.0 MB of memory, and this run needs about 35"), warning);
-        assertTrue(warning.contains("\ntry --batch-size 1 --accumulate 8 (→ 35"), warning);
+        assertTrue(warning.startsWith("the machine has 100.0 MB of memory, and this run needs about 38"), warning);
+        assertTrue(warning.contains("\ntry --batch-size 1 --accumulate 8 (→ 38"), warning);
         assertTrue(warning.contains(", still too much)"), warning);
         assertNull(warning(DeviceSpec.CPU, 1_000_000_000));
         assertNull(warning(CUDA, 1), "the memory is the device's");
@@ -115,6 +115,6 @@ class BudgetTest {
                 new MemoryPlan.Load(16, 32, 2, 32),
                 MemoryPlan.Rows.of(0),
                 budget -> String.valueOf(budget.warning(budget.check(Long.MAX_VALUE), 100_000_000)));
-        assertTrue(said.contains("\ntry --batch-size 1 --accumulate 8 (→ 35"), said);
+        assertTrue(said.contains("\ntry --batch-size 1 --accumulate 8 (→ 38"), said);
     }
 }

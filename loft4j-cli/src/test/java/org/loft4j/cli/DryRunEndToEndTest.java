@@ -105,10 +105,10 @@ class DryRunEndToEndTest {
     void aRunThatNeedsMoreThanItMayIsRefusedWithWhatWouldHelp() {
         Captured run = train("--max-memory", "100MB");
         assertEquals(2, run.status(), run.err());
-        assertTrue(run.err().contains("max_memory is 100.0 MB, and this run needs about 35"), run.err());
-        assertTrue(run.err().contains("program 350.0 MB"), run.err());
-        assertTrue(run.err().contains("try --gradient-checkpointing (→ 35"), run.err());
-        assertTrue(run.err().contains("--batch-size 1 --accumulate 8 (→ 35"), run.err());
+        assertTrue(run.err().contains("max_memory is 100.0 MB, and this run needs about 38"), run.err());
+        assertTrue(run.err().contains("program 380.0 MB"), run.err());
+        assertTrue(run.err().contains("try --gradient-checkpointing (→ 38"), run.err());
+        assertTrue(run.err().contains("--batch-size 1 --accumulate 8 (→ 38"), run.err());
         assertFalse(Files.exists(output));
         assertEquals(2, train("--max-memory", "much").status());
         assertEquals(0, train("--max-memory", "1GB", "--max-steps", "1").status());
