@@ -41,7 +41,7 @@ final class BlockedLora {
                 layers.stream().mapToLong(layer -> layer.base().outFeatures()).sum();
         return rows.size(0) >= FEWEST
                 && rows.numel() * outputs >= WORTHWHILE
-                && rows.stride(1) == 1
+                && rows.is_contiguous()
                 && BlockProduct.pays(rows)
                 && layers.stream().allMatch(BlockedLora::takes);
     }
@@ -75,7 +75,7 @@ final class BlockedLora {
                 inputs,
                 saved,
                 (kept, i, gradient, sums) -> {
-                    Tensor dense = gradient.stride(1) == 1 ? gradient : gradient.contiguous();
+                    Tensor dense = gradient.contiguous();
                     Tensor ofLow = ofLow(layers.get(i), dense);
                     if (inner) {
                         sums[0] = ofInput(layers.get(i), dense, ofLow, sums[0]);

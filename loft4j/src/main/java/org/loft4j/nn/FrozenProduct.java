@@ -30,17 +30,14 @@ final class FrozenProduct {
     static @Nullable Tensor of(Tensor x, Tensor weight, @Nullable Tensor bias) {
         if (weight.requires_grad()
                 || weight.size(1) > WIDEST
-                || weight.stride(1) != 1
+                || !weight.is_contiguous()
                 || Dtype.of(weight) != Dtype.F32
                 || x.numel() * weight.size(0) < LARGE
                 || x.size(-1) != weight.size(1)
                 || !BlockProduct.pays(x)) {
             return null;
         }
-        Tensor rows = x.reshape(-1, weight.size(1));
-        if (rows.stride(1) != 1) {
-            return null;
-        }
+        Tensor rows = x.reshape(-1, weight.size(1)).contiguous();
         Tensor y = matrix(rows.size(0), weight.size(0));
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             BlockProduct.sum(y, false, new Term(rows, weight.t()));
@@ -61,7 +58,7 @@ final class FrozenProduct {
 
     private static Tensor gradientOfInput(Tensor gradient, Tensor weight) {
         Tensor x = matrix(gradient.size(0), weight.size(1));
-        BlockProduct.sum(x, false, new Term(gradient.stride(1) == 1 ? gradient : gradient.contiguous(), weight));
+        BlockProduct.sum(x, false, new Term(gradient.contiguous(), weight));
         return x;
     }
 

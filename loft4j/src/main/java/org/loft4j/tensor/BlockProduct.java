@@ -56,8 +56,12 @@ public final class BlockProduct {
     /** An operand as BLAS has it. */
     private record Matrix(FloatPointer start, boolean turned, int line) {
         static Matrix of(Tensor tensor) {
-            boolean turned = tensor.stride(1) != 1;
-            return new Matrix(new FloatPointer(tensor.data_ptr()), turned, (int) tensor.stride(turned ? 1 : 0));
+            long rows = tensor.size(0);
+            long columns = tensor.size(1);
+            // what says nothing where there is one is any number
+            boolean turned = columns > 1 && tensor.stride(1) != 1;
+            long line = turned ? Math.max(tensor.stride(1), rows) : rows > 1 ? tensor.stride(0) : columns;
+            return new Matrix(new FloatPointer(tensor.data_ptr()), turned, Math.toIntExact(line));
         }
 
         FloatPointer at(int row, int column) {
@@ -70,7 +74,7 @@ public final class BlockProduct {
     }
 
     /**
-     * @param c {@code (rows, columns)}, with unit stride in its rows
+     * @param c {@code (rows, columns)}, with unit stride in its rows, which do not overlap
      * @param add whether to what is in c
      */
     public static void sum(Tensor c, boolean add, Term... terms) {
