@@ -7,7 +7,6 @@ import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Activation;
-import org.loft4j.nn.Experts;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.MixtureOfExperts.SharedExpert;
@@ -53,7 +52,7 @@ public record SharedExpertLayout(ExpertLayout experts, long sharedWidth) impleme
     public FeedForward feedForward(String block, Weights weights, Activation activation) {
         return new MixtureOfExperts(
                 weights.linear(experts.router(block)),
-                new Experts.Apart(experts.experts(block, weights, activation)),
+                experts.experts(block, weights, activation),
                 experts.chosen(),
                 new Routing.Softmax(experts.normalised()),
                 new SharedExpert.Gated(
