@@ -11,14 +11,12 @@ import org.loft4j.nn.AutogradFunction;
 import org.loft4j.nn.Linear;
 import org.loft4j.tensor.BlockProduct;
 import org.loft4j.tensor.BlockProduct.Term;
-import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
-import org.loft4j.tensor.Tensors;
 
 /**
  * Layers with plain LoRA on the same input in float32, in a lane, as one function by {@link BlockProduct}:
  *
- * <pre>  Z = x·Aᵀ        y  = x·W0ᵀ + b + scale·Z·Bᵀ
+ * <pre>  Z = x·Aᵀ        y  = x·W0ᵀ + scale·Z·Bᵀ
  *  ∂Z = scale·∂y·B  ∂x = ∂y·W0 + ∂Z·A        ∂A = ∂Zᵀ·x        ∂B = scale·∂yᵀ·Z</pre>
  *
  * <p>What an adapter adds joins a block of y, or of ∂x, while that is in the cache.
@@ -30,9 +28,6 @@ final class BlockedLora {
     /** Multiplications from which it saves more than a function of our own costs. */
     private static final long WORTHWHILE = 1L << 24;
 
-    /** Columns of a frozen weight at most for the backward pass, which reads blocks of it where they lie, line by line. */
-    private static final long WIDEST = 1536;
-
     private BlockedLora() {}
 
     /** @param rows {@code (count, in)} */
@@ -41,7 +36,6 @@ final class BlockedLora {
                 layers.stream().mapToLong(layer -> layer.base().outFeatures()).sum();
         return rows.size(0) >= FEWEST
                 && rows.numel() * outputs >= WORTHWHILE
-                && rows.is_contiguous()
                 && BlockProduct.pays(rows)
                 && layers.stream().allMatch(BlockedLora::takes);
     }
@@ -54,49 +48,85 @@ final class BlockedLora {
                 && !base.weight().requires_grad();
     }
 
-    /** @return {@code (count, out)} of each */
-    static List<Tensor> of(List<LoraLinear> layers, Tensor x) {
+    /** What the backward pass reads of one layer. */
+    private record Kept(double scale, Tensor low, Tensor loraA, Tensor loraB, Tensor weight) {
+        static final int COUNT = 4;
+
+        static List<Tensor> of(LoraLinear layer, Tensor low) {
+            return List.of(low, layer.loraA(), layer.loraB(), layer.base().weight());
+        }
+
+        static Kept read(double scale, List<Tensor> saved, int layer) {
+            List<Tensor> own = saved.subList(layer * COUNT, (layer + 1) * COUNT);
+            return new Kept(scale, own.get(0), own.get(1), own.get(2), own.get(3));
+        }
+
+        Tensor ofLow(Tensor gradient) {
+            return BlockProduct.of(new Term(scale, gradient, loraB));
+        }
+
+        /** @param before what other layers have found, which is added to */
+        Tensor ofInput(Tensor gradient, Tensor ofLow, @Nullable Tensor before) {
+            Term adapter = new Term(ofLow, loraA);
+            if (BlockProduct.readsLines(weight)) {
+                return BlockProduct.addTo(before, new Term(gradient, weight), adapter);
+            }
+            return BlockProduct.addTo(before == null ? gradient.mm(weight) : before.addmm_(gradient, weight), adapter);
+        }
+
+        /** The other way round first: rows of many columns take less time. */
+        Tensor ofB(Tensor gradient) {
+            return BlockProduct.of(new Term(scale, low.t(), gradient)).t().contiguous();
+        }
+    }
+
+    /**
+     * The layers without their biases.
+     *
+     * @param rows {@code (count, in)}
+     * @return {@code (count, out)} of each
+     */
+    static List<Tensor> of(List<LoraLinear> layers, Tensor rows) {
+        Tensor x = BlockProduct.dense(rows);
         List<Tensor> inputs = new ArrayList<>(List.of(x));
-        layers.forEach(layer -> inputs.addAll(List.of(layer.loraA(), layer.loraB())));
-        List<Tensor> saved = new ArrayList<>(List.of(x));
+        List<Tensor> saved = new ArrayList<>();
         List<Tensor> results = new ArrayList<>();
         try (AutoGradMode frozen = new AutoGradMode(false)) {
-            List<Tensor> low = low(layers, x);
-            for (LoraLinear layer : layers) {
-                Tensor z = low.get(results.size());
-                results.add(forward(layer, x, z));
-                saved.add(z);
+            for (Tensor low : low(layers, x)) {
+                LoraLinear layer = layers.get(results.size());
+                results.add(BlockProduct.of(
+                        new Term(x, layer.base().weight().t()),
+                        new Term(layer.scale(), low, layer.loraB().t())));
+                inputs.addAll(List.of(layer.loraA(), layer.loraB()));
+                saved.addAll(Kept.of(layer, low));
             }
         }
-        boolean inner = x.requires_grad();
+        boolean learnsX = x.requires_grad();
+        boolean learnsA = layers.stream().anyMatch(layer -> layer.loraA().requires_grad());
+        if (learnsA) {
+            saved.add(x);
+        }
         AutogradFunction.leadSeveral(
-                "a layer with LoRA has no second derivative here",
-                results,
-                inputs,
-                saved,
-                (kept, i, gradient, sums) -> {
-                    Tensor dense = gradient.contiguous();
-                    Tensor ofLow = ofLow(layers.get(i), dense);
-                    if (inner) {
-                        sums[0] = ofInput(layers.get(i), dense, ofLow, sums[0]);
+                "a layer with LoRA has no second derivative here", results, inputs, saved, (all, i, arrived, sums) -> {
+                    Kept kept = Kept.read(layers.get(i).scale(), all, i);
+                    Tensor gradient = BlockProduct.dense(arrived);
+                    Tensor ofLow = kept.ofLow(gradient);
+                    if (learnsX) {
+                        sums[0] = kept.ofInput(gradient, ofLow, sums[0]);
                     }
-                    sums[1 + 2 * i] = ofA(ofLow, kept.get(0));
-                    sums[2 + 2 * i] = ofB(layers.get(i), kept.get(1 + i), dense);
+                    if (learnsA) {
+                        sums[1 + 2 * i] = BlockProduct.of(new Term(ofLow.t(), all.get(all.size() - 1)));
+                    }
+                    sums[2 + 2 * i] = kept.ofB(gradient);
                 });
-        for (int i = 0; i < results.size(); i++) {
-            Tensor bias = layers.get(i).base().bias();
-            if (bias != null) {
-                results.get(i).add_(bias);
-            }
-        }
         return results;
     }
 
+    /** {@code x·Aᵀ} of each: one product, for x is laid out once then. */
     private static List<Tensor> low(List<LoraLinear> layers, Tensor x) {
         Tensor[] factors = layers.stream().map(LoraLinear::loraA).toArray(Tensor[]::new);
         Tensor stacked = factors.length == 1 ? factors[0] : torch.cat(new TensorVector(factors), 0);
-        Tensor all = matrix(x.size(0), stacked.size(0));
-        BlockProduct.sum(all, false, new Term(x, stacked.t()));
+        Tensor all = BlockProduct.of(new Term(x, stacked.t()));
         List<Tensor> low = new ArrayList<>();
         long start = 0;
         for (LoraLinear layer : layers) {
@@ -104,56 +134,5 @@ final class BlockedLora {
             start += layer.rank();
         }
         return low;
-    }
-
-    private static Tensor forward(LoraLinear layer, Tensor x, Tensor low) {
-        Tensor y = matrix(x.size(0), layer.base().outFeatures());
-        BlockProduct.sum(
-                y,
-                false,
-                new Term(x, layer.base().weight().t()),
-                new Term(layer.scale(), low, layer.loraB().t()));
-        return y;
-    }
-
-    private static Tensor ofLow(LoraLinear layer, Tensor gradient) {
-        Tensor ofLow = matrix(gradient.size(0), layer.rank());
-        BlockProduct.sum(ofLow, false, new Term(layer.scale(), gradient, layer.loraB()));
-        return ofLow;
-    }
-
-    /** @param before what other layers have found, which is added to */
-    private static Tensor ofInput(LoraLinear layer, Tensor gradient, Tensor ofLow, @Nullable Tensor before) {
-        Tensor weight = layer.base().weight();
-        Term adapter = new Term(ofLow, layer.loraA());
-        Tensor sum = before == null ? matrix(gradient.size(0), weight.size(1)) : before;
-        if (weight.size(1) <= WIDEST) {
-            BlockProduct.sum(sum, before != null, new Term(gradient, weight), adapter);
-            return sum;
-        }
-        if (before == null) {
-            torch.mm_out(sum, gradient, weight);
-        } else {
-            sum.addmm_(gradient, weight);
-        }
-        BlockProduct.sum(sum, true, adapter);
-        return sum;
-    }
-
-    private static Tensor ofA(Tensor ofLow, Tensor x) {
-        Tensor ofA = matrix(ofLow.size(1), x.size(1));
-        BlockProduct.sum(ofA, false, new Term(ofLow.t(), x));
-        return ofA;
-    }
-
-    /** The other way round first: as rows of many columns it takes less time. */
-    private static Tensor ofB(LoraLinear layer, Tensor low, Tensor gradient) {
-        Tensor turned = matrix(low.size(1), gradient.size(1));
-        BlockProduct.sum(turned, false, new Term(layer.scale(), low.t(), gradient));
-        return turned.t().contiguous();
-    }
-
-    private static Tensor matrix(long rows, long columns) {
-        return Tensors.empty(Dtype.F32, DeviceSpec.CPU, rows, columns);
     }
 }

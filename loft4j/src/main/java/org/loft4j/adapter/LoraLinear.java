@@ -77,13 +77,11 @@ public final class LoraLinear implements LinearForward {
         if (merged) {
             return layer.baseForward(x);
         }
-        if (isPlain()) {
-            Tensor rows = rows(x);
-            if (BlockedLora.takes(List.of(this), rows)) {
-                return shaped(BlockedLora.of(List.of(this), rows).get(0), x);
-            }
+        Tensor rows = rows(x);
+        if (isPlain() && BlockedLora.takes(List.of(this), rows)) {
+            return shaped(biased(BlockedLora.of(List.of(this), rows).get(0), layer.bias()), x);
         }
-        return forward(layer, x, layer::baseForward);
+        return shaped(forward(layer, rows, layer::baseForward), x);
     }
 
     /** What DoRA's m gets depends on the numbers that come out. */
@@ -92,11 +90,10 @@ public final class LoraLinear implements LinearForward {
         if (merged) {
             return layer.baseForGradient(x);
         }
-        return forward(layer, x, magnitude == null ? layer::baseForGradient : layer::baseForward);
+        return shaped(forward(layer, rows(x), magnitude == null ? layer::baseForGradient : layer::baseForward), x);
     }
 
-    private Tensor forward(Linear layer, Tensor x, UnaryOperator<Tensor> baseProduct) {
-        Tensor rows = rows(x);
+    private Tensor forward(Linear layer, Tensor rows, UnaryOperator<Tensor> baseProduct) {
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
         boolean dropping = training && dropout > 0;
@@ -113,7 +110,7 @@ public final class LoraLinear implements LinearForward {
                 y = torch.addcmul(y, y, excess);
             }
         }
-        return shaped(y, x);
+        return y;
     }
 
     /**
@@ -138,11 +135,12 @@ public final class LoraLinear implements LinearForward {
         LoraLinear first = plain.get(0);
         Tensor rows = first.rows(x);
         if (BlockedLora.takes(plain, rows)) {
-            List<Tensor> blocked = BlockedLora.of(plain, rows);
+            List<Tensor> products = BlockedLora.of(plain, rows);
+            List<Tensor> all = new ArrayList<>();
             for (LoraLinear layer : plain) {
-                blocked.set(plain.indexOf(layer), layer.shaped(blocked.get(plain.indexOf(layer)), x));
+                all.add(layer.shaped(biased(products.get(all.size()), layer.base.bias()), x));
             }
-            return blocked;
+            return all;
         }
         Tensor stacked =
                 torch.cat(new TensorVector(plain.stream().map(LoraLinear::loraA).toArray(Tensor[]::new)), 0);
@@ -153,6 +151,10 @@ public final class LoraLinear implements LinearForward {
             all.add(layer.shaped(layer.addUpdate(layer.base.baseForward(rows), low.get(all.size())), x));
         }
         return all;
+    }
+
+    private static Tensor biased(Tensor y, @Nullable Tensor bias) {
+        return bias == null ? y : y.add_(bias);
     }
 
     /** Whether {@code y = x·W0ᵀ + b + scale·(x·Aᵀ)·Bᵀ} is all there is. */

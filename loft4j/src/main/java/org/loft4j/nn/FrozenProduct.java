@@ -6,18 +6,13 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.BlockProduct;
 import org.loft4j.tensor.BlockProduct.Term;
-import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
-import org.loft4j.tensor.Tensors;
 
 /** {@code x·Wᵀ + b} with a large frozen matrix in float32 on one thread of the processor, by {@link BlockProduct}. */
 final class FrozenProduct {
     /** Multiplications from which it saves more than a function of our own costs. */
     private static final long LARGE = 1L << 28;
-
-    /** Numbers of a row at most, beyond which blocks of rows that lie apart are read too slowly. */
-    private static final long WIDEST = 1536;
 
     private FrozenProduct() {}
 
@@ -29,40 +24,29 @@ final class FrozenProduct {
      */
     static @Nullable Tensor of(Tensor x, Tensor weight, @Nullable Tensor bias) {
         if (weight.requires_grad()
-                || weight.size(1) > WIDEST
-                || !weight.is_contiguous()
+                || !BlockProduct.readsLines(weight)
                 || Dtype.of(weight) != Dtype.F32
                 || x.numel() * weight.size(0) < LARGE
                 || x.size(-1) != weight.size(1)
                 || !BlockProduct.pays(x)) {
             return null;
         }
-        Tensor rows = x.reshape(-1, weight.size(1)).contiguous();
-        Tensor y = matrix(rows.size(0), weight.size(0));
+        Tensor rows = BlockProduct.dense(x.reshape(-1, weight.size(1)));
+        Tensor y;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
-            BlockProduct.sum(y, false, new Term(rows, weight.t()));
+            y = BlockProduct.of(new Term(rows, weight.t()));
         }
         AutogradFunction.lead(
                 "a product with a frozen matrix has no second derivative here",
                 y,
                 List.of(rows),
-                List.of(),
-                (none, gradient) -> List.of(gradientOfInput(gradient, weight)));
+                List.of(weight),
+                (kept, gradient) -> List.of(BlockProduct.of(new Term(BlockProduct.dense(gradient), kept.get(0)))));
         if (bias != null) {
             y.add_(bias);
         }
         long[] shape = Shapes.of(x);
         shape[shape.length - 1] = weight.size(0);
         return shape.length == 2 ? y : y.view(shape);
-    }
-
-    private static Tensor gradientOfInput(Tensor gradient, Tensor weight) {
-        Tensor x = matrix(gradient.size(0), weight.size(1));
-        BlockProduct.sum(x, false, new Term(gradient.contiguous(), weight));
-        return x;
-    }
-
-    private static Tensor matrix(long rows, long columns) {
-        return Tensors.empty(Dtype.F32, DeviceSpec.CPU, rows, columns);
     }
 }

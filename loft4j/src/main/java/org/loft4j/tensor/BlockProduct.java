@@ -5,6 +5,8 @@ import com.sun.jna.NativeLibrary;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ShapeException;
 
 /**
  * Sums of products of float32 matrices, {@code c ← Σᵢ αᵢ·aᵢ·bᵢ}, in blocks that OpenBLAS' small kernels for AVX-512 multiply where
@@ -22,6 +24,9 @@ public final class BlockProduct {
     /** Multiplications of a block at most, beyond which OpenBLAS takes its large kernels. */
     private static final int MULTIPLICATIONS = 1_000_000;
 
+    /** Numbers of a line of b at most: blocks whose lines lie further apart are read too slowly where they are. */
+    private static final int WIDEST = 1536;
+
     /** Rows that kernels take at once, of which blocks have whole multiples. */
     private static final int UNIT = 6;
 
@@ -37,8 +42,17 @@ public final class BlockProduct {
 
     /** Of the library that multiplies, asked once. */
     private static final class Small {
-        static final boolean KERNELS =
-                Blas.haveSmallKernels() && !Blas.functions("cblas_somatcopy").isEmpty();
+        static final boolean KERNELS = Blas.haveSmallKernels() && Extensions.areFound();
+    }
+
+    /** Whether blocks of a matrix {@code (inner, columns)} are read fast enough where they lie. */
+    public static boolean readsLines(Tensor b) {
+        return b.stride(1) == 1 && b.stride(0) >= b.size(1) && b.stride(0) <= WIDEST;
+    }
+
+    /** A matrix itself, if its rows lie side by side, each after the other; else a copy of which that is true. */
+    public static Tensor dense(Tensor matrix) {
+        return matrix.stride(1) == 1 && matrix.stride(0) >= matrix.size(1) ? matrix : matrix.contiguous();
     }
 
     /**
@@ -60,7 +74,11 @@ public final class BlockProduct {
             long columns = tensor.size(1);
             // what says nothing where there is one is any number
             boolean turned = columns > 1 && tensor.stride(1) != 1;
-            long line = turned ? Math.max(tensor.stride(1), rows) : rows > 1 ? tensor.stride(0) : columns;
+            long line = turned ? tensor.stride(1) : rows > 1 ? tensor.stride(0) : columns;
+            if (line < (turned ? rows : columns)) {
+                throw new ShapeException("a matrix whose lines overlap: strides " + tensor.stride(0) + ", "
+                        + tensor.stride(1) + " of " + Shapes.text(Shapes.of(tensor)));
+            }
             return new Matrix(new FloatPointer(tensor.data_ptr()), turned, Math.toIntExact(line));
         }
 
@@ -73,11 +91,29 @@ public final class BlockProduct {
         }
     }
 
+    /** The sum, {@code (rows, columns)}. */
+    public static Tensor of(Term... terms) {
+        return addTo(null, terms);
+    }
+
+    /** The sum added to what there is of it, or by itself: returns where it is. */
+    public static Tensor addTo(@Nullable Tensor before, Term... terms) {
+        Tensor c = before != null
+                ? before
+                : Tensors.empty(
+                        Dtype.F32,
+                        DeviceSpec.CPU,
+                        terms[0].a().size(0),
+                        terms[0].b().size(1));
+        sum(c, before != null, terms);
+        return c;
+    }
+
     /**
      * @param c {@code (rows, columns)}, with unit stride in its rows, which do not overlap
      * @param add whether to what is in c
      */
-    public static void sum(Tensor c, boolean add, Term... terms) {
+    static void sum(Tensor c, boolean add, Term... terms) {
         int rows = (int) c.size(0);
         int columns = (int) c.size(1);
         Matrix to = Matrix.of(c);
@@ -163,9 +199,21 @@ public final class BlockProduct {
 
     /** OpenBLAS' own functions, which are no part of BLAS. */
     private static final class Extensions {
-        static {
-            Native.register(
-                    Extensions.class, NativeLibrary.getInstance(Blas.paths().get(0)));
+        private static final boolean FOUND = Blas.paths().stream().anyMatch(Extensions::isIn);
+
+        static boolean areFound() {
+            return FOUND;
+        }
+
+        private static boolean isIn(String path) {
+            try {
+                NativeLibrary library = NativeLibrary.getInstance(path);
+                library.getFunction("cblas_somatcopy");
+                Native.register(Extensions.class, library);
+                return true;
+            } catch (LinkageError e) {
+                return false;
+            }
         }
 
         static native void cblas_somatcopy(

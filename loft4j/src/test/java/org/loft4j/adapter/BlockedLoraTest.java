@@ -2,12 +2,15 @@ package org.loft4j.adapter;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -57,6 +60,98 @@ class BlockedLoraTest {
     }
 
     @Test
+    void rankOne() {
+        inLane(() -> compare(300, new int[] {700, 300}, 1, true, true, 2));
+    }
+
+    /** Rows that lie apart, or are one and the same: of inputs and of gradients. */
+    @Test
+    void rowsThatDoNotFollowEachOther() {
+        inLane(() -> {
+            try (NativeScope scope = new NativeScope()) {
+                Random random = new Random(3);
+                LoraLinear layer = layers(random, 300, new int[] {700}, 4, Dtype.F32, false)
+                        .get(0);
+                Tensor one = values(random, Dtype.F32, 1, 300);
+                Tensor same = one.expand(2 * ROWS, 300);
+                Tensor turned = values(random, Dtype.F32, 300, 2 * ROWS).t();
+                for (Tensor x : List.of(same, turned)) {
+                    Tensor leaf = x.detach();
+                    leaf.set_requires_grad(true);
+                    Tensor y = layer.forward(layer.base(), leaf);
+                    Tensor whole = layer.base().weight().add(layer.delta());
+                    assertTrue(off(y.detach(), x.mm(whole.t())) < 1e-5);
+                    y.sum(0).sum().backward();
+                    assertTrue(off(leaf.grad(), whole.sum(0).expand(2 * ROWS, 300)) < 1e-5);
+                }
+            }
+        });
+    }
+
+    /** LoRA-FA's, of which the input is not kept. */
+    @Test
+    void aFrozenA() {
+        inLane(() -> {
+            try (NativeScope scope = new NativeScope()) {
+                Random random = new Random(3);
+                LoraLinear layer = layers(random, 300, new int[] {700}, 4, Dtype.F32, false)
+                        .get(0);
+                layer.loraA().set_requires_grad(false);
+                Tensor x = values(random, Dtype.F32, 2 * ROWS, 300);
+                Tensor before = x.clone();
+                Tensor y = layer.forward(layer.base(), x);
+                x.zero_();
+                y.sum().backward();
+                Tensor expected = before.mm(layer.loraA().t())
+                        .sum(0)
+                        .mul(new Scalar(layer.scale()))
+                        .expand(700, 4);
+                assertTrue(off(layer.loraB().grad(), expected) < 1e-5);
+                assertFalse(layer.loraA().grad().defined());
+            }
+        });
+    }
+
+    @Test
+    void factorsThatHaveChangedMeanwhileAreRefused() {
+        inLane(() -> {
+            try (NativeScope scope = new NativeScope()) {
+                Random random = new Random(3);
+                LoraLinear layer = layers(random, 300, new int[] {700}, 4, Dtype.F32, false)
+                        .get(0);
+                Tensor y = layer.forward(layer.base(), values(random, Dtype.F32, 2 * ROWS, 300));
+                try (AutoGradMode frozen = new AutoGradMode(false)) {
+                    layer.loraB().add_(new Scalar(1.0));
+                }
+                RuntimeException refused =
+                        assertThrows(RuntimeException.class, () -> y.sum().backward());
+                assertTrue(refused.getMessage().contains("changed in place"), refused.getMessage());
+            }
+        });
+    }
+
+    /** An expert's own bias, which the layer that keeps the adapter does not have. */
+    @Test
+    void theBiasIsThatOfTheLayerThatIsAsked() {
+        inLane(() -> {
+            try (NativeScope scope = new NativeScope()) {
+                Random random = new Random(3);
+                LoraLinear layer = layers(random, 300, new int[] {700}, 4, Dtype.F32, false)
+                        .get(0);
+                Tensor bias = values(random, Dtype.F32, 700);
+                Linear asked = new Linear("pass", layer.base().weight(), bias);
+                Tensor x = values(random, Dtype.F32, 2 * ROWS, 300);
+                Tensor without = layer.forward(layer.base(), x).detach();
+                assertTrue(off(layer.forward(asked, x).detach(), without.add(bias)) < 1e-6);
+            }
+        });
+    }
+
+    private static double off(Tensor found, Tensor exact) {
+        return found.sub(exact).abs().max().item_double() / exact.abs().max().item_double();
+    }
+
+    @Test
     void otherTypesAndFewRowsAreLeftToAutograd() {
         inLane(() -> {
             Random random = new Random(3);
@@ -65,8 +160,6 @@ class BlockedLoraTest {
             List<LoraLinear> narrow = layers(random, 300, new int[] {700}, 4, Dtype.F32, false);
             assertTrue(BlockedLora.takes(narrow, values(random, Dtype.F32, 2 * ROWS, 300)));
             assertFalse(BlockedLora.takes(narrow, values(random, Dtype.F32, 60, 300)));
-            assertFalse(BlockedLora.takes(
-                    narrow, values(random, Dtype.F32, 300, 2 * ROWS).t()));
             narrow.get(0).base().weight().set_requires_grad(true);
             assertFalse(BlockedLora.takes(narrow, values(random, Dtype.F32, 2 * ROWS, 300)));
         });

@@ -1,5 +1,6 @@
 package org.loft4j.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Random;
@@ -10,6 +11,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.loft4j.ShapeException;
 import org.loft4j.tensor.BlockProduct.Term;
 
 class BlockProductTest {
@@ -28,6 +30,19 @@ class BlockProductTest {
             try (NativeScope scope = new NativeScope()) {
                 check(random);
             }
+        }
+    }
+
+    @Test
+    void linesThatOverlapAreRefused() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor same = matrix(new Random(3), 1, 30).expand(20, 30);
+            Tensor b = matrix(new Random(3), 30, 5);
+            assertThrows(ShapeException.class, () -> BlockProduct.of(new Term(same, b)));
+            assertTrue(BlockProduct.of(new Term(BlockProduct.dense(same), b))
+                    .isfinite()
+                    .all()
+                    .item_bool());
         }
     }
 
