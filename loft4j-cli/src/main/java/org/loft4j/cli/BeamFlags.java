@@ -1,5 +1,6 @@
 package org.loft4j.cli;
 
+import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -22,7 +23,7 @@ final class BeamFlags {
             names = "--num-beams",
             paramLabel = "N",
             description =
-                    "Look for the likeliest text with so many beginnings at a time; 1 for the likeliest token each time. Not with a temperature. Default: 1; for an encoder-decoder the model's own.")
+                    "Look for the likeliest text with so many beginnings at a time; 1 for the likeliest token each time. Not with what draws. Default: 1; for an encoder-decoder the model's own.")
     @Nullable
     Integer numBeams;
 
@@ -55,7 +56,7 @@ final class BeamFlags {
             names = "--min-new-tokens",
             paramLabel = "N",
             description =
-                    "A continuation does not end before so many tokens. Default: 0; for an encoder-decoder the model's own.")
+                    "The model does not end a continuation before so many tokens; a --stop text may. Default: 0; for an encoder-decoder the model's own.")
     @Nullable
     Integer minNewTokens;
 
@@ -89,6 +90,18 @@ final class BeamFlags {
         if (!idle.isEmpty() && !asked.beams().areSeveral()) {
             throw new ConfigException(String.join(", ", idle) + (idle.size() == 1 ? " is" : " are")
                     + " of beams, and there is one: give --num-beams 2 or more");
+        }
+    }
+
+    /** Tells of a least length in the model's files that no text can have. */
+    void warn(SamplingConfig asked, Path model, int maxNewTokens) {
+        if (asked.minNewTokens() > maxNewTokens) {
+            verb.commandLine()
+                    .getErr()
+                    .println("loft: " + model + " asks for at least " + asked.minNewTokens()
+                            + " new tokens, and --max-new-tokens is " + maxNewTokens
+                            + ": each text is cut there, before the model may end it; give a greater --max-new-tokens,"
+                            + " or --min-new-tokens " + (maxNewTokens - 1) + " or less");
         }
     }
 }

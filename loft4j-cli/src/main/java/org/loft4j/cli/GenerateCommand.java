@@ -153,10 +153,11 @@ final class GenerateCommand implements Verb {
                         .fault("is a pair of texts, and one text is continued: name its column (--text-column)");
             }
         }
-        try (LoadedModel loaded = LoadedModel.openWriter(model, device, loadIn.value());
+        FoundModel found = FoundModel.of(model);
+        SamplingConfig chosen = chosen(found);
+        try (LoadedModel loaded = LoadedModel.openWriter(found, model, device, loadIn.value());
                 Tokenizer opened = loaded.openTokenizer()) {
             Tokenizer tokenizer = languages.of(opened);
-            SamplingConfig chosen = chosen(loaded);
             Generator ids = Generator.of(loaded.model());
             Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer, ids);
             check(rows, prompts, ids);
@@ -190,13 +191,15 @@ final class GenerateCommand implements Verb {
     }
 
     /** How tokens are chosen: of an encoder-decoder as its files have it, but for what was asked. */
-    private SamplingConfig chosen(LoadedModel loaded) throws IOException {
-        SamplingConfig absent = loaded.model().task() == Task.SEQ2SEQ_LM
-                ? GenerationDefaults.readWriter(loaded.directory())
+    private SamplingConfig chosen(FoundModel found) throws IOException {
+        SamplingConfig absent = found.task() == Task.SEQ2SEQ_LM
+                ? GenerationDefaults.readWriter(found.directory())
                 : SamplingConfig.GREEDY;
         SamplingConfig asked = beams.over(absent);
         beams.requireUse(asked);
-        return sampling.over(asked);
+        SamplingConfig chosen = sampling.over(asked);
+        beams.warn(chosen, found.directory(), sampling.maxNewTokens);
+        return chosen;
     }
 
     /** Refuses a prompt that cannot be continued before the first is, whose answer would be lost. */

@@ -65,8 +65,8 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
     }
 
     /** The same, or an encoder-decoder, which writes other texts of them. */
-    static LoadedModel openWriter(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        FoundModel found = FoundModel.of(flags);
+    static LoadedModel openWriter(FoundModel found, ModelFlags flags, DeviceFlags place, LoadIn loadIn)
+            throws IOException {
         Task wanted = found.task() == Task.SEQ2SEQ_LM ? Task.SEQ2SEQ_LM : Task.CAUSAL_LM;
         return warned(open(found, place, loadIn, wanted, Pooling.AUTO, null), flags);
     }

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -130,10 +131,26 @@ class GenerateCallEndToEndTest {
         assertNotEquals(plain, asked);
         assertEquals(asked, continuation(loft(call)));
         assertEquals(plain, continuation(loft(call, "--num-beams", "1", "--min-new-tokens", "0")));
+        String[] shorter = call.clone();
+        shorter[6] = "2";
+        Captured cut = loft(shorter);
+        assertEquals(0, cut.status(), cut.err());
+        String told = model + " asks for at least 3 new tokens, and --max-new-tokens is 2: each text is cut there,"
+                + " before the model may end it; give a greater --max-new-tokens, or --min-new-tokens 1 or less";
+        assertTrue(cut.err().contains(told), cut.err());
+        shorter[6] = "3";
+        assertFalse(loft(shorter).err().contains("--min-new-tokens"));
+        // what need not be loaded for is not loaded for
+        Files.writeString(model.resolve("model.safetensors"), "");
         Captured drawn = loft(call, "--temperature", "0.7");
         assertEquals(2, drawn.status());
         assertTrue(
                 drawn.err().contains("num_beams = 3 looks for the likeliest text, and temperature = 0.7"), drawn.err());
+        Captured idle = loft(call, "--num-beams", "1", "--length-penalty", "2");
+        assertTrue(idle.err().contains("--length-penalty is of beams, and there is one"), idle.err());
+        Files.writeString(model.resolve("generation_config.json"), "{\"num_beams\": 1025}");
+        Captured broken = loft(call);
+        assertTrue(broken.err().contains("num_beams must be from 1 to 1024, got 1025"), broken.err());
     }
 
     @Test
@@ -147,6 +164,9 @@ class GenerateCallEndToEndTest {
         assertEquals(2, wrong.status(), wrong.out());
         assertTrue(wrong.err().contains("num_beams = 4 looks for the likeliest text"), wrong.err());
         assertTrue(wrong.err().contains("min_new_tokens must be at most max_new_tokens, 2, got 3"), wrong.err());
+        Captured many = loft(call, "--num-beams", "1100000000");
+        assertEquals(2, many.status(), many.out());
+        assertTrue(many.err().contains("num_beams must be from 1 to 1024, got 1100000000"), many.err());
         Captured word = loft(call, "--early-stopping", "soon");
         assertTrue(word.err().contains("early_stopping must be true, false or never, got 'soon'"), word.err());
     }

@@ -10,11 +10,14 @@ import org.loft4j.ConfigException;
  * Transformers gives to these names. Each ended one has the score {@code log p / n^lengthPenalty}, of the sum of the logarithms of
  * its tokens' probabilities and their number n, its end included; the best is taken. Wu et al. 2016 (arXiv:1609.08144), section 7.
  *
- * @param count {@code num_beams}; 1 for none
+ * @param count {@code num_beams}, at most {@value #MOST}; 1 for none
  * @param lengthPenalty above 0 longer texts are favoured, below 0 shorter ones; 0 for none
  * @param earlyStopping when as many have ended as there are beams
  */
 public record BeamConfig(int count, double lengthPenalty, EarlyStopping earlyStopping) {
+    /** So many at most: each is a row of the batch, with a cache of its own. */
+    public static final int MOST = 1024;
+
     /** No beams: token by token. */
     public static final BeamConfig NONE = of(1);
 
@@ -47,7 +50,7 @@ public record BeamConfig(int count, double lengthPenalty, EarlyStopping earlySto
     }
 
     public BeamConfig {
-        Checks.atLeast("num_beams", count, 1);
+        Checks.within("num_beams", count, 1, MOST);
         if (!Double.isFinite(lengthPenalty)) {
             throw new ConfigException("length_penalty must be finite, got " + lengthPenalty);
         }

@@ -40,6 +40,7 @@ public final class GenerationDefaults {
             "bad_words_ids",
             "begin_suppress_tokens",
             "constraints",
+            "do_sample",
             "dola_layers",
             "exponential_decay_length_penalty",
             "force_words_ids",
@@ -51,6 +52,9 @@ public final class GenerationDefaults {
             "suppress_tokens",
             "token_healing",
             "watermarking_config");
+
+    /** Of these what a decoder honours. */
+    private static final Set<String> OF_DECODERS = Set.of("do_sample");
 
     /** Of these what an encoder-decoder honours. */
     private static final Set<String> OF_WRITERS = Set.of(
@@ -123,7 +127,7 @@ public final class GenerationDefaults {
     }
 
     private static SamplingConfig sampling(JsonObject json, long seed) throws CheckpointException {
-        warn(json);
+        warn(json.without(OF_DECODERS));
         boolean draws = json.booleanOr("do_sample", false);
         // 50 and 1 are Transformers' own defaults; a top_k of null is none
         return new SamplingConfig(

@@ -136,6 +136,7 @@ public final class Generator implements PromptSampler {
      * @param listener hears each new id as it comes, of beams those of the best text when it is known, with the number of the prompt
      *     in this call
      * @return one for each prompt, in their order
+     * @throws ConfigException if a prompt cannot be continued, or there are more beams than tokens to begin with
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<Continuation> generate(
@@ -146,6 +147,7 @@ public final class Generator implements PromptSampler {
             SamplingConfig sampling,
             Listener listener) {
         require(prompts, maxNewTokens);
+        requireBeginnings(sampling.beams().count());
         TokenRules allowed = TokenRules.of(rules, sampling, stopIds);
         try (KeyValueCache cache = new KeyValueCache()) {
             if (model instanceof EncoderDecoder reader) {
@@ -218,6 +220,15 @@ public final class Generator implements PromptSampler {
     private void require(List<long[]> prompts, int maxNewTokens) {
         Checks.atLeast("max_new_tokens", maxNewTokens, 1);
         check(prompts);
+    }
+
+    /** Beams differ in their first token. */
+    private void requireBeginnings(int beams) {
+        long vocabulary = model.description().vocabularySize();
+        if (beams > vocabulary) {
+            throw new ConfigException("num_beams must be at most the model's vocabulary size, " + vocabulary
+                    + ", with whose tokens beams begin, got " + beams);
+        }
     }
 
     /** What is to go on with one prompt. */

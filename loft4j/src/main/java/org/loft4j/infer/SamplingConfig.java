@@ -18,8 +18,8 @@ import org.loft4j.nn.TokenDraw;
  *     none; Keskar et al. 2019 (arXiv:1909.05858), section 4.1
  * @param noRepeatNgramSize so many tokens in a row come once at most, the prompt's included, or what an encoder-decoder begins
  *     with; 0 for no such rule; Paulus et al. 2017 (arXiv:1705.04304), section 2.5
- * @param minNewTokens before so many, no stop id is written; 0 for any number
- * @param beams not together with a temperature
+ * @param minNewTokens before so many, no stop id is written (a stop text may cut before); 0 for any number
+ * @param beams not together with a temperature above 0
  * @param seed of the draws
  */
 public record SamplingConfig(

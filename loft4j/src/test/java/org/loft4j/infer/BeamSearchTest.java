@@ -130,6 +130,25 @@ class BeamSearchTest {
         }
     }
 
+    /** As many as the vocabulary has tokens, at most. */
+    @Test
+    void eachBeamBeginsWithAnotherToken() throws Exception {
+        try (Model model = open("llama_gqa")) {
+            Generator generator = new Generator((Decoder) model);
+            SamplingConfig all = SamplingConfig.GREEDY.withBeams(BeamConfig.of(256));
+            List<Continuation> made = generator.generate(List.of(TEXT), 2, Set.of(), all, (row, id) -> true);
+            assertEquals(2, made.get(0).ids().length);
+            ConfigException refused = assertThrows(
+                    ConfigException.class,
+                    () -> generator.generate(
+                            List.of(TEXT), 2, Set.of(), all.withBeams(BeamConfig.of(257)), (row, id) -> true));
+            assertTrue(
+                    String.valueOf(refused.getMessage())
+                            .startsWith("num_beams must be at most the model's vocabulary size, 256,"),
+                    refused.getMessage());
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(doubles = {-40, 400})
     void aTextComesOfAnyPenalty(double penalty) throws Exception {
@@ -220,6 +239,7 @@ class BeamSearchTest {
                 "num_beams = 4 looks for the likeliest text, and temperature = 0.7 draws one: set num_beams to 1, or temperature to 0",
                 drawn.getMessage());
         assertThrows(ConfigException.class, () -> BeamConfig.of(0));
+        assertThrows(ConfigException.class, () -> BeamConfig.of(BeamConfig.MOST + 1));
         assertThrows(ConfigException.class, () -> new BeamConfig(2, Double.NaN, EarlyStopping.FALSE));
         assertThrows(ConfigException.class, () -> EarlyStopping.parse("sometimes"));
         assertThrows(ConfigException.class, () -> SamplingConfig.GREEDY.withMinNewTokens(-1));

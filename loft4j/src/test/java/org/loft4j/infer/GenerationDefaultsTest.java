@@ -1,6 +1,7 @@
 package org.loft4j.infer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
@@ -11,6 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.CheckpointException;
 import org.loft4j.Logged;
 import org.loft4j.infer.BeamConfig.EarlyStopping;
 
@@ -50,7 +52,7 @@ class GenerationDefaultsTest {
         try (Logged log = new Logged(GenerationDefaults.class)) {
             Files.writeString(
                     file,
-                    "{\"num_beams\": 1, \"no_repeat_ngram_size\": 0, \"typical_p\": 1.0, \"min_length\": 0,"
+                    "{\"do_sample\": true, \"num_beams\": 1, \"no_repeat_ngram_size\": 0, \"typical_p\": 1.0, \"min_length\": 0,"
                             + " \"suppress_tokens\": [], \"bad_words_ids\": null, \"token_healing\": false,"
                             + " \"max_new_tokens\": 50, \"eos_token_id\": [1, 2], \"transformers_version\": \"5\"}");
             GenerationDefaults.read(folder, 7);
@@ -76,7 +78,7 @@ class GenerationDefaultsTest {
             Files.writeString(folder.resolve("config.json"), "{\"num_beams\": 1}");
             Files.writeString(
                     folder.resolve(file),
-                    "{\"num_beams\": 4, \"min_length\": 56, \"forced_bos_token_id\": 0, \"forced_eos_token_id\": 2,"
+                    "{\"do_sample\": true, \"num_beams\": 4, \"min_length\": 56, \"forced_bos_token_id\": 0, \"forced_eos_token_id\": 2,"
                             + " \"length_penalty\": 2.0, \"early_stopping\": true, \"no_repeat_ngram_size\": 3,"
                             + " \"diversity_penalty\": 0.5}");
             assertEquals(
@@ -87,9 +89,17 @@ class GenerationDefaultsTest {
                     GenerationDefaults.readWriter(folder));
             assertEquals(1, log.texts().size());
             assertTrue(
-                    log.texts().get(0).endsWith(": diversity_penalty = 0.5"),
+                    log.texts().get(0).endsWith(": do_sample = true, diversity_penalty = 0.5"),
                     log.texts().toString());
         }
+    }
+
+    @Test
+    void moreBeamsThanThereMayBeAreRefused() throws Exception {
+        Path file = Files.writeString(folder.resolve("config.json"), "{\"num_beams\": 300000000}");
+        CheckpointException refused =
+                assertThrows(CheckpointException.class, () -> GenerationDefaults.readWriter(folder));
+        assertEquals(file + ": num_beams must be from 1 to 1024, got 300000000", refused.getMessage());
     }
 
     @Test
