@@ -282,8 +282,7 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Judges what the run has trained by rows that chose nothing, such as those of a test, in batches of the evaluation's size. The
-     * held-out rows of the run itself are judged already where its last evaluation was that of the weights.
+     * Judges what the run has trained by rows such as those of a test, or its held-out ones where no evaluation has these weights.
      *
      * @param held preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), if their loss has one,
      *     which was to be taken before {@link #run}
