@@ -1,16 +1,22 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -29,6 +35,8 @@ import org.loft4j.cli.compare.Trial;
 import org.loft4j.data.Dataset;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.train.RunLock;
+import org.loft4j.train.StepEvent;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 import org.loft4j.train.TrainListener;
@@ -47,6 +55,10 @@ class ComparisonsAtOnceTest {
     }
 
     private Comparison comparison(String method, int steps, ComparisonListener listener) {
+        return comparison(method, steps, Baseline.DEFAULT, listener);
+    }
+
+    private Comparison comparison(String method, int steps, String baseline, ComparisonListener listener) {
         ComparisonSettings settings = new ComparisonSettings(
                 List.of(Contender.parse(method)),
                 List.of(2),
@@ -54,7 +66,7 @@ class ComparisonsAtOnceTest {
                 List.of(0L),
                 1,
                 "accuracy",
-                Baseline.DEFAULT,
+                baseline,
                 kind -> TrainConfig.builder(kind).maxSteps(steps).saveSteps(Long.MAX_VALUE),
                 (rank, rslora) -> LoraConfig.of(rank, 4, TargetModules.allLinear()),
                 directory.resolve("compared"),
@@ -106,5 +118,60 @@ class ComparisonsAtOnceTest {
         Second same = new Second("loft", 3);
         assertEquals(Comparison.Outcome.FINISHED, comparison("dora", 3, same).run());
         assertEquals(Comparison.Outcome.FINISHED, same.call.get());
+    }
+
+    @Test
+    void aTrainingInTheDirectoryIsNotWaitedForAndARefusedCallLeavesNothing() throws Exception {
+        TinyModels.encoder(directory.resolve("model"));
+        Comparison unknown = comparison("lora", 1, "dora", new ComparisonListener() {});
+        assertThrows(ConfigException.class, unknown::run);
+        assertFalse(Files.exists(directory.resolve("compared")));
+        ComparisonListener silent = new ComparisonListener() {
+            @Override
+            public void onAgreement() {
+                throw new IllegalStateException("the directory is written to");
+            }
+        };
+        try (RunLock training = RunLock.acquire(directory.resolve("compared"))) {
+            FutureTask<Comparison.Outcome> call = new FutureTask<>(comparison("lora", 1, silent)::run);
+            new Thread(call).start();
+            ExecutionException ended = assertThrows(ExecutionException.class, () -> call.get(20, TimeUnit.SECONDS));
+            assertTrue(String.valueOf(ended.getCause().getMessage()).contains("is in use by another run"));
+        }
+    }
+
+    /** Before anything is written: the settings of the directory are those of the run that waits there. */
+    @Test
+    void anInterruptedRunIsNotGoneOnWithByOtherSettings() throws Exception {
+        TinyModels.encoder(directory.resolve("model"));
+        AtomicReference<Comparison> first = new AtomicReference<>();
+        first.set(comparison("lora", 4, new ComparisonListener() {
+            @Override
+            public TrainListener onStart(Trial trial, Remaining remaining) {
+                return new TrainListener() {
+                    @Override
+                    public void onStep(StepEvent event) {
+                        first.get().requestStop();
+                    }
+                };
+            }
+        }));
+        assertEquals(Comparison.Outcome.STOPPED, first.get().run());
+        Path begun = directory.resolve("compared/runs/lora-2-1e-3-s0/begun.json");
+        String before = Files.readString(begun);
+        AtomicBoolean agreed = new AtomicBoolean();
+        Comparison other = comparison("lora", 3, new ComparisonListener() {
+            @Override
+            public void onAgreement() {
+                agreed.set(true);
+            }
+        });
+        String said = assertThrows(ConfigException.class, other::run).getMessage();
+        assertTrue(said.contains("max_steps was 4 and is now 3 (lora-2-1e-3-s0)"), said);
+        assertFalse(agreed.get());
+        assertEquals(before, Files.readString(begun));
+        assertEquals(
+                Comparison.Outcome.FINISHED,
+                comparison("lora", 4, new ComparisonListener() {}).run());
     }
 }

@@ -12,6 +12,8 @@ import org.loft4j.io.ProcessLock;
 
 /** Holds a directory for one run. */
 public final class RunLock implements AutoCloseable {
+    private static final String FILE = ".lock";
+
     private final ProcessLock lock;
 
     private RunLock(ProcessLock lock) {
@@ -19,7 +21,7 @@ public final class RunLock implements AutoCloseable {
     }
 
     /** @throws ConfigException if another run holds the directory, or it cannot be written to */
-    static RunLock acquire(Path directory) throws IOException {
+    public static RunLock acquire(Path directory) throws IOException {
         RunLock lock = tryAcquire(directory);
         if (lock == null) {
             throw new ConfigException("output_dir " + directory
@@ -30,11 +32,20 @@ public final class RunLock implements AutoCloseable {
 
     /** The lock on a directory, which is made where it is missing; null if someone else holds it. */
     public static @Nullable RunLock tryAcquire(Path directory) throws IOException {
+        return tryAcquire(directory, FILE);
+    }
+
+    /**
+     * The same of another lock on the directory, beside which a run may go on there.
+     *
+     * @param file name of the lock's file
+     */
+    public static @Nullable RunLock tryAcquire(Path directory, String file) throws IOException {
         try {
             Files.createDirectories(directory);
             // a directory that is a link has one lock by either name
             ProcessLock lock = ProcessLock.tryAcquire(
-                    directory.toRealPath().resolve(".lock"),
+                    directory.toRealPath().resolve(file),
                     "nothing keeps another process from writing there at the same time");
             return lock == null ? null : new RunLock(lock);
         } catch (FileAlreadyExistsException e) {

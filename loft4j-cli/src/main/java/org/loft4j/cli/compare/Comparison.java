@@ -44,6 +44,9 @@ public final class Comparison {
     /** The same for another process to begin. */
     private static final long BEGIN_MILLIS = 100;
 
+    /** Held by the one that begins, for moments: a training holds the directory itself until it ends. */
+    private static final String BEGINNING = ".beginning.lock";
+
     private final ComparisonSettings settings;
     private final Path directory;
     private final ModelOptions options;
@@ -113,8 +116,8 @@ public final class Comparison {
     /**
      * Runs until nothing is left that this process could take.
      *
-     * @throws ConfigException if finished runs were made with other settings, the metric is none of the task's, or
-     *     settings, model and data do not fit each other; nothing is written then
+     * @throws ConfigException if runs that are there, finished or not, were made with other settings, the metric is none of the task's, or
+     *     settings, model and data do not fit each other, or a training runs in the directory; no more than locks is written then
      */
     public Outcome run() throws IOException {
         try (SharedModel shared = new SharedModel(directory, options)) {
@@ -142,13 +145,19 @@ public final class Comparison {
      * this one is at. Null if a stop came first.
      */
     private @Nullable Turn begin(TrialSettings described, ComparisonData rows) throws IOException {
-        RunLock alone = RunLock.tryAcquire(settings.output());
+        if (!SummaryRule.exists(settings.output())) {
+            // nobody's but this call's own: refused while nothing is written
+            Baseline.of(settings.contenders(), settings.baseline());
+        }
+        RunLock alone = RunLock.tryAcquire(settings.output(), BEGINNING);
         while (alone == null && !stopped.get()) {
             pause(BEGIN_MILLIS);
-            alone = RunLock.tryAcquire(settings.output());
+            alone = RunLock.tryAcquire(settings.output(), BEGINNING);
         }
-        try (RunLock held = alone) {
-            if (held == null) {
+        // a training there, which may take hours, is not waited for
+        try (RunLock held = alone;
+                RunLock directory = held == null ? null : RunLock.acquire(settings.output())) {
+            if (directory == null) {
                 return null;
             }
             requireAgreement(described);
@@ -219,16 +228,14 @@ public final class Comparison {
     /** Among those of earlier calls too, which stand in the same table. */
     private void requireBaseline() throws IOException {
         List<Contender> there = new ArrayList<>(settings.contenders());
-        results.all().forEach(result -> there.add(result.trial().contender()));
+        results.there().forEach(run -> there.add(run.trial().contender()));
         Baseline.of(there, settings.baseline());
     }
 
     private void requireAgreement(TrialSettings described) throws IOException {
         results.requireSame(settings.entries());
         Map<ResultStore.Described, Map<String, Object>> planned = new LinkedHashMap<>();
-        List<ResultStore.Described> there = new ArrayList<>(results.all());
-        there.addAll(results.inProgress());
-        for (ResultStore.Described run : there) {
+        for (ResultStore.Described run : results.there()) {
             // those of other methods too: all stand in one table
             planned.put(run, described.of(run.trial(), settings));
         }

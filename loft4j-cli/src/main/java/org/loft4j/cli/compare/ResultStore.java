@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -14,10 +16,11 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.train.LossSettings;
 import org.loft4j.train.Method;
+import org.loft4j.train.OnExisting;
 import org.loft4j.train.PeerSettings;
 import org.loft4j.train.RunLock;
 
-/** The runs of an output directory, finished or in progress, each in a directory of its own. */
+/** The runs of an output directory, finished or not, each in a directory of its own. */
 final class ResultStore {
     static final String RESULT = "result.json";
 
@@ -31,8 +34,12 @@ final class ResultStore {
         Map<String, Object> settings();
     }
 
-    /** A run that another process is at. */
-    record InProgress(Trial trial, Map<String, Object> settings) implements Described {}
+    /**
+     * A run without a result.
+     *
+     * @param held whether another process is at it; else it was interrupted and would be gone on with
+     */
+    record Unfinished(Trial trial, Map<String, Object> settings, boolean held) implements Described {}
 
     private static final System.Logger LOG = System.getLogger(ResultStore.class.getName());
 
@@ -81,8 +88,8 @@ final class ResultStore {
      * @throws ConfigException that names the first of those runs
      */
     void requireSame(List<Trial.Entry> entries) throws IOException {
-        for (TrialResult result : all()) {
-            entries.forEach(entry -> requireSame(result.trial(), entry));
+        for (Described run : there()) {
+            entries.forEach(entry -> requireSame(run.trial(), entry));
         }
     }
 
@@ -114,22 +121,34 @@ final class ResultStore {
         Json.write(directory(trial).resolve(BEGUN), tree);
     }
 
-    /** The runs that others hold and have not finished. */
-    List<InProgress> inProgress() throws IOException {
-        List<InProgress> held = new ArrayList<>();
+    /** The runs that others are at, and those that were interrupted and left something to go on from. */
+    List<Unfinished> unfinished() throws IOException {
+        List<Unfinished> unfinished = new ArrayList<>();
         for (Path directory : directories()) {
             Path begun = directory.resolve(BEGUN);
             if (!Files.exists(begun)) {
                 continue;
             }
             try (RunLock lock = RunLock.tryAcquire(directory)) {
-                if (lock == null && read(directory.resolve(RESULT)) == null) {
+                boolean counts = lock == null || OnExisting.holdsRun(TrialRunner.training(directory));
+                if (counts && read(directory.resolve(RESULT)) == null) {
                     JsonObject json = Json.read(begun);
-                    held.add(new InProgress(Trial.read(json), TrialResult.values(json.requireObject("settings"))));
+                    unfinished.add(new Unfinished(
+                            Trial.read(json), TrialResult.values(json.requireObject("settings")), lock == null));
                 }
             }
         }
-        return held;
+        return unfinished;
+    }
+
+    /** Each run that is there, finished or not, once. */
+    List<Described> there() throws IOException {
+        // in this order: one that ends meanwhile would be among neither in the other
+        List<Unfinished> unfinished = unfinished();
+        List<Described> there = new ArrayList<>(all());
+        Set<Trial> finished = there.stream().map(Described::trial).collect(Collectors.toSet());
+        unfinished.stream().filter(run -> !finished.contains(run.trial())).forEach(there::add);
+        return there;
     }
 
     private List<Path> directories() throws IOException {
@@ -154,7 +173,7 @@ final class ResultStore {
     }
 
     /**
-     * Refuses to take a run that is there, finished or in progress, for one with other settings. What one side does not know of is no difference: a newer
+     * Refuses to take a run that is there, finished or not, for one with other settings. What one side does not know of is no difference: a newer
      * version may have settings that an older one had not. Those of {@link PeerSettings} had their defaults then; of what the base
      * model was the user is told so.
      *

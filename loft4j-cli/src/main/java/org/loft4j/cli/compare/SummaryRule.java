@@ -66,7 +66,9 @@ record SummaryRule(
             throw new ConfigException("output_dir " + output + " holds a comparison whose folds were " + there.folds()
                     + " and are now " + folds + ": take as many, or another output directory");
         }
-        if (results.all().isEmpty() && results.inProgress().isEmpty()) {
+        // in this order: one that ends meanwhile would be among neither in the other
+        boolean atWork = results.unfinished().stream().anyMatch(ResultStore.Unfinished::held);
+        if (!atWork && results.all().isEmpty()) {
             return;
         }
         List<Long> before = there.sweep();

@@ -68,6 +68,11 @@ final class TrialRunner {
         this.stopped = stopped;
     }
 
+    /** Where the run of a trial is, which has a directory of its own. */
+    static Path training(Path directory) {
+        return directory.resolve(TRAINING);
+    }
+
     /** What the trials of a seed and a fold learn; without folds all. */
     private record Held(long seed, int fold, ComparisonData data) {}
 
@@ -110,7 +115,7 @@ final class TrialRunner {
             return null;
         }
         long start = System.nanoTime();
-        Path training = directory.resolve(TRAINING);
+        Path training = training(directory);
         TrialResult result;
         try {
             result = train(trial, directory, described, listener, start, before, others);
@@ -187,7 +192,7 @@ final class TrialRunner {
             int before,
             Others others)
             throws IOException {
-        Path directory = place.resolve(TRAINING);
+        Path directory = training(place);
         Model model = shared.with(trial.seed());
         TrainConfig config = settings.config(trial);
         ComparisonData data = data(trial);

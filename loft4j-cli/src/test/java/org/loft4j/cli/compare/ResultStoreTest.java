@@ -3,7 +3,9 @@ package org.loft4j.cli.compare;
 import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.train.Method;
+import org.loft4j.train.RunLock;
 
 /** Which finished runs a comparison takes for its own. */
 class ResultStoreTest {
@@ -111,5 +114,35 @@ class ResultStoreTest {
         assertEquals(
                 before.trial(),
                 requireNonNull(results.find(new Trial(same, 4, 1e-3, 0))).trial());
+    }
+
+    /** By their names, whether someone is at them or they were interrupted; of one that left nothing to go on from nothing is known. */
+    @Test
+    void runsWithoutAResultAreThereToo(@TempDir Path output) throws IOException {
+        Trial begun = result("lora:label=x", 0, Map.of()).trial();
+        ResultStore results = new ResultStore(output);
+        List<Trial.Entry> other = List.of(new Trial.Entry(Contender.parse("dora:label=x"), 4));
+        Path place = results.directory(begun);
+        try (RunLock held = RunLock.acquire(place)) {
+            results.begin(begun, Map.of("max_steps", 400));
+            assertThrows(ConfigException.class, () -> results.requireSame(other));
+            assertTrue(results.unfinished().get(0).held());
+        }
+        assertEquals(List.of(), results.there());
+        assertDoesNotThrow(() -> results.requireSame(other));
+        Files.createDirectories(place.resolve("training/checkpoint-3"));
+        ResultStore.Unfinished interrupted = results.unfinished().get(0);
+        assertFalse(interrupted.held());
+        assertThrows(ConfigException.class, () -> results.requireSame(other));
+        assertEquals(
+                "output_dir holds runs with other settings: max_steps was 400 and is now 300 (x-4-1e-3-s0); use the settings"
+                        + " of those runs, or another output directory",
+                assertThrows(
+                                ConfigException.class,
+                                () -> ResultStore.requireAgreement(Map.of(interrupted, Map.of("max_steps", 300))))
+                        .getMessage());
+        result("lora:label=x", 0, Map.of()).write(place.resolve("result.json"));
+        assertEquals(List.of(), results.unfinished());
+        assertEquals(1, results.there().size());
     }
 }
