@@ -1,7 +1,6 @@
 package org.loft4j.adapter;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -11,6 +10,7 @@ import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Experts;
 import org.loft4j.nn.JoinedWeight;
+import org.loft4j.nn.Linear;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.StackedLinears;
@@ -72,23 +72,39 @@ final class TargetParameters {
                         + " lies in a module that modules_to_save trains in full: take it out of one of the two");
             }
         }
+        if (!selected.isEmpty()) {
+            requireUnsaved(taken(model, config), config);
+        }
         return selected;
     }
 
+    /** Experts that are modules to be saved and such of which a parameter is adapted are in no one version of Transformers. */
+    private static void requireUnsaved(Set<String> taken, LoraConfig config) {
+        taken.stream().filter(config::saves).sorted().findFirst().ifPresent(path -> {
+            throw new ConfigException("modules_to_save trains " + path + " in full, which is no module where"
+                    + " target_parameters adapts experts: take the experts out of one of the two");
+        });
+    }
+
     /**
-     * Paths of layers whose matrices are a part of what is named: as in Transformers 5, where they are no modules, nothing else of the
-     * adapter is attached to those experts.
+     * Paths of layers whose matrices are a part of what is named, and of those of the model's other experts like them: as in
+     * Transformers 5, where none of them is a module, nothing else of the adapter is attached to any.
      */
     static Set<String> taken(Model model, LoraConfig config) {
-        Set<String> paths = new HashSet<>();
-        for (MixtureOfExperts mixture : model.mixtures()) {
-            if (mixture.among().matrices().stream()
-                    .anyMatch(stack ->
-                            config.targetParameters().stream().anyMatch(name -> fits(name, stack.parameter())))) {
-                mixture.among().linears().forEach(layer -> paths.add(layer.path()));
-            }
+        List<Experts> apart = model.mixtures().stream()
+                .map(MixtureOfExperts::among)
+                .filter(Experts.Apart.class::isInstance)
+                .toList();
+        boolean named = apart.stream()
+                .flatMap(experts -> experts.parameters().stream())
+                .anyMatch(parameter -> config.targetParameters().stream().anyMatch(name -> fits(name, parameter)));
+        if (!named) {
+            return Set.of();
         }
-        return paths;
+        return apart.stream()
+                .flatMap(experts -> experts.linears().stream())
+                .map(Linear::path)
+                .collect(Collectors.toSet());
     }
 
     /** The names that fit a parameter. */

@@ -80,15 +80,6 @@ public interface Model extends AutoCloseable {
         return List.of();
     }
 
-    /** The matrices of experts that lie in one parameter, in the order of use; none of them is among {@link #linears}. */
-    default List<StackedLinears> stackedLinears() {
-        return mixtures().stream()
-                .map(MixtureOfExperts::among)
-                .filter(Experts.Stacked.class::isInstance)
-                .flatMap(experts -> ((Experts.Stacked) experts).matrices().stream())
-                .toList();
-    }
-
     /** The parameters by their Hugging Face names. The model owns them. */
     Weights weights();
 

@@ -20,6 +20,7 @@ import org.loft4j.nn.JoinedWeight;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.StackedExperts;
 import org.loft4j.nn.StackedLinears;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
@@ -167,7 +168,7 @@ class EveryFamilyTest {
      */
     private static LoraConfig all(Model model, boolean byParameters) {
         LoraConfig all = LoraConfig.of(3, 6, TargetModules.allLinear());
-        boolean inOne = byParameters || !model.stackedLinears().isEmpty();
+        boolean inOne = byParameters || !StackedExperts.of(model).isEmpty();
         return inOne && model.weights().quantized().isEmpty()
                 ? all.withTargetParameters(List.copyOf(TargetParameters.names(model)))
                 : all;

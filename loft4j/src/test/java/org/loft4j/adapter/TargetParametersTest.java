@@ -31,6 +31,7 @@ import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.StackedExperts;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -165,10 +166,13 @@ class TargetParametersTest {
                             .count(),
                     paths::toString);
             assertTrue(paths.contains("model.layers.0.mlp.experts.down_proj[5]"));
-            assertTrue(paths.contains("model.layers.2.mlp.experts.5.down_proj"), "of another block");
+            assertTrue(paths.contains("model.layers.2.self_attn.q_proj"));
+            assertFalse(paths.contains("model.layers.2.mlp.experts.5.down_proj"), "of another block");
             PeftFiles.save(directory, adapter, model, new PeftMetadata("base", null));
-            LoraConfig expert = all.withModulesToSave(List.of("model.layers.0.mlp.experts.3"));
-            assertTrue(refusal(() -> LoraAdapter.create(model, expert, 1)).contains("modules_to_save"));
+            for (String saved : new String[] {"0.mlp.experts.3", "0.mlp.experts.3.gate_proj", "2.mlp.experts.1"}) {
+                LoraConfig expert = all.withModulesToSave(List.of("model.layers." + saved));
+                assertTrue(refusal(() -> LoraAdapter.create(model, expert, 1)).contains("modules_to_save"), saved);
+            }
         }
         try (Model model = open("qwen3_moe");
                 LoraAdapter read = PeftFiles.load(directory, model)) {
@@ -294,7 +298,7 @@ class TargetParametersTest {
             CheckpointException refused =
                     assertThrows(CheckpointException.class, () -> PeftFiles.load(directory, model));
             assertTrue(refused.getMessage().contains("PEFT before 0.19"), refused.getMessage());
-            assertFalse(model.stackedLinears().stream()
+            assertFalse(StackedExperts.of(model).stream()
                     .flatMap(stack -> stack.all().stream())
                     .anyMatch(layer -> layer.override() != null));
         }

@@ -18,6 +18,7 @@ import org.loft4j.model.Models;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.StackedExperts;
 import org.loft4j.nn.StackedLinears;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
@@ -126,7 +127,7 @@ final class MemoryProbe {
         return model.description().family().equals("granitemoe")
                 ? LoraConfig.of(16, 16, TargetModules.allLinear())
                 : LoraConfig.of(16, 16, TargetModules.allLinear())
-                        .withTargetParameters(model.stackedLinears().stream()
+                        .withTargetParameters(StackedExperts.of(model).stream()
                                 .map(StackedLinears::parameter)
                                 .toList());
     }

@@ -36,6 +36,7 @@ import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
+import org.loft4j.nn.StackedExperts;
 import org.loft4j.nn.StackedLinears;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.WeightMatrix;
@@ -78,7 +79,7 @@ class QuantizedModelTest {
 
     /** Those that lie in one tensor, but Granite's, which have other names in Transformers. */
     private static List<String> experts(Model model) {
-        return model.stackedLinears().stream()
+        return StackedExperts.of(model).stream()
                 .map(StackedLinears::parameter)
                 .filter(name -> name.contains(".experts."))
                 .toList();
