@@ -234,15 +234,25 @@ public final class LoraLinear implements LinearForward {
      * @throws IllegalStateException if a DoRA adapter is merged, since W0 is not there then
      */
     public Tensor delta() {
+        return delta(0, loraB.size(0));
+    }
+
+    /**
+     * Some rows of it, of shape {@code (rows, in)}.
+     *
+     * @param start the first of them
+     * @throws IllegalStateException as {@link #delta()} does
+     */
+    public Tensor delta(long start, long rows) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            Tensor delta = loraB.mm(loraA).mul_(new Scalar(scale));
+            Tensor delta = loraB.narrow(0, start, rows).mm(loraA).mul_(new Scalar(scale));
             if (magnitude != null) {
                 if (merged) {
                     throw new IllegalStateException(path() + " is merged: unmerge it to tell what it changes");
                 }
-                Tensor excess = magnitude.excess().unsqueeze(1);
-                delta.addcmul_(delta.add(base.weight()), excess);
+                Tensor excess = magnitude.excess().narrow(0, start, rows).unsqueeze(1);
+                delta.addcmul_(delta.add(base.weight().narrow(0, start, rows)), excess);
             }
             return scope.toEnclosing(delta);
         }

@@ -149,11 +149,14 @@ public final class MergedTensors implements TensorSource {
 
     /** What one of the layers has of a matrix that they make together. */
     private static Tensor part(LoraLinear layer, JoinedWeight joined, String name) {
-        Tensor whole = merged(layer);
         long start = 0;
         for (Linear module : joined.modules()) {
             if (StackedLinears.weightOf(module.path()).equals(name)) {
-                return whole.narrow(0, start, module.outFeatures());
+                try (NativeScope scope = new NativeScope();
+                        AutoGradMode frozen = new AutoGradMode(false)) {
+                    return scope.toEnclosing(
+                            layer.delta(start, module.outFeatures()).add_(module.weight()));
+                }
             }
             start += module.outFeatures();
         }
