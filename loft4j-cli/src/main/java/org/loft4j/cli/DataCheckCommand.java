@@ -106,6 +106,7 @@ final class DataCheckCommand implements Verb {
         boolean described = Files.exists(directory.resolve("config.json"));
         LearntTask aim =
                 learnt.of(directory, Task.CAUSAL_LM, prompts, data.format(files.isEmpty() ? data.data : files.get(0)));
+        TaskOptions.require(spec, aim);
         if (aim.task() == Task.IMAGE_CLASSIFICATION) {
             return checkImages(directory, aim);
         }

@@ -63,15 +63,32 @@ final class ImageFlags {
         return count == null ? all : all.atMost(count);
     }
 
+    /** Hears of rows of a table that name no image, and of classes that have none; may throw what it hears. */
+    @FunctionalInterface
+    interface Faults {
+        void add(DataException fault) throws DataException;
+    }
+
     /** All images of the chosen classes. */
     LabeledImages readAll(Path path, DataFlags data, boolean several) throws IOException {
+        return readAll(path, data, several, fault -> {
+            throw fault;
+        });
+    }
+
+    /**
+     * The same where there may be more faults than one.
+     *
+     * @param faults of rows that are left out, and of classes
+     */
+    LabeledImages readAll(Path path, DataFlags data, boolean several, Faults faults) throws IOException {
         if (several) {
-            return severalOfEach(path, data);
+            return severalOfEach(path, data, faults);
         }
         data.labels.requireNone();
         Set<String> wanted = new HashSet<>(classes == null ? List.of() : classes);
         LabeledImages all = isTable(path)
-                ? table(path, data)
+                ? table(path, data, faults)
                 : LabeledImages.read(path, label -> wanted.isEmpty() || wanted.contains(label));
         if (classes == null) {
             return all;
@@ -81,7 +98,7 @@ final class ImageFlags {
             wanted.remove(chosen.label(i));
         }
         if (!wanted.isEmpty()) {
-            throw new DataException(path, "has no image of class " + String.join(", ", wanted));
+            faults.add(new DataException(path, "has no image of class " + String.join(", ", wanted)));
         }
         return chosen;
     }
@@ -92,7 +109,7 @@ final class ImageFlags {
     }
 
     /** The columns image and labels, or a column for each label. */
-    private LabeledImages severalOfEach(Path path, DataFlags data) throws IOException {
+    private LabeledImages severalOfEach(Path path, DataFlags data, Faults faults) throws IOException {
         if (classes != null) {
             throw new ConfigException(
                     "--classes chooses images by the one class that each has, and here an image may have"
@@ -110,14 +127,17 @@ final class ImageFlags {
         List<List<String>> labels = new ArrayList<>();
         for (Row row : DataFiles.read(path, columns)) {
             MultiLabelText labelled = (MultiLabelText) row;
-            files.add(inside(path, labelled.text(), row.origin()));
-            labels.add(labelled.labels());
+            Path file = file(path, labelled.text(), row.origin(), faults);
+            if (file != null) {
+                files.add(file);
+                labels.add(labelled.labels());
+            }
         }
         return LabeledImages.ofSeveral(path, files, labels);
     }
 
     /** The columns image and label; paths are relative to the table. */
-    private static LabeledImages table(Path path, DataFlags data) throws IOException {
+    private static LabeledImages table(Path path, DataFlags data, Faults faults) throws IOException {
         Columns columns = Columns.of(
                 data.columns.text == null ? "image" : data.columns.text,
                 data.labelColumn == null ? "label" : data.labelColumn);
@@ -125,10 +145,23 @@ final class ImageFlags {
         List<String> labels = new ArrayList<>();
         for (Row row : DataFiles.read(path, columns)) {
             LabeledText labelled = (LabeledText) row;
-            files.add(inside(path, labelled.text(), row.origin()));
-            labels.add(labelled.label());
+            Path file = file(path, labelled.text(), row.origin(), faults);
+            if (file != null) {
+                files.add(file);
+                labels.add(labelled.label());
+            }
         }
         return LabeledImages.of(path, files, labels);
+    }
+
+    /** The file that a row names; null for none. */
+    private static @Nullable Path file(Path table, String named, Origin origin, Faults faults) throws IOException {
+        try {
+            return inside(table, named, origin);
+        } catch (DataException e) {
+            faults.add(e);
+            return null;
+        }
     }
 
     /** The file that a row of a table names. A table that came with its images names none elsewhere; links are followed. */

@@ -77,8 +77,10 @@ record ImageReport(List<Part> parts, List<String> stops) {
             @Nullable DataReference held)
             throws IOException {
         List<String> stops = new ArrayList<>();
-        LabeledImages all = images.readAll(DataFlags.images(train), data, aim.multiLabel());
-        LearntClasses classes = classes(all, aim, data, DataFlags.images(train), stops);
+        ImageFlags.Faults faults = fault -> stops.add(String.valueOf(fault.getMessage()));
+        LabeledImages all = images.readAll(DataFlags.images(train), data, aim.multiLabel(), faults);
+        // those that are missing may be all of a class
+        LearntClasses classes = !stops.isEmpty() ? null : classes(all, aim, data, DataFlags.images(train), stops);
         // what is opened does not depend on the classes, which may be none that can be told apart
         List<String> known =
                 classes == null ? List.of("0", "1") : classes.labels().names();
@@ -93,7 +95,7 @@ record ImageReport(List<Part> parts, List<String> stops) {
             List<Part> parts = new ArrayList<>();
             parts.add(part("training images", train, images.limited(all), prepared));
             if (held != null) {
-                LabeledImages out = images.readAll(DataFlags.images(held), data, aim.multiLabel());
+                LabeledImages out = images.readAll(DataFlags.images(held), data, aim.multiLabel(), faults);
                 parts.add(part("held-out images", held, out, prepared));
                 if (classes != null) {
                     requireKnown(out, classes.labels(), stops);

@@ -94,6 +94,45 @@ class ImageReportTest {
     }
 
     @Test
+    void everyRowThatNamesNoImageIsToldAndTheOthersAreOpened() throws IOException {
+        Files.writeString(sides.resolve("right/3.png"), "no picture");
+        String rows = "image,label\nleft/0.png,a\nleft/8.png,b\nright/3.png,b\nright/9.png,b\n/out.png,a\n";
+        Path table = Files.writeString(sides.resolve("images.csv"), rows);
+        Path several = Files.writeString(
+                sides.resolve("several.csv"),
+                rows.replace("label", "a,b").replace("png,a", "png,1,0").replace("png,b", "png,1,1"));
+        for (Path some : new Path[] {table, several}) {
+            Captured checked = some.equals(table)
+                    ? check(some, "--json", "--eval-data", some.toString())
+                    : check(
+                            some,
+                            "--json",
+                            "--eval-data",
+                            some.toString(),
+                            "--problem-type",
+                            "multi_label_classification",
+                            "--label-columns",
+                            "a,b");
+            assertEquals(1, checked.status(), checked.err());
+            JsonNode stops = new ObjectMapper().readTree(checked.out()).get("faults");
+            assertEquals(6, stops.size(), checked.out());
+            assertTrue(stops.get(0).asText().startsWith(some + ", line 3: names "), stops.toString());
+            assertTrue(stops.get(1).asText().startsWith(some + ", line 5: names "), stops.toString());
+            assertTrue(stops.get(2).asText().startsWith(some + ", line 6: names "), stops.toString());
+            assertEquals(2, training(checked).get("images").asInt());
+            assertTrue(training(checked).at("/faults/0").asText().contains("3.png: "), checked.out());
+        }
+        Captured text = check(table);
+        assertTrue(text.out().endsWith("4 faults stop a training on this data\n"), text.out());
+        Captured classes = check(sides, "--classes", "left,middle");
+        assertEquals(1, classes.status(), classes.err());
+        assertTrue(classes.out().contains("has no image of class middle"), classes.out());
+        Captured texts = check(table, "--source-language", "F");
+        assertEquals(2, texts.status(), texts.out());
+        assertTrue(texts.err().contains("--source-language is for "), texts.err());
+    }
+
+    @Test
     void aClassThatIsHeldOutAloneStopsATrainingToo() throws IOException {
         Path other = pictures("other", "left", "dark");
         Files.writeString(other.resolve("left/2.png"), "");
