@@ -78,8 +78,8 @@ public final class Tokenizer implements AutoCloseable {
             throw new ConfigException("the tokenizer of " + directory
                     + " has no codes of languages (tokenizer_class is none of mBART, NLLB and M2M-100), and is asked for "
                     + (source == null ? target : source)
-                    + ": leave --source-language and --target-language out, or name its"
-                    + " class, such as NllbTokenizer, as tokenizer_class in " + Languages.FILE);
+                    + ": leave --source-language and --target-language out, or name its class in " + Languages.FILE
+                    + ", such as \"tokenizer_class\": \"NllbTokenizer\"");
         }
         return new Tokenizer(this, languages.between(source, target, tokenizer::idOf, special));
     }
