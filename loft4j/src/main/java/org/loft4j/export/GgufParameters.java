@@ -15,7 +15,7 @@ import org.loft4j.io.JsonObject;
 final class GgufParameters {
     private static final Set<String> SILU = Set.of("silu", "swish");
     private static final String GELU = "gelu";
-    private static final Set<String> GELUS = Set.of(GELU, "gelu_new", "gelu_pytorch_tanh");
+    private static final Set<String> GELUS = Set.of(GELU, "gelu_new", "gelu_fast", "gelu_pytorch_tanh");
 
     private final TextConfig config;
     private final JsonObject json;
@@ -61,7 +61,7 @@ final class GgufParameters {
             return;
         }
         if (config.architecture() == GgufArchitecture.DEEPSEEK2) {
-            LatentParameters.put(config, metadata, key);
+            LatentParameters.put(config, metadata, notes, key);
             return;
         }
         MemoryParameters.keyHeads(config, metadata, key);

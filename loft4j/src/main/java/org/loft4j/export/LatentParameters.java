@@ -1,5 +1,6 @@
 package org.loft4j.export;
 
+import java.util.List;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.CheckpointException;
@@ -18,6 +19,9 @@ final class LatentParameters {
 
     /** By their number of layers llama.cpp knows the models whose queries are made of the states themselves. */
     private static final Set<Integer> LITE = Set.of(26, 27);
+
+    /** Of the norms of the small vectors in Transformers, whatever rms_norm_eps says. */
+    private static final double INNER_EPS = 1e-6;
 
     private LatentParameters() {}
 
@@ -41,7 +45,8 @@ final class LatentParameters {
     }
 
     /** Puts the keys, and refuses what llama.cpp would compute otherwise. */
-    static void put(TextConfig config, GgufMetadata metadata, String key) throws CheckpointException {
+    static void put(TextConfig config, GgufMetadata metadata, List<String> notes, String key)
+            throws CheckpointException {
         JsonObject json = config.json();
         config.requireOneOf("hidden_act", "silu", Set.of("silu", "swish"));
         config.requireFlag("attention_bias", false);
@@ -52,6 +57,11 @@ final class LatentParameters {
                     QUERY_RANK,
                     "is " + (lite ? queryRank(config) : "null") + ", where llama.cpp computes with "
                             + (lite ? "none" : "one") + " for " + config.layers() + " layers");
+        }
+        if (config.rmsNormEps() != INNER_EPS) {
+            notes.add("llama.cpp takes rms_norm_eps " + config.rmsNormEps()
+                    + " for the norms within latent attention too, where Transformers has " + INNER_EPS
+                    + ": logits differ a little");
         }
         int rank = json.intOr("kv_lora_rank", 512, 1);
         metadata.count(key + "attention.head_count_kv", 1);

@@ -54,7 +54,8 @@ final class PreTokenizer {
         boolean ownWords = false;
         for (JsonNode step : steps) {
             switch (step.path("type").asText()) {
-                case "Split" -> patterns.add(step.path("pattern").path("Regex").asText());
+                case "Split" ->
+                    patterns.add(spelled(step.path("pattern").path("Regex").asText()));
                 case "Digits" -> digits = step.path("individual_digits").asBoolean();
                 case "ByteLevel" -> ownWords = step.path("use_regex").asBoolean(true);
                 default -> {
@@ -75,6 +76,11 @@ final class PreTokenizer {
             return ignoresMerges ? "llama-bpe" : "dbrx";
         }
         return BY_PATTERN.get(patterns.get(0));
+    }
+
+    /** With escapes for the line ends that some files have as they are. */
+    private static String spelled(String pattern) {
+        return pattern.replace("\r", "\\r").replace("\n", "\\n");
     }
 
     private static List<JsonNode> steps(@Nullable JsonNode preTokenizer) {

@@ -63,8 +63,11 @@ final class ScoredMixtures {
                 key + "expert_weights_scale", json.doubleOr("routed_scaling_factor", lite ? 1.8 : deepseek ? 2.5 : 1));
         metadata.flag(key + "expert_weights_norm", json.booleanOr("norm_topk_prob", true));
         metadata.count(key + "expert_gating_func", SIGMOID);
-        metadata.count(key + "expert_group_count", json.intOr("n_group", deepseek ? 8 : 1, 1));
-        metadata.count(key + "expert_group_used_count", json.intOr("topk_group", deepseek ? 4 : 1, 1));
+        int groups = json.intOr("n_group", deepseek ? 8 : 1, 1);
+        int used = json.intOr("topk_group", deepseek ? 4 : 1, 1);
+        // all groups are none, and llama.cpp ends where they are told as groups
+        metadata.count(key + "expert_group_count", used == groups ? 1 : groups);
+        metadata.count(key + "expert_group_used_count", used == groups ? 1 : used);
     }
 
     /** To llama.cpp a group of experts is as good as its two best, to DeepSeek V2 as its best. */

@@ -231,12 +231,16 @@ class GgufVocabularyTest {
         assertFalse(notes.toString().contains("marks"), notes.toString());
     }
 
-    /** Numbers, ideographs and kana, and all else, one after the other. */
-    @Test
-    void theRulesOfDeepseekV3AreThree() throws IOException {
+    /** Numbers, ideographs and kana, and all else, one after the other; line ends are as they are in the published file. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void theRulesOfDeepseekV3AreThree(boolean published) throws IOException {
         String words =
                 "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
                         + "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+        if (published) {
+            words = words.replace("\\r", "\r").replace("\\n", "\n");
+        }
         List<Map<String, Object>> steps = new ArrayList<>();
         for (String rule : List.of("\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", words)) {
             steps.add(Map.of("type", "Split", "pattern", Map.of("Regex", rule), "behavior", "Isolated"));
