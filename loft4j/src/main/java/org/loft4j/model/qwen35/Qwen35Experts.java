@@ -65,9 +65,7 @@ record Qwen35Experts(int count, int chosen, long width, long sharedWidth) implem
         List<ParameterSpec> specs = new ArrayList<>(Parameters.outputLinear(block + ROUTER, count, hidden, false));
         specs.add(new ParameterSpec(block + GATE_UP, Initial.NORMAL, Role.STACKED_LINEAR, count, 2 * width, hidden));
         specs.add(new ParameterSpec(block + DOWN, Initial.NORMAL, Role.STACKED_LINEAR, count, hidden, width));
-        specs.addAll(Parameters.linear(block + SHARED + ".gate_proj", sharedWidth, hidden, false));
-        specs.addAll(Parameters.linear(block + SHARED + ".up_proj", sharedWidth, hidden, false));
-        specs.addAll(Parameters.linear(block + SHARED + ".down_proj", hidden, sharedWidth, false));
+        specs.addAll(Parameters.gated(block + SHARED, sharedWidth, hidden));
         specs.addAll(Parameters.linear(block + SHARED_GATE, 1, hidden, false));
         return specs;
     }
@@ -88,12 +86,7 @@ record Qwen35Experts(int count, int chosen, long width, long sharedWidth) implem
                 chosen,
                 new Routing.Softmax(true),
                 new MixtureOfExperts.SharedExpert.Gated(
-                        new FeedForward.Gated(
-                                weights.linear(block + SHARED + ".gate_proj"),
-                                weights.linear(block + SHARED + ".up_proj"),
-                                weights.linear(block + SHARED + ".down_proj"),
-                                activation),
-                        weights.linear(block + SHARED_GATE)),
+                        Parameters.gated(weights, block + SHARED, activation), weights.linear(block + SHARED_GATE)),
                 null);
     }
 }

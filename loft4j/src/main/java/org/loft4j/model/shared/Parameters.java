@@ -11,6 +11,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.ParameterReader;
+import org.loft4j.nn.Activation;
+import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Mxfp4Weight;
@@ -297,6 +299,23 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
 
     private static List<ParameterSpec> linear(String path, ParameterSpec weight, long out, boolean bias) {
         return bias ? List.of(weight, new ParameterSpec(path + ".bias", Initial.ZEROS, out)) : List.of(weight);
+    }
+
+    /** The matrices of a gated feed-forward part without biases, by the names of Llama's. */
+    public static List<ParameterSpec> gated(String path, long width, long hidden) {
+        List<ParameterSpec> specs = new ArrayList<>(linear(path + ".gate_proj", width, hidden, false));
+        specs.addAll(linear(path + ".up_proj", width, hidden, false));
+        specs.addAll(linear(path + ".down_proj", hidden, width, false));
+        return specs;
+    }
+
+    /** The part that they make. */
+    public static FeedForward.Gated gated(Weights weights, String path, Activation activation) {
+        return new FeedForward.Gated(
+                weights.linear(path + ".gate_proj"),
+                weights.linear(path + ".up_proj"),
+                weights.linear(path + ".down_proj"),
+                activation);
     }
 
     /** Weight and bias of a layer norm. */

@@ -203,9 +203,7 @@ public record ScoredExperts(
         if (scored) {
             specs.add(new ParameterSpec(bias(block), Initial.ZEROS, Role.WIDE_FIXED, experts.experts()));
         }
-        specs.addAll(Parameters.linear(block + SHARED + ".gate_proj", sharedWidth, hidden, false));
-        specs.addAll(Parameters.linear(block + SHARED + ".up_proj", sharedWidth, hidden, false));
-        specs.addAll(Parameters.linear(block + SHARED + ".down_proj", hidden, sharedWidth, false));
+        specs.addAll(Parameters.gated(block + SHARED, sharedWidth, hidden));
         return specs;
     }
 
@@ -222,11 +220,7 @@ public record ScoredExperts(
                 scored
                         ? new Routing.Sigmoid(weights.get(bias(block)), groups, best, experts.normalised(), factor)
                         : new Routing.GroupedSoftmax(groups, best, factor),
-                new SharedExpert.Plain(new FeedForward.Gated(
-                        weights.linear(block + SHARED + ".gate_proj"),
-                        weights.linear(block + SHARED + ".up_proj"),
-                        weights.linear(block + SHARED + ".down_proj"),
-                        activation)),
+                new SharedExpert.Plain(Parameters.gated(weights, block + SHARED, activation)),
                 null);
     }
 }

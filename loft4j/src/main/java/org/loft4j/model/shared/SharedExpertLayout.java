@@ -41,9 +41,7 @@ public record SharedExpertLayout(ExpertLayout experts, long sharedWidth) impleme
     @Override
     public List<ParameterSpec> parameters(int number, String block, long hidden) {
         List<ParameterSpec> specs = new ArrayList<>(experts.parameters(number, block, hidden));
-        specs.addAll(Parameters.linear(block + SHARED + ".gate_proj", sharedWidth, hidden, false));
-        specs.addAll(Parameters.linear(block + SHARED + ".up_proj", sharedWidth, hidden, false));
-        specs.addAll(Parameters.linear(block + SHARED + ".down_proj", hidden, sharedWidth, false));
+        specs.addAll(Parameters.gated(block + SHARED, sharedWidth, hidden));
         specs.addAll(Parameters.linear(block + GATE, 1, hidden, false));
         return specs;
     }
@@ -56,12 +54,7 @@ public record SharedExpertLayout(ExpertLayout experts, long sharedWidth) impleme
                 experts.chosen(),
                 new Routing.Softmax(experts.normalised()),
                 new SharedExpert.Gated(
-                        new FeedForward.Gated(
-                                weights.linear(block + SHARED + ".gate_proj"),
-                                weights.linear(block + SHARED + ".up_proj"),
-                                weights.linear(block + SHARED + ".down_proj"),
-                                activation),
-                        weights.linear(block + GATE)),
+                        Parameters.gated(weights, block + SHARED, activation), weights.linear(block + GATE)),
                 null);
     }
 }
