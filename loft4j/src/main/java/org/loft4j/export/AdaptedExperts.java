@@ -93,11 +93,6 @@ final class AdaptedExperts {
                     Consumer.VLLM,
                     what + ": vLLM before 0.11.2 serves adapters of attention alone",
                     "use vLLM 0.11.2 or newer");
-            notes.add(
-                    Severity.REFUSED,
-                    Consumer.LLAMA_CPP,
-                    what + ": a GGUF adapter has no place for the factors of one expert",
-                    remedies.mergedGguf());
         });
     }
 

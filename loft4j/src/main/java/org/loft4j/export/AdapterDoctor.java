@@ -388,13 +388,5 @@ public final class AdapterDoctor {
         MissingClass.ofLlamaCpp(baseConfig, notes);
         MissingClass.ofVllmAdapter(baseConfig, remedies.merge(), notes);
         MissingClass.ofAdapter(family, classifies(), remedies.merge(), notes);
-        JsonNode targets = config.node("target_modules");
-        if (targets != null && targets.toString().contains("lm_head") && TiedFamilies.tied(baseConfig)) {
-            notes.add(
-                    Severity.REFUSED,
-                    Consumer.LLAMA_CPP,
-                    "lm_head is adapted and tied to the input embedding: GGUF has no tensor for it",
-                    "");
-        }
     }
 }

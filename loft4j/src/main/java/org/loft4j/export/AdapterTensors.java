@@ -9,7 +9,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.ToIntFunction;
 import java.util.regex.Matcher;
@@ -95,7 +94,7 @@ final class AdapterTensors {
             Map<String, Map<String, TensorInfo>> pairs = pairs(source);
             factors(source, pairs);
             new AdaptedExperts(config, baseConfig, lora(), remedies, notes).check(pairs.keySet());
-            inputs(pairs.keySet());
+            places(source);
             if (base != null && baseConfig != null && ModelDirectory.exists(base)) {
                 AdapterOnBase.check(base, baseConfig, config, lora(), source.names(), pairs, notes);
             }
@@ -192,15 +191,27 @@ final class AdapterTensors {
         }
     }
 
-    private void inputs(Set<String> paths) {
-        paths.stream()
-                .filter(TensorNames::takesNoAdapter)
-                .findFirst()
-                .ifPresent(path -> notes.add(
-                        Severity.REFUSED,
-                        Consumer.LLAMA_CPP,
-                        path + " is adapted, to which llama.cpp applies no adapter",
-                        remedies.mergedGguf()));
+    /** What the export refuses; factors of an embedding, and of parameters of experts, are told by themselves. */
+    private void places(SafetensorsFile source) {
+        JsonNode parameters = config.node("target_parameters");
+        boolean named = parameters != null && !parameters.isEmpty();
+        try {
+            AdapterPlaces places = AdapterPlaces.of(baseConfig);
+            for (String name : source.names()) {
+                Matcher factor = FACTOR.matcher(name);
+                boolean linear = factor.matches() && factor.group(2) != null;
+                boolean told = named
+                        && linear
+                        && OF_PARAMETERS.matcher(factor.group(1)).matches();
+                String fault = linear && !told ? places.fault(factor.group(1)) : null;
+                if (fault != null) {
+                    notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, fault, remedies.mergedGguf());
+                    return;
+                }
+            }
+        } catch (CheckpointException e) {
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, String.valueOf(e.getMessage()), "");
+        }
     }
 
     /** What is wrong with the shapes of factors, and whether PEFT has layers of which it is right. */

@@ -10,7 +10,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
@@ -30,8 +29,6 @@ import org.loft4j.tensor.Dtype;
  * and alphas) the quotient of the two is multiplied into its B.
  */
 public final class GgufAdapter {
-    private static final String WEIGHT = ".weight";
-
     private static final Pattern FACTOR = Pattern.compile("base_model\\.model\\.(.+)\\.lora_(A|B)\\.weight");
 
     private final TextConfig config;
@@ -53,8 +50,8 @@ public final class GgufAdapter {
      * @param adapter directory of the adapter, in PEFT's layout
      * @param base directory of the base model, of which config.json alone is read
      * @param type of the factors
-     * @throws ConfigException for DoRA, modules that are saved in full, and an output embedding that is the input's: these
-     *     must be merged
+     * @throws ConfigException for DoRA, modules that are saved in full, and layers that llama.cpp adapts in no model of the
+     *     architecture: these must be merged
      */
     public static ExportReport write(Path adapter, Path base, GgufType type, Path output) throws IOException {
         PeftConfig peft = PeftFiles.readConfig(adapter);
@@ -81,7 +78,7 @@ public final class GgufAdapter {
     }
 
     private ExportReport write(Path adapter, Path base, Path output) throws IOException {
-        TensorNames names = new TensorNames(config);
+        AdapterPlaces places = new AdapterPlaces(config);
         Map<String, List<TensorPlace>> paths = new TreeMap<>();
         for (String name : file.names()) {
             if (PeftFiles.isBaseLayer(name, file.names())) {
@@ -95,34 +92,11 @@ public final class GgufAdapter {
                                 + " adapter holds nothing else; export it merged into its model");
             }
             String path = factor.group(1);
-            if (TensorNames.isOfExpert(path) || isOfExperts(names.places(path + WEIGHT))) {
-                throw new CheckpointException(
-                        file.path(),
-                        path
-                                + " is a matrix of one expert, for which a GGUF adapter has no place; export it merged into its"
-                                + " model");
+            String fault = places.fault(path);
+            if (fault != null) {
+                throw new ConfigException(adapter + ": " + fault + "; export it merged into its model");
             }
-            List<TensorPlace> places = names.places(path + WEIGHT);
-            if (places == null || places.isEmpty()) {
-                throw new CheckpointException(
-                        file.path(),
-                        path + " has no place in llama.cpp's "
-                                + config.architecture().key());
-            }
-            String module = places.get(0).name().replaceFirst("\\.weight$", "");
-            if (module.equals("output") && config.tied()) {
-                throw new ConfigException(
-                        adapter + ": it adapts the output embedding, which is also the input's and has no"
-                                + " tensor of its own in GGUF; llama.cpp cannot apply it");
-            }
-            if (TensorNames.takesNoAdapter(path) || names.takesNoAdapterHere(module)) {
-                throw new ConfigException(adapter + ": it adapts " + path
-                        + ", to which llama.cpp applies no adapter; export it merged into its model");
-            }
-            if (module.equals("token_embd")) {
-                throw new ConfigException(adapter + ": it adapts the input embedding, which cannot be exported");
-            }
-            paths.put(path, places);
+            paths.put(path, places.of(path));
         }
         double alpha = alpha(paths.keySet().iterator());
         List<GgufTensor> tensors = new ArrayList<>();
@@ -151,10 +125,6 @@ public final class GgufAdapter {
         Map<String, Integer> counts = new TreeMap<>();
         tensors.forEach(tensor -> counts.merge(tensor.type().name(), 1, Integer::sum));
         return new ExportReport(output, config.architecture().key(), bytes, counts, notes);
-    }
-
-    private static boolean isOfExperts(@Nullable List<TensorPlace> places) {
-        return places != null && places.stream().anyMatch(place -> place.name().endsWith("_exps.weight"));
     }
 
     /** The alpha with which the first layer needs no correction. */

@@ -32,7 +32,11 @@ final class TextConfig {
     }
 
     static TextConfig read(Path directory) throws CheckpointException {
-        JsonObject root = Json.read(directory.resolve("config.json"));
+        return of(Json.read(directory.resolve("config.json")));
+    }
+
+    /** @param root config.json */
+    static TextConfig of(JsonObject root) throws CheckpointException {
         GgufArchitecture named = GgufArchitecture.of(root.requireString(MODEL_TYPE));
         boolean granite4 = named == GgufArchitecture.GRANITEHYBRID;
         JsonObject found = ofLanguageModel(root);

@@ -2,6 +2,7 @@ package org.loft4j.export;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -17,8 +18,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.ConfigException;
 import org.loft4j.export.Diagnosis.Verdict;
 import org.loft4j.export.Finding.Consumer;
+import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.tensor.DeviceSpec;
@@ -121,15 +124,44 @@ class AdapterTensorsTest {
         }
     }
 
-    @Test
-    void whatLlamaCppAppliesNoAdapterToIsToBeMerged() throws IOException {
-        Path base = new TinyCheckpoint(directory.resolve("base"), "gemma4_text").write().directory;
-        Map<String, long[]> gate = pair("model.layers.0.per_layer_input_gate", new long[] {2, 64}, new long[] {8, 2});
-        assertEquals(Verdict.AFTER, examine(Map.of(), base, gate).verdict(Consumer.LLAMA_CPP));
-        gate.putAll(pair("model.per_layer_model_projection", new long[] {2, 64}, new long[] {32, 2}));
-        Diagnosis diagnosis = examine(Map.of(), base, gate);
+    /** By one rule: what is found here is why the export refuses it. */
+    @ParameterizedTest
+    @CsvSource({
+        "gemma4_text, model.layers.0.per_layer_input_gate, ",
+        "gemma4_text, model.per_layer_model_projection, 'is adapted, to which llama.cpp applies no adapter'",
+        "deepseek_v2, model.layers.0.self_attn.q_proj, 'is adapted, to which llama.cpp applies no adapter'",
+        "deepseek_v3, model.layers.0.self_attn.q_b_proj, 'is adapted, to which llama.cpp applies no adapter'",
+        "deepseek_v3, lm_head, 'is adapted, to which llama.cpp applies no adapter'",
+        "deepseek_v3, model.layers.0.self_attn.o_proj, ",
+        "llama, lm_head, ",
+        "smollm3, lm_head, 'is the output embedding, which is also the input''s'",
+        "qwen3_moe, model.layers.0.mlp.experts.3.up_proj, is a matrix of one expert",
+        "llama, model.layers.0.mlp.gate_up_proj, has no place in llama.cpp's llama",
+    })
+    void whatLlamaCppAppliesNoAdapterToIsToBeMerged(String family, String path, @Nullable String why)
+            throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("base"), family);
+        checkpoint.config.put("q_lora_rank", family.equals("deepseek_v2") ? null : 8);
+        checkpoint.config.put("tie_word_embeddings", family.equals("smollm3"));
+        Path base = checkpoint.write().directory;
+        Map<String, long[]> factors = pair(path, new long[] {2, 64}, new long[] {8, 2});
+        Diagnosis diagnosis = examine(Map.of(), base, factors);
+        Path output = directory.resolve("adapter.gguf");
+        if (why == null) {
+            assertTrue(
+                    diagnosis.of(Consumer.LLAMA_CPP).stream()
+                            .noneMatch(finding -> finding.what().startsWith(path)),
+                    diagnosis.toString());
+            GgufAdapter.write(directory.resolve("adapter"), base, GgufType.F32, output);
+            return;
+        }
         assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
-        assertTrue(says(diagnosis, Consumer.LLAMA_CPP, "per_layer_model_projection is adapted"), diagnosis.toString());
+        assertTrue(says(diagnosis, Consumer.LLAMA_CPP, path + " " + why), diagnosis.toString());
+        ConfigException refused = assertThrows(
+                ConfigException.class,
+                () -> GgufAdapter.write(directory.resolve("adapter"), base, GgufType.F32, output));
+        assertTrue(refused.getMessage().contains(path + " " + why), refused.getMessage());
+        assertTrue(refused.getMessage().contains("merged into its model"), refused.getMessage());
     }
 
     @Test

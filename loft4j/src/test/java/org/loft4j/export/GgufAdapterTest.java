@@ -15,7 +15,6 @@ import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.GgufReader;
 import org.loft4j.io.GgufType;
@@ -133,28 +132,6 @@ class GgufAdapterTest {
             assertTrue(refused.getMessage().contains("merged"), refused.getMessage());
         }
         assertFalse(Files.exists(directory.resolve("adapter.gguf")));
-    }
-
-    @Test
-    void factorsOfExpertsAreToBeMerged() throws IOException {
-        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "qwen3_moe").write();
-        Path adapter = Files.createDirectories(directory.resolve("experts"));
-        Json.write(
-                adapter.resolve("adapter_config.json"),
-                Map.of("peft_type", "LORA", "r", 2, "lora_alpha", 4, "target_modules", new String[] {"up_proj"}));
-        try (NativeScope scope = new NativeScope()) {
-            Map<String, Tensor> tensors = new LinkedHashMap<>();
-            String path = "model.layers.0.mlp.experts.3.up_proj";
-            put(tensors, new Random(3), path + ".lora_A", 2, 64);
-            put(tensors, new Random(3), path + ".lora_B", 32, 2);
-            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), tensors, Map.of());
-        }
-        Path file = directory.resolve("experts.gguf");
-        CheckpointException refused = assertThrows(
-                CheckpointException.class, () -> GgufAdapter.write(adapter, base.directory, GgufType.F32, file));
-        assertTrue(refused.getMessage().contains("experts.3.up_proj"), refused.getMessage());
-        assertTrue(refused.getMessage().contains("merged into its model"), refused.getMessage());
-        assertFalse(Files.exists(file));
     }
 
     @Test

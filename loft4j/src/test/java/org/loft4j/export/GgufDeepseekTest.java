@@ -264,14 +264,10 @@ class GgufDeepseekTest {
         assertTrue(fault.contains(why), fault);
     }
 
-    /** Of latent attention llama.cpp adapts what comes out alone. */
+    /** llama.cpp has one factor of yarn for the scores. */
     @Test
-    void anAdapterOfLatentAttentionIsToBeMerged() throws IOException {
+    void yarnWithTwoScalesIsRefused() throws IOException {
         Path base = model("deepseek_v3", config -> {});
-        TensorNames names = new TensorNames(TextConfig.read(base));
-        assertTrue(TensorNames.takesNoAdapter("model.layers.0.self_attn.kv_b_proj"));
-        assertFalse(TensorNames.takesNoAdapter("model.layers.0.self_attn.o_proj"));
-        assertTrue(names.takesNoAdapterHere("output"));
         String fault =
                 assertThrows(CheckpointException.class, () -> export(base)).getMessage();
         assertTrue(fault.contains("an mscale that is mscale_all_dim"), fault);

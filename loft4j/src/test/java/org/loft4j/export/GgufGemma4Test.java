@@ -3,30 +3,22 @@ package org.loft4j.export;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.loft4j.ConfigException;
 import org.loft4j.io.GgufReader;
-import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
-import org.loft4j.io.SafetensorsWriter;
-import org.loft4j.tensor.NativeScope;
-import org.loft4j.tensor.Tensors;
 
 class GgufGemma4Test {
     @TempDir
@@ -180,33 +172,5 @@ class GgufGemma4Test {
         assertEquals(false, metadata.get("tokenizer.ggml.add_space_prefix"));
         List<?> types = (List<?>) metadata.get("tokenizer.ggml.token_type");
         assertEquals(List.of(3L, 4L), types.subList(8, 10));
-    }
-
-    /** llama.cpp applies no adapter to it. */
-    @Test
-    void anAdapterOfTheInputsOfAllLayersIsToBeMerged() throws IOException {
-        TinyCheckpoint base = tiny().write();
-        Path adapter = Files.createDirectories(directory.resolve("adapter"));
-        Json.write(
-                adapter.resolve("adapter_config.json"),
-                Map.of("peft_type", "LORA", "r", 2, "lora_alpha", 4, "target_modules", new String[] {"x"}));
-        Path file = directory.resolve("adapter.gguf");
-        factors(adapter, "model.layers.0.per_layer_input_gate", 64, TinyFamilies.INPUT);
-        GgufAdapter.write(adapter, base.directory, GgufType.F32, file);
-        assertTrue(new GgufReader(file).tensors.containsKey("blk.0.inp_gate.weight.lora_a"));
-        factors(adapter, "model.per_layer_model_projection", 64, TinyFamilies.INPUT * TinyFamilies.LAYERS);
-        ConfigException refused = assertThrows(
-                ConfigException.class, () -> GgufAdapter.write(adapter, base.directory, GgufType.F32, file));
-        assertTrue(refused.getMessage().contains("per_layer_model_projection"), refused.getMessage());
-        assertTrue(refused.getMessage().contains("merged into its model"), refused.getMessage());
-    }
-
-    private static void factors(Path adapter, String path, int in, int out) throws IOException {
-        try (NativeScope scope = new NativeScope()) {
-            Map<String, Tensor> tensors = Map.of(
-                    "base_model.model." + path + ".lora_A.weight", Tensors.of(new float[2 * in], 2, in),
-                    "base_model.model." + path + ".lora_B.weight", Tensors.of(new float[2 * out], out, 2));
-            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), tensors, Map.of());
-        }
     }
 }
