@@ -113,6 +113,7 @@ enum GgufArchitecture {
     /** Whether a tied output embedding needs a tensor of its own: versions of llama.cpp do not take it from the input's. */
     boolean needsOutput() {
         return this == GPT2
+                || this == GPTNEOX
                 || this == OLMO2
                 || this == OLMOE
                 || this == GPT_OSS

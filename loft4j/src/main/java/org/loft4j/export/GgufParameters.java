@@ -284,7 +284,6 @@ final class GgufParameters {
     private void gptNeox() throws CheckpointException {
         config.requireOneOf("hidden_act", GELU, GELUS);
         config.requireFlag("attention_bias", true);
-        config.requireFlag("tie_word_embeddings", false);
         metadata.flag(key + "use_parallel_residual", json.booleanOr("use_parallel_residual", true));
         noteGelu("logits");
     }

@@ -14,9 +14,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +29,7 @@ import org.loft4j.io.GgufReader;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.io.TensorSource;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -208,6 +211,29 @@ class GgufDeepseekTest {
         TensorNames names = new TensorNames(config);
         assertTrue(names.required().contains("blk.26.attn_q.weight"));
         assertFalse(names.required().contains("blk.26.exp_probs_b.bias"));
+    }
+
+    /** llama.cpp does not take it from the input embedding. */
+    @Test
+    void aTiedOutputEmbeddingOfGptNeoxIsWrittenToo() throws IOException {
+        Path model = model("gpt_neox", config -> config.put("tie_word_embeddings", true));
+        try (ModelDirectory source = ModelDirectory.open(model);
+                NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            for (String name : source.names()) {
+                if (!name.equals("embed_out.weight")) {
+                    tensors.put(name, source.read(name));
+                }
+            }
+            SafetensorsWriter.write(model.resolve("tied.safetensors"), tensors, Map.of());
+        }
+        Files.move(
+                model.resolve("tied.safetensors"),
+                model.resolve("model.safetensors"),
+                StandardCopyOption.REPLACE_EXISTING);
+        GgufReader read = export(model);
+        assertEquals(28, read.tensors.size());
+        assertArrayEquals(GgufModelTest.values(read, "token_embd.weight"), GgufModelTest.values(read, "output.weight"));
     }
 
     /** GPT-NeoX has the rows of each head together. */
