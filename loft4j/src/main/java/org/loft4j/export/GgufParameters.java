@@ -61,7 +61,7 @@ final class GgufParameters {
             return;
         }
         if (config.architecture() == GgufArchitecture.DEEPSEEK2) {
-            LatentParameters.put(config, metadata, notes, key);
+            LatentParameters.put(config, vocabulary, metadata, notes, key);
             return;
         }
         MemoryParameters.keyHeads(config, metadata, key);

@@ -20,6 +20,11 @@ final class LatentParameters {
     /** By their number of layers llama.cpp knows the models whose queries are made of the states themselves. */
     private static final Set<Integer> LITE = Set.of(26, 27);
 
+    /** Or by that and the size of their vocabulary: Kanana 2. */
+    private static final int LITE_LAYERS = 48;
+
+    private static final long LITE_VOCABULARY = 128256;
+
     /** Of the norms of the small vectors in Transformers, whatever rms_norm_eps says. */
     private static final double INNER_EPS = 1e-6;
 
@@ -45,18 +50,20 @@ final class LatentParameters {
     }
 
     /** Puts the keys, and refuses what llama.cpp would compute otherwise. */
-    static void put(TextConfig config, GgufMetadata metadata, List<String> notes, String key)
+    static void put(TextConfig config, long vocabulary, GgufMetadata metadata, List<String> notes, String key)
             throws CheckpointException {
         JsonObject json = config.json();
         config.requireOneOf("hidden_act", "silu", Set.of("silu", "swish"));
         config.requireFlag("attention_bias", false);
         config.requireFlag("rope_interleave", true);
-        boolean lite = LITE.contains(config.layers());
+        boolean byVocabulary = config.layers() == LITE_LAYERS;
+        boolean lite = LITE.contains(config.layers()) || (byVocabulary && vocabulary == LITE_VOCABULARY);
         if (lite != (queryRank(config) == 0)) {
             throw json.fault(
                     QUERY_RANK,
                     "is " + (lite ? queryRank(config) : "null") + ", where llama.cpp computes with "
-                            + (lite ? "none" : "one") + " for " + config.layers() + " layers");
+                            + (lite ? "none" : "one") + " for " + config.layers() + " layers"
+                            + (byVocabulary ? " and a vocabulary of " + vocabulary : ""));
         }
         if (config.rmsNormEps() != INNER_EPS) {
             notes.add("llama.cpp takes rms_norm_eps " + config.rmsNormEps()

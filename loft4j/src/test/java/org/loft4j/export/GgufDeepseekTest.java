@@ -186,16 +186,17 @@ class GgufDeepseekTest {
         }
     }
 
-    /** DeepSeek V2 weights experts by their probabilities, and has no bias of the router. */
-    @Test
-    void deepseekV2GoesByProbabilities() throws IOException {
+    /** DeepSeek V2 weights experts by their probabilities, and has no bias of the router; small models have no vector for queries. */
+    @ParameterizedTest
+    @CsvSource({"27, 40", "48, 128256"})
+    void deepseekV2GoesByProbabilities(int layers, int vocabulary) throws IOException {
         Path model = model("deepseek_v2", config -> {
             withOneScale(config);
-            config.put("num_hidden_layers", 27);
+            config.put("num_hidden_layers", layers);
         });
         TextConfig config = TextConfig.read(model);
         GgufMetadata metadata = new GgufMetadata();
-        GgufParameters.put(config, 40, metadata, new ArrayList<>());
+        GgufParameters.put(config, vocabulary, metadata, new ArrayList<>());
         for (Map.Entry<String, Object> entry : Map.<String, Object>of(
                         "expert_gating_func", 1,
                         "expert_weights_norm", false,
@@ -209,8 +210,8 @@ class GgufDeepseekTest {
         assertFalse(metadata.has("deepseek2.expert_group_count"));
         assertFalse(metadata.has("deepseek2.attention.q_lora_rank"));
         TensorNames names = new TensorNames(config);
-        assertTrue(names.required().contains("blk.26.attn_q.weight"));
-        assertFalse(names.required().contains("blk.26.exp_probs_b.bias"));
+        assertTrue(names.required().contains("blk." + (layers - 1) + ".attn_q.weight"));
+        assertFalse(names.required().contains("blk." + (layers - 1) + ".exp_probs_b.bias"));
     }
 
     /** llama.cpp does not take it from the input embedding. */
@@ -271,6 +272,7 @@ class GgufDeepseekTest {
         "deepseek_v3, num_hidden_layers, 27, 'is 10, where llama.cpp computes with none for 27 layers'",
         "deepseek_v3, hidden_act, '\"gelu\"', 'hidden_act'",
         "glm4_moe_lite, mlp_layer_types, '[\"sparse\", \"dense\"]', 'dense behind sparse'",
+        "deepseek_v2, num_hidden_layers, 48, 'is null, where llama.cpp computes with one for 48 layers and a vocabulary'",
         "deepseek_v2, num_hidden_layers, 2, 'is null, where llama.cpp computes with one for 2 layers'",
         "deepseek_v2_groups, attention_bias, false, 'goes by the two best'",
         "qwen2_moe, norm_topk_prob, true, 'norm_topk_prob\" must be false'",
