@@ -20,6 +20,14 @@ public final class StopStrings {
         this.stops = List.copyOf(stops);
     }
 
+    /** Another one in the same state. */
+    public StopStrings copy() {
+        StopStrings copy = new StopStrings(stops);
+        copy.held.append(held);
+        copy.found = found;
+        return copy;
+    }
+
     /** Adds a piece of text, and returns what is certain not to belong to a stop string. */
     public String add(String piece) {
         if (found) {

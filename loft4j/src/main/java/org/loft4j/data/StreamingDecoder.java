@@ -24,6 +24,19 @@ public final class StreamingDecoder {
         this.given = size;
     }
 
+    private StreamingDecoder(StreamingDecoder other) {
+        this.tokenizer = other.tokenizer;
+        this.ids = other.ids.clone();
+        this.size = other.size;
+        this.from = other.from;
+        this.given = other.given;
+    }
+
+    /** Another one in the same state. */
+    public StreamingDecoder copy() {
+        return new StreamingDecoder(this);
+    }
+
     /** Adds an id and returns the text that it completes; empty if it completes none. */
     public String add(long id) {
         if (size == ids.length) {

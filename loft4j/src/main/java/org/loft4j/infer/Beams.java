@@ -9,6 +9,7 @@ import java.util.function.IntFunction;
 import org.loft4j.infer.BeamConfig.EarlyStopping;
 import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.nn.PromptSampler;
+import org.loft4j.nn.PromptSampler.Draft;
 
 /**
  * The beams of one prompt, as {@code GenerationMixin._beam_search} of Transformers 5.3 has them: of all tokens behind all beams the
@@ -36,8 +37,9 @@ final class Beams {
      * @param from which beam it was before its last token
      * @param ids from the prompt on
      * @param score sum of the logarithms of its tokens' probabilities
+     * @param draft of what is written
      */
-    private record Beam(int from, long[] ids, float score) {}
+    private record Beam(int from, long[] ids, float score, Draft draft) {}
 
     /** One that does not; its score is that for its length. */
     private record Ended(long[] ids, float score, Stop stop) {}
@@ -47,15 +49,16 @@ final class Beams {
      * @param prompt what stands before the first token
      * @param limit how many may be written at most
      * @param last why no more than that
+     * @param draft of which nothing is written
      */
-    Beams(int number, long[] prompt, int limit, Stop last, SamplingConfig sampling, TokenRules rules) {
+    Beams(int number, long[] prompt, int limit, Stop last, SamplingConfig sampling, TokenRules rules, Draft draft) {
         this.number = number;
         this.begun = prompt.length;
         this.limit = limit;
         this.last = last;
         this.sampling = sampling;
         this.rules = rules;
-        this.running = List.of(new Beam(0, prompt, 0));
+        this.running = List.of(new Beam(0, prompt, 0, draft));
     }
 
     /** Whether it is to be read further. */
@@ -109,9 +112,10 @@ final class Beams {
             long id = best.id(place);
             boolean ends = rules.ends().contains(id);
             Beam before = running.get(best.beam(place));
-            if (!ends && !atLast) {
+            Draft draft = ends ? before.draft() : before.draft().with(id);
+            if (!ends && !atLast && !draft.isEnded()) {
                 if (further.size() < wanted) {
-                    further.add(new Beam(best.beam(place), with(before.ids(), id), best.score(place)));
+                    further.add(new Beam(best.beam(place), with(before.ids(), id), best.score(place), draft));
                 }
             } else if (place < wanted) {
                 boolean cut = rules.cuts(size - 1, limit) && !chosen.get(best.beam(place));
@@ -124,7 +128,7 @@ final class Beams {
         // a batch has as many beams of each prompt
         for (int i = further.size(); open && i < wanted; i++) {
             Beam first = further.get(0);
-            further.add(new Beam(first.from(), first.ids(), Float.NEGATIVE_INFINITY));
+            further.add(new Beam(first.from(), first.ids(), Float.NEGATIVE_INFINITY, first.draft()));
         }
         running = further;
     }

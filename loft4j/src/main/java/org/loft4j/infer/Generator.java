@@ -159,7 +159,8 @@ public final class Generator implements PromptSampler {
                 List<Beams> beams = each(
                         begun,
                         maxNewTokens,
-                        (i, prompt, limit, last) -> new Beams(i, prompt, limit, last, sampling, allowed));
+                        (i, prompt, limit, last) ->
+                                new Beams(i, prompt, limit, last, sampling, allowed, listener.draft(i)));
                 return BeamSearch.of(beams, columns, model.description(), listener);
             }
             List<WrittenRow> rows = each(

@@ -70,6 +70,14 @@ final class GrowingTexts implements PromptSampler.Listener {
         return !text.stops().isFound();
     }
 
+    @Override
+    public PromptSampler.Draft draft(int row) {
+        Text text = texts.get(row);
+        return request.stopStrings().isEmpty()
+                ? PromptSampler.Draft.ENDLESS
+                : new Draft(text.decoder().copy(), text.stops().copy());
+    }
+
     /** What the texts are at last, of which the rest is told. */
     List<Answer> answers(List<Continuation> made) {
         List<Answer> answers = new ArrayList<>();
@@ -95,6 +103,21 @@ final class GrowingTexts implements PromptSampler.Listener {
             case MAX_NEW_TOKENS -> End.MAX_NEW_TOKENS;
             case MAX_POSITIONS -> End.MAX_POSITIONS;
         };
+    }
+
+    /** One text of those that may be it. */
+    private record Draft(StreamingDecoder decoder, StopStrings stops) implements PromptSampler.Draft {
+        @Override
+        public Draft with(long id) {
+            Draft next = new Draft(decoder.copy(), stops.copy());
+            next.stops.add(next.decoder.add(id));
+            return next;
+        }
+
+        @Override
+        public boolean isEnded() {
+            return stops.isFound();
+        }
     }
 
     /** One text as it grows. */

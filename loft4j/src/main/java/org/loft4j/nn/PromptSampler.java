@@ -16,8 +16,28 @@ public interface PromptSampler {
          */
         boolean onToken(int row, long id);
 
+        /** What of one prompt's continuation may be one of several that are chosen from: nothing yet. */
+        default Draft draft(int row) {
+            return Draft.ENDLESS;
+        }
+
         /** Hears that the model is about to read on, before each token of the batch; what it throws ends the call. */
         default void onStep() {}
+    }
+
+    /** A continuation that may be the one in the end, as a beam is; of the one that is, a listener hears then. */
+    @FunctionalInterface
+    interface Draft {
+        /** Goes on until a stop id or the length ends it. */
+        Draft ENDLESS = id -> Draft.ENDLESS;
+
+        /** The same with one more id, which ends no text by itself; it stays as it is. */
+        Draft with(long id);
+
+        /** Whether the last id has ended it, by a stop string for instance. */
+        default boolean isEnded() {
+            return false;
+        }
     }
 
     /**

@@ -21,9 +21,13 @@ import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.Task;
 
-/** The tokens that Transformers' {@code generate} makes with beams, of prompts together and alone. */
+/**
+ * The tokens that Transformers' {@code generate} makes with beams, of prompts together and alone. Of stop strings each id is a letter,
+ * the id's rest by 26.
+ */
 class BeamsParityTest {
     @TempDir
     Path folder;
@@ -62,8 +66,19 @@ class BeamsParityTest {
             Generator generator = Generator.of(model);
             List<List<Long>> heard = new ArrayList<>();
             prompts.forEach(prompt -> heard.add(new ArrayList<>()));
-            List<Continuation> made = generator.generate(
-                    prompts, most, ends, sampling, (row, id) -> heard.get(row).add(id));
+            Letters start = new Letters("", each.path("stops").path(0).asText("none"));
+            PromptSampler.Listener listener = new PromptSampler.Listener() {
+                @Override
+                public boolean onToken(int row, long id) {
+                    return heard.get(row).add(id);
+                }
+
+                @Override
+                public PromptSampler.Draft draft(int row) {
+                    return start;
+                }
+            };
+            List<Continuation> made = generator.generate(prompts, most, ends, sampling, listener);
             for (int i = 0; i < prompts.size(); i++) {
                 String which = each.get("settings") + ", row " + i;
                 assertArrayEquals(expected.get(i), made.get(i).ids(), which);
@@ -73,9 +88,21 @@ class BeamsParityTest {
                         which);
             }
             Continuation alone = generator
-                    .generate(List.of(prompts.get(1)), most, ends, sampling, (row, id) -> true)
+                    .generate(List.of(prompts.get(1)), most, ends, sampling, listener)
                     .get(0);
             assertEquals(made.get(1), alone, each.get("settings").toString());
+        }
+    }
+
+    private record Letters(String text, String stop) implements PromptSampler.Draft {
+        @Override
+        public Letters with(long id) {
+            return new Letters(text + (char) ('a' + id % 26), stop);
+        }
+
+        @Override
+        public boolean isEnded() {
+            return text.endsWith(stop);
         }
     }
 
