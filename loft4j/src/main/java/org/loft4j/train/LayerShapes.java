@@ -11,6 +11,7 @@ import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.AttentionSinks;
@@ -20,7 +21,6 @@ import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.EncoderDecoder;
 import org.loft4j.nn.EncoderDecoderBlock;
 import org.loft4j.nn.FeedForward;
-import org.loft4j.nn.HeadByHead;
 import org.loft4j.nn.HeadProjection.Latent;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MemoryPass;
@@ -47,6 +47,7 @@ import org.loft4j.nn.Sight;
  * @param inputGate of the block's own input of each token; empty for none
  * @param lends whether later layers take its keys and values, so that it is never computed again
  * @param looks how the attention of a decoder looks at its tokens; null for an encoder's, and where there is a memory
+ * @param dropsSums whether what each part of a decoder's block adds is dropped in training
  * @param side of an encoder-decoder's layers; null for other models
  */
 record LayerShapes(
@@ -62,6 +63,7 @@ record LayerShapes(
         List<Linear> inputGate,
         boolean lends,
         @Nullable Looks looks,
+        boolean dropsSums,
         @Nullable Side side) {
     /**
      * Which of the two stacks of an encoder-decoder a layer is of.
@@ -70,22 +72,6 @@ record LayerShapes(
      * @param dropsInside whether what the feed-forward part makes is dropped
      */
     record Side(boolean writes, boolean dropsInside) {}
-
-    /**
-     * How attention looks at tokens.
-     *
-     * @param kind the windows
-     * @param bounded whether scores are bounded, which no fused kernel does
-     * @param sinks whether there is a key for sinks, beside which heads are wider
-     * @param normed whether queries and keys have norms
-     * @param widens whether these widen half types inside, and keep that
-     */
-    record Looks(CausalDecoder.LayerKind kind, boolean bounded, boolean sinks, boolean normed, boolean widens) {
-        /** Whether a lane has our own attention for it where rows are longer than the window. */
-        boolean isOurs() {
-            return !kind.bothSides() && !bounded && !sinks;
-        }
-    }
 
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
 
@@ -124,51 +110,44 @@ record LayerShapes(
     /** One of an encoder or an encoder-decoder, which has nothing of what a decoder's may have. */
     private static LayerShapes dense(long hidden, List<Linear> all, int norms, @Nullable Side side) {
         return new LayerShapes(
-                hidden, all, List.of(), false, null, null, null, norms, false, List.of(), false, null, side);
+                hidden, all, List.of(), false, null, null, null, norms, false, List.of(), false, null, false, side);
     }
 
     private static List<LayerShapes> of(
             long hidden, List<DecoderBlock> blocks, List<CausalDecoder.LayerKind> kinds, Set<String> adapted) {
         Set<Integer> lenders = new HashSet<>();
         blocks.forEach(block -> lenders.add(block.attention().lender()));
-        List<LayerShapes> shapes = new ArrayList<>();
-        for (DecoderBlock block : blocks) {
-            MixtureOfExperts mixture = block.feedForward() instanceof MixtureOfExperts many ? many : null;
-            FeedForward one =
-                    mixture == null ? block.feedForward() : mixture.among().expert(0, adapted);
-            List<Linear> all = new ArrayList<>(block.attention().linears());
-            all.addAll(one.linears());
-            RecurrentMixer recurrent = block.attention() instanceof RecurrentMixer mixer ? mixer : null;
-            DecoderBlock.InputGate gate = block.inputGate();
-            List<Linear> gated = gate == null ? List.of() : List.of(gate.gate(), gate.projection());
-            int number = shapes.size();
-            Looks looks = recurrent != null
-                    ? null
-                    : new Looks(
-                            kinds.get(number),
-                            block.attention().isBounded(),
-                            block.attention().hasSinks(),
-                            block.attention() instanceof DecoderAttention plain && plain.queryNorm() != null,
-                            block.attention() instanceof DecoderAttention own && own.queryNorm() instanceof HeadByHead);
-            shapes.add(new LayerShapes(
-                    hidden,
-                    all,
-                    mixture == null ? List.of() : one.linears(),
-                    one instanceof FeedForward.Clamped,
-                    mixture,
-                    block.attention() instanceof DecoderAttention attention
-                                    && attention.projection() instanceof Latent made
-                            ? made
-                            : null,
-                    recurrent,
-                    norms(block),
-                    block.sharesNorm(),
-                    gated,
-                    lenders.contains(number),
-                    looks,
-                    null));
-        }
-        return shapes;
+        return IntStream.range(0, blocks.size())
+                .mapToObj(i -> ofDecoder(hidden, blocks.get(i), kinds.get(i), adapted, lenders.contains(i)))
+                .toList();
+    }
+
+    /** A block of a decoder, which is of no side. */
+    private static LayerShapes ofDecoder(
+            long hidden, DecoderBlock block, CausalDecoder.LayerKind kind, Set<String> adapted, boolean lends) {
+        MixtureOfExperts mixture = block.feedForward() instanceof MixtureOfExperts many ? many : null;
+        FeedForward one =
+                mixture == null ? block.feedForward() : mixture.among().expert(0, adapted);
+        List<Linear> all = new ArrayList<>(block.attention().linears());
+        all.addAll(one.linears());
+        DecoderBlock.InputGate gate = block.inputGate();
+        return new LayerShapes(
+                hidden,
+                all,
+                mixture == null ? List.of() : one.linears(),
+                one instanceof FeedForward.Clamped,
+                mixture,
+                block.attention() instanceof DecoderAttention own && own.projection() instanceof Latent made
+                        ? made
+                        : null,
+                block.attention() instanceof RecurrentMixer mixer ? mixer : null,
+                norms(block),
+                block.sharesNorm(),
+                gate == null ? List.of() : List.of(gate.gate(), gate.projection()),
+                lends,
+                Looks.of(block, kind),
+                block.dropout() > 0,
+                null);
     }
 
     private @Nullable SharedExpert shared() {
@@ -198,9 +177,11 @@ record LayerShapes(
         return writes() && all.indexOf(linear) >= 5 && all.indexOf(linear) <= 6;
     }
 
-    /** Numbers a token that dropout keeps: which of those that each part adds, and that an encoder-decoder's feed-forward part makes, stay. */
-    long dropped() {
-        return (writes() ? 3 : 2) * hidden + (side != null && side.dropsInside() ? inner() : 0);
+    /** Numbers a token that dropout keeps: which of those that each part adds, and that an encoder-decoder's feed-forward part makes, stay. None where nothing is dropped, here or in all layers. */
+    long dropped(boolean everywhere) {
+        return !everywhere && !dropsSums
+                ? 0
+                : (writes() ? 3 : 2) * hidden + (side != null && side.dropsInside() ? inner() : 0);
     }
 
     /** How many rows a layer gets for each token. */

@@ -247,10 +247,8 @@ final class MemoryArithmetic {
     private long kept(LayerShapes layer, long tokens) {
         LoraConfig lora = plan.lora();
         long numbers = layer.kept(this::keepsInput)
-                + layer.besideSinks(plan.attention().heads(), plan.load().columns());
-        if (plan.attention().sumDropout()) {
-            numbers += layer.dropped();
-        }
+                + layer.besideSinks(plan.attention().heads(), plan.load().columns())
+                + layer.dropped(plan.attention().sumDropout());
         long ofRead = layer.writes() ? 2 * layer.heads() : 0;
         for (Linear linear : layer.withShared()) {
             if (lora != null && isTrained(linear)) {
@@ -295,12 +293,12 @@ final class MemoryArithmetic {
 
     /** Bytes that a score leaves behind where attention is not fused. */
     private long bytesOfScore(LayerShapes layer, boolean training) {
-        LayerShapes.Looks looks = layer.looks();
+        Looks looks = layer.looks();
         if (looks != null && looks.bounded()) {
             // what bounds them and the probabilities, in half types those once more
             return training ? 2L * wide + (half ? size : 0) : 0;
         }
-        if (training && plan.attention().dropout()) {
+        if (training && (plan.attention().dropout() || (looks != null && looks.drops()))) {
             // the softmax, what is kept of it and what is left; in half types its result in float32 besides
             return wide + 2L * size;
         }
@@ -347,9 +345,9 @@ final class MemoryArithmetic {
     }
 
     private long made(LayerShapes layer, long tokens, long scores, boolean training) {
-        long dropped = training && plan.attention().sumDropout() ? 2 * layer.dropped() : 0;
+        long dropped = training ? 2 * layer.dropped(plan.attention().sumDropout()) : 0;
         long ofScores = bytesOfScore(layer, training);
-        LayerShapes.Looks looks = layer.looks();
+        Looks looks = layer.looks();
         if (looks != null && looks.bounded()) {
             // the product, scaled, bounded and once more scaled, before they are probabilities
             ofScores = 5L * wide;

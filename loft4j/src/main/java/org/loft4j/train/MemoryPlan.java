@@ -131,17 +131,16 @@ public record MemoryPlan(
             this(heads, dropout, sumDropout, false);
         }
 
-        /** As the config.json of a model says; encoders of the BERT kind, and Seed-OSS, drop a tenth where theirs does not say. */
+        /** As the config.json of a model says; what the blocks of a decoder drop where theirs does not say, they know themselves. */
         public static Attention of(Path modelDirectory) throws IOException {
             JsonObject whole = Json.read(modelDirectory.resolve("config.json"));
             JsonObject text = whole.findObject("text_config");
             JsonObject config = text == null ? whole : text;
             double heads = first(config, HEADS, 12);
-            double absent = config.stringOr("model_type", "").equals("seed_oss") ? 0.1 : 0;
             return new Attention(
                     (long) heads,
-                    first(config, OF_PROBABILITIES, absent) > 0,
-                    first(config, OF_SUMS, absent) > 0,
+                    first(config, OF_PROBABILITIES, 0) > 0,
+                    first(config, OF_SUMS, 0) > 0,
                     config.has(DISTANCES));
         }
 

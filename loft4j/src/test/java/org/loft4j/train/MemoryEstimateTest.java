@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.util.RawValue;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -181,6 +183,22 @@ class MemoryEstimateTest {
         assertEquals(times * scores * 4, with.activations() - without.activations(), "2 layers, and once for both");
         assertEquals(4L * 3 * 16 * 16 * 4, with.evaluation() - without.evaluation());
         assertEquals(method.equals("full") ? 2 * scores * 4 : 0, with.layer() - without.layer());
+    }
+
+    /** Seed-OSS drops a tenth where its file is silent, which its blocks know. */
+    @Test
+    void whatBlocksDropIsReckonedThoughNoFileSaysSo(@TempDir Path silent) throws IOException {
+        Path stated = FIXTURES.resolve("seed_oss");
+        ObjectNode config = Json.read(stated.resolve("config.json")).toTree();
+        config.remove(List.of("attention_dropout", "residual_dropout"));
+        Json.write(silent.resolve("config.json"), config);
+        Files.copy(stated.resolve("model.safetensors"), silent.resolve("model.safetensors"));
+        MemoryPlan.Attention none = MemoryPlan.Attention.of(silent);
+        assertEquals(MemoryPlan.Attention.of(stated), none);
+        MemoryPlan.Attention all = new MemoryPlan.Attention(none.heads(), true, true);
+        MemoryEstimate dropped = ofEncoder(silent, "lora", none);
+        assertEquals(ofEncoder(stated, "lora", all).activations(), dropped.activations());
+        assertTrue(dropped.activations() > ofEncoder(stated, "lora", none).activations());
     }
 
     /** What is written has scores with itself and with what was read; distances are kept of the two stacks, dropout in each part. */
