@@ -60,9 +60,25 @@ final class BeamFlags {
     @Nullable
     Integer minNewTokens;
 
-    void check(Problems problems, int maxNewTokens) {
+    /** @param maxNewTokens null where the model's files say it */
+    void check(Problems problems, @Nullable Integer maxNewTokens) {
+        if (maxNewTokens != null) {
+            problems.of(() -> {
+                requireLength(maxNewTokens);
+                return maxNewTokens;
+            });
+        }
+    }
+
+    /**
+     * Refuses a least length that no text can have.
+     *
+     * @throws ConfigException if it is above the greatest
+     */
+    void requireLength(int maxNewTokens) {
         if (minNewTokens != null && minNewTokens > maxNewTokens) {
-            problems.add("min_new_tokens must be at most max_new_tokens, " + maxNewTokens + ", got " + minNewTokens);
+            throw new ConfigException(
+                    "min_new_tokens must be at most max_new_tokens, " + maxNewTokens + ", got " + minNewTokens);
         }
     }
 

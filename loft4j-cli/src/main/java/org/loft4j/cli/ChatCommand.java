@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -91,8 +92,9 @@ final class ChatCommand implements Verb {
                 Tokenizer tokenizer = loaded.openTokenizer()) {
             ChatTemplate template = loaded.chatTemplate(prompt.template);
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
+            Path files = loaded.directory();
             Request request = new Request(
-                            sampling.maxNewTokens, Set.of(), sampling.stop, sampling.orRecommended(loaded.directory()))
+                            sampling.maxNewTokens(files, false), Set.of(), sampling.stop, sampling.orRecommended(files))
                     .asTurnOf(template, tokenizer);
             long positions = loaded.model().description().maxPositions();
             Map<String, @Nullable Object> variables = new LinkedHashMap<>(loaded.chatVariables());

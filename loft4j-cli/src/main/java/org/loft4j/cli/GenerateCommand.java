@@ -154,7 +154,8 @@ final class GenerateCommand implements Verb {
             }
         }
         FoundModel found = FoundModel.of(model);
-        SamplingConfig chosen = chosen(found);
+        int most = most(found);
+        SamplingConfig chosen = chosen(found, most);
         try (LoadedModel loaded = LoadedModel.openWriter(found, model, device, loadIn.value());
                 Tokenizer opened = loaded.openTokenizer()) {
             Tokenizer tokenizer = languages.of(opened);
@@ -163,7 +164,7 @@ final class GenerateCommand implements Verb {
             check(rows, prompts, ids);
             TextGenerator generator = new TextGenerator(ids, tokenizer);
             PromptFlags.tell(prompts.unwritten(), spec.commandLine().getErr());
-            Request request = prompts.request(sampling.maxNewTokens, sampling.stop, chosen, tokenizer);
+            Request request = prompts.request(most, sampling.stop, chosen, tokenizer);
             List<Prompts.Prompt> all = prompts.prompts();
             // of a file with one row too: what reads the output must not depend on how long the input is
             boolean single = data == null && all.size() == 1;
@@ -190,15 +191,24 @@ final class GenerateCommand implements Verb {
         return ExitCode.OK;
     }
 
+    /** How many tokens a continuation has at most: of an encoder-decoder as its files have it, but for what was asked. */
+    private int most(FoundModel found) throws IOException {
+        boolean writer = found.task() == Task.SEQ2SEQ_LM;
+        return writer || sampling.maxNewTokens != null
+                ? sampling.maxNewTokens(found.directory(), writer)
+                : SamplingFlags.MAX_NEW_TOKENS;
+    }
+
     /** How tokens are chosen: of an encoder-decoder as its files have it, but for what was asked. */
-    private SamplingConfig chosen(FoundModel found) throws IOException {
+    private SamplingConfig chosen(FoundModel found, int most) throws IOException {
         SamplingConfig absent = found.task() == Task.SEQ2SEQ_LM
                 ? GenerationDefaults.readWriter(found.directory())
                 : SamplingConfig.GREEDY;
         SamplingConfig asked = beams.over(absent);
+        beams.requireLength(most);
         beams.requireUse(asked);
         SamplingConfig chosen = sampling.over(asked);
-        beams.warn(chosen, found.directory(), sampling.maxNewTokens);
+        beams.warn(chosen, found.directory(), most);
         return chosen;
     }
 

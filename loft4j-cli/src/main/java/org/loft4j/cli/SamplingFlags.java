@@ -13,12 +13,15 @@ import picocli.CommandLine.Option;
 
 /** How a language model chooses its tokens, and where it ends. */
 final class SamplingFlags {
+    static final int MAX_NEW_TOKENS = 100;
+
     @Option(
             names = "--max-new-tokens",
             paramLabel = "N",
             description =
-                    "A continuation ends after so many tokens, or where the model ends it. Default: ${DEFAULT-VALUE}.")
-    int maxNewTokens = 100;
+                    "A continuation ends after so many tokens, or where the model ends it. Default: 100; for chat and encoder-decoders the model's own.")
+    @Nullable
+    Integer maxNewTokens;
 
     @Mixin
     DrawFlags draw;
@@ -43,13 +46,20 @@ final class SamplingFlags {
 
     /** @param absent how tokens are chosen without a word of it */
     void check(Problems problems, Supplier<SamplingConfig> absent) {
-        if (maxNewTokens < 1) {
+        if (maxNewTokens != null && maxNewTokens < 1) {
             problems.add("max_new_tokens must be at least 1, got " + maxNewTokens);
         }
         if (stop.stream().anyMatch(String::isEmpty)) {
             problems.add("--stop must not be empty");
         }
         problems.of(() -> over(absent.get()));
+    }
+
+    /** So many as were asked for, else as the model's files have it, else {@value #MAX_NEW_TOKENS}. */
+    int maxNewTokens(Path modelDirectory, boolean writer) throws IOException {
+        return maxNewTokens != null
+                ? maxNewTokens
+                : GenerationDefaults.maxNewTokens(modelDirectory, writer).orElse(MAX_NEW_TOKENS);
     }
 
     /** As the model's generation_config.json recommends, but for what was asked. */

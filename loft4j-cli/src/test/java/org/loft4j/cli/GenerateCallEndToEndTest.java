@@ -13,6 +13,7 @@ import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -140,6 +141,13 @@ class GenerateCallEndToEndTest {
         assertTrue(cut.err().contains(told), cut.err());
         shorter[6] = "3";
         assertFalse(loft(shorter).err().contains("--min-new-tokens"));
+        // a file's own length goes where the call says none
+        Files.writeString(model.resolve("generation_config.json"), "{\"max_length\": 4}");
+        String[] unsaid = Arrays.copyOf(call, 5);
+        Captured written = loft(unsaid, "--json");
+        assertEquals(
+                4, new ObjectMapper().readTree(written.out()).get("new_tokens").asInt(), written.out());
+        Files.writeString(model.resolve("generation_config.json"), "{\"num_beams\": 3}");
         // what need not be loaded for is not loaded for
         Files.writeString(model.resolve("model.safetensors"), "");
         Captured drawn = loft(call, "--temperature", "0.7");

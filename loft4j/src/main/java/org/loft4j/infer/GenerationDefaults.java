@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -112,6 +113,24 @@ public final class GenerationDefaults {
         } catch (ConfigException e) {
             throw new CheckpointException(json.file(), String.valueOf(e.getMessage()), e);
         }
+    }
+
+    /**
+     * How many tokens a continuation has at most where nobody asks for a number: {@code max_new_tokens} of the model's
+     * generation_config.json, else its {@code max_length}, by which Transformers 5 counts the tokens behind the prompt. Of an
+     * encoder-decoder config.json says it, where there is no such file. Empty where neither is stated.
+     *
+     * @param writer whether it is of an encoder-decoder
+     */
+    public static OptionalInt maxNewTokens(Path modelDirectory, boolean writer) throws CheckpointException {
+        Path file = modelDirectory.resolve("generation_config.json");
+        boolean there = Files.isRegularFile(file);
+        if (!there && !writer) {
+            return OptionalInt.empty();
+        }
+        JsonObject json = Json.read(there ? file : modelDirectory.resolve("config.json"));
+        String key = json.has("max_new_tokens") ? "max_new_tokens" : "max_length";
+        return json.has(key) ? OptionalInt.of(json.requireInt(key, 1)) : OptionalInt.empty();
     }
 
     private static EarlyStopping earlyStopping(JsonObject json) throws CheckpointException {

@@ -38,6 +38,25 @@ class GenerationDefaultsTest {
         assertEquals(new SamplingConfig(temperature, topK, 1, 0, 1, 7), sampling);
     }
 
+    /** By Transformers 5.3, which writes 9 tokens behind a prompt of 4 where a model's file has {@code max_length} 9. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "generation_config.json | {\"max_length\": 9} | 9 | 9",
+                "generation_config.json | {\"max_length\": 9, \"max_new_tokens\": 4} | 4 | 4",
+                "generation_config.json | {\"max_length\": null} | -1 | -1",
+                "config.json | {\"max_length\": 9} | -1 | 9",
+            })
+    void theLongestTextIsThatOfTheFile(String file, String json, int decoder, int writer) throws Exception {
+        Files.writeString(folder.resolve("config.json"), "{}");
+        Files.writeString(folder.resolve(file), json);
+        assertEquals(decoder, GenerationDefaults.maxNewTokens(folder, false).orElse(-1));
+        assertEquals(writer, GenerationDefaults.maxNewTokens(folder, true).orElse(-1));
+        Files.writeString(folder.resolve(file), "{\"max_length\": 0}");
+        assertThrows(CheckpointException.class, () -> GenerationDefaults.maxNewTokens(folder, true));
+    }
+
     @Test
     void whatIsStatedIsThereForWhoGivesATemperature() throws Exception {
         Files.writeString(
