@@ -30,12 +30,15 @@ import org.loft4j.train.TrainData;
 public record ComparisonData(TrainData training, Examples test, Map<String, String> shared) {
     public ComparisonData {
         shared = Collections.unmodifiableMap(new LinkedHashMap<>(shared));
-        if (training.eval() == null) {
+        Examples held = training.eval();
+        if (held == null) {
             throw new ConfigException("a comparison needs validation data, by which the learning rates are chosen");
         }
         if (test.size() == 0) {
             throw new ConfigException("the test data has no row");
         }
+        // the same rows are kept, and judged, once
+        test = test.fingerprint().equals(held.fingerprint()) ? held : test;
     }
 
     /** Of data whose rows are not known. */
@@ -91,7 +94,7 @@ public record ComparisonData(TrainData training, Examples test, Map<String, Stri
         return new ComparisonData(learnt, testIsValidation() ? held : ready.apply(test), shared);
     }
 
-    /** Whether the fold that is held out is judged in place of rows of a test. */
+    /** Whether the fold that is held out is judged in place of rows of a test, or both are of one file. */
     private boolean testIsValidation() {
         return test == validation();
     }

@@ -4,15 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.data.Dataset;
+import org.loft4j.train.TrainData;
 
 /** What the rows of a summary are set against, and what they say of how they came about. */
 class SummaryRowsTest {
@@ -58,6 +62,20 @@ class SummaryRowsTest {
         Sample difference = row(title, metric, baseline).toBaseline();
         assertNotNull(difference, title);
         return difference.mean();
+    }
+
+    /** One file given as both is read twice; a run is judged by rows once that it was judged by last. */
+    @Test
+    void validationRowsThatAreTheTestAreKeptOnce() {
+        TrainData training = new TrainData(rows(8), rows(4), 0, 16);
+        assertSame(training.eval(), new ComparisonData(training, rows(4)).test());
+        Dataset other = rows(6);
+        assertSame(other, new ComparisonData(training, other).test());
+    }
+
+    private static Dataset rows(int count) {
+        return Dataset.classificationIds(
+                IntStream.range(0, count).mapToObj(i -> new int[] {3, 4 + i}).toList(), new int[count]);
     }
 
     @Test
