@@ -55,17 +55,18 @@ class ComparisonsAtOnceTest {
     }
 
     private Comparison comparison(String method, int steps, ComparisonListener listener) {
-        return comparison(method, steps, Baseline.DEFAULT, listener);
+        return comparison(method, steps, "accuracy", Baseline.DEFAULT, listener);
     }
 
-    private Comparison comparison(String method, int steps, String baseline, ComparisonListener listener) {
+    private Comparison comparison(
+            String method, int steps, String metric, String baseline, ComparisonListener listener) {
         ComparisonSettings settings = new ComparisonSettings(
                 List.of(Contender.parse(method)),
                 List.of(2),
                 Map.of(method, List.of(1e-3)),
                 List.of(0L),
                 1,
-                "accuracy",
+                metric,
                 baseline,
                 kind -> TrainConfig.builder(kind).maxSteps(steps).saveSteps(Long.MAX_VALUE),
                 (rank, rslora) -> LoraConfig.of(rank, 4, TargetModules.allLinear()),
@@ -83,8 +84,13 @@ class ComparisonsAtOnceTest {
         private boolean heard;
 
         Second(String method, int steps) {
+            this(method, steps, "accuracy");
+        }
+
+        Second(String method, int steps, String metric) {
             call = new FutureTask<>(
-                    () -> comparison(method, steps, new ComparisonListener() {}).run());
+                    () -> comparison(method, steps, metric, Baseline.DEFAULT, new ComparisonListener() {})
+                            .run());
         }
 
         @Override
@@ -115,6 +121,13 @@ class ComparisonsAtOnceTest {
         assertNotNull(other.fault, "the second has run with other settings");
         String said = assertInstanceOf(ConfigException.class, other.fault).getMessage();
         assertTrue(Objects.requireNonNull(said).contains("max_steps was 3 and is now 4 (lora-2-1e-3-s0)"), said);
+        Second judged = new Second("loft", 3, "loss");
+        assertEquals(
+                Comparison.Outcome.FINISHED, comparison("lora-fa", 3, judged).run());
+        String metrics = assertInstanceOf(ConfigException.class, judged.fault).getMessage();
+        assertTrue(
+                Objects.requireNonNull(metrics).contains("rates accuracy chooses, and these would be chosen by loss"),
+                metrics);
         Second same = new Second("loft", 3);
         assertEquals(Comparison.Outcome.FINISHED, comparison("dora", 3, same).run());
         assertEquals(Comparison.Outcome.FINISHED, same.call.get());
@@ -123,7 +136,7 @@ class ComparisonsAtOnceTest {
     @Test
     void aTrainingInTheDirectoryIsNotWaitedForAndARefusedCallLeavesNothing() throws Exception {
         TinyModels.encoder(directory.resolve("model"));
-        Comparison unknown = comparison("lora", 1, "dora", new ComparisonListener() {});
+        Comparison unknown = comparison("lora", 1, "accuracy", "dora", new ComparisonListener() {});
         assertThrows(ConfigException.class, unknown::run);
         assertFalse(Files.exists(directory.resolve("compared")));
         ComparisonListener silent = new ComparisonListener() {

@@ -52,10 +52,11 @@ record SummaryRule(
     }
 
     /**
-     * Refuses to let other seeds choose where some have chosen already, and another number of folds beside that of runs that
-     * may be in progress.
+     * Refuses to let other seeds choose where some have chosen already, another number of folds beside that of runs that
+     * may be in progress, and another metric beside that of calls at work.
      *
-     * @throws ConfigException if there are results, or runs in progress, and a seed of their sweep is not among these; or if folds were others
+     * @throws ConfigException if there are results, or runs in progress, and a seed of their sweep is not among these; if folds were
+     *     others; or if runs are in progress, whose rates another metric chooses
      */
     void requireContinues(Path output, ResultStore results) throws IOException {
         if (!exists(output)) {
@@ -70,6 +71,11 @@ record SummaryRule(
         boolean atWork = results.unfinished().stream().anyMatch(ResultStore.Unfinished::held);
         if (!atWork && results.all().isEmpty()) {
             return;
+        }
+        if (atWork && !there.metric().equals(metric)) {
+            throw new ConfigException("output_dir " + output + " holds runs in progress whose learning rates "
+                    + there.metric() + " chooses, and these would be chosen by " + metric
+                    + ": take the same metric, wait for them to end, or take another output directory");
         }
         List<Long> before = there.sweep();
         if (!sweep.containsAll(before)) {
