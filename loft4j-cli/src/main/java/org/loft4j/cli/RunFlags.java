@@ -121,6 +121,7 @@ final class RunFlags {
     /** @param verb of the call, which may have read the output directory from a file */
     void check(Problems problems, CommandSpec verb, @Nullable Path config) {
         requireNotMoved(problems, verb, config);
+        requireDirectory(problems);
         problems.of(this::maxMemory);
         if (resume && overwrite) {
             problems.add("--resume and --overwrite exclude each other");
@@ -153,6 +154,21 @@ final class RunFlags {
         } catch (IOException e) {
             // whoever opens the run says what is wrong with its directory
         }
+    }
+
+    /** Before rows and model are read, which takes minutes where they are large. */
+    private void requireDirectory(Problems problems) {
+        if (output == null || dryRun) {
+            return;
+        }
+        problems.of(() -> {
+            try {
+                onExisting().require(output);
+            } catch (IOException e) {
+                // whoever opens the run says what is wrong with its directory
+            }
+            return output;
+        });
     }
 
     /** Hugging Face's trainers know the scores by the names that they have in the log, too. */

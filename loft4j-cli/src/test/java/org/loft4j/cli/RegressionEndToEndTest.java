@@ -259,7 +259,8 @@ class RegressionEndToEndTest {
             assertEquals(
                     "regression",
                     json(second.resolve("loft_task.json")).get("problem_type").asText());
-            Captured classes = Captured.loft(with(call, "--problem-type", "single_label_classification"));
+            Captured classes =
+                    Captured.loft(with(call, "--problem-type", "single_label_classification", "--overwrite"));
             assertEquals(2, classes.status(), classes.err());
             assertTrue(
                     classes.err()

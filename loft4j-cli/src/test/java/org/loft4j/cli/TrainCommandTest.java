@@ -70,6 +70,30 @@ class TrainCommandTest {
         assertFalse(Captured.loft(resume).err().contains(said));
     }
 
+    /** Together with all else that is wrong with the call, before a row is read. */
+    @Test
+    void anOutputDirectoryThatCannotBeIsRefusedBeforeRowsAreRead(@TempDir Path folder) throws IOException {
+        Path run = Files.createDirectories(folder.resolve("run"));
+        Files.writeString(run.resolve("trainer_state.json"), "{}");
+        Path file = Files.writeString(folder.resolve("file"), "");
+        Path none = folder.resolve("none.csv");
+        String held = "output_dir " + run + " holds a run already: resume it (--resume), let it be overwritten";
+        String[] train = {
+            "train", "--model", folder.toString(), "--data", none.toString(), "--output", run.toString(), "x"
+        };
+        for (String how : List.of("--resume", "--overwrite", "--dry-run", "--no-save-in-background")) {
+            train[7] = how;
+            Captured call = Captured.loft(train);
+            assertTrue(call.err().contains(none + ": there is no such file"), call.err());
+            assertEquals(how.equals("--no-save-in-background"), call.err().contains(held), call.err());
+        }
+        train[6] = file.resolve("run").toString();
+        Captured call = Captured.loft(train);
+        assertTrue(
+                call.err().contains("run cannot be made: " + file + " is a file: choose another directory"),
+                call.err());
+    }
+
     @Test
     void labelsThatALanguageModelDoesNotLearnAreTold(@TempDir Path folder) throws IOException {
         Path rows = Files.writeString(folder.resolve("rows.csv"), "text,label\nOne day,a\n");

@@ -1,7 +1,9 @@
 package org.loft4j.train;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import org.loft4j.ConfigException;
 
 /** What to do with an output directory that holds a run already. */
 public enum OnExisting {
@@ -15,5 +17,33 @@ public enum OnExisting {
     /** Whether an output directory holds a run: a checkpoint, or the state of one that has ended. It need not exist. */
     public static boolean holdsRun(Path directory) throws IOException {
         return RunOutput.holdsRun(directory);
+    }
+
+    /**
+     * Refuses an output directory that a training would refuse once it has its model and its data. Nothing is made there, so that
+     * it can be asked before these are read.
+     *
+     * @throws ConfigException if it is a file or lies below one, may not be written to, or holds a run that is not to be touched
+     */
+    public void require(Path directory) throws IOException {
+        Path above = directory.toAbsolutePath().normalize();
+        while (!Files.exists(above) && above.getParent() != null) {
+            above = above.getParent();
+        }
+        if (!Files.isDirectory(above)) {
+            throw new ConfigException(RunLock.isFile(directory, above));
+        }
+        if (!Files.isWritable(above)) {
+            throw new ConfigException(RunLock.notWritable(directory, above + ": no permission"));
+        }
+        requireNoRun(directory);
+    }
+
+    void requireNoRun(Path directory) throws IOException {
+        if (this == REFUSE && holdsRun(directory)) {
+            throw new ConfigException("output_dir " + directory
+                    + " holds a run already: resume it (--resume), let it be overwritten (--overwrite), or choose another"
+                    + " directory");
+        }
     }
 }

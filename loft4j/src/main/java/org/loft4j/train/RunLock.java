@@ -49,16 +49,19 @@ public final class RunLock implements AutoCloseable {
                     "nothing keeps another process from writing there at the same time");
             return lock == null ? null : new RunLock(lock);
         } catch (FileAlreadyExistsException e) {
-            throw new ConfigException(
-                    "output_dir " + directory + " cannot be made: " + e.getFile()
-                            + " is a file: choose another directory",
-                    e);
+            throw new ConfigException(isFile(directory, Path.of(e.getFile())), e);
         } catch (FileSystemException e) {
-            throw new ConfigException(
-                    "output_dir " + directory + " cannot be written to (" + FileFault.named(e)
-                            + "): choose another directory, or make this one writable",
-                    e);
+            throw new ConfigException(notWritable(directory, FileFault.named(e)), e);
         }
+    }
+
+    static String isFile(Path directory, Path file) {
+        return "output_dir " + directory + " cannot be made: " + file + " is a file: choose another directory";
+    }
+
+    static String notWritable(Path directory, String why) {
+        return "output_dir " + directory + " cannot be written to (" + why
+                + "): choose another directory, or make this one writable";
     }
 
     @Override

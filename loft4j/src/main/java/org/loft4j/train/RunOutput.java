@@ -62,11 +62,7 @@ final class RunOutput implements AutoCloseable {
         RunOutput output = new RunOutput(directory, RunLock.acquire(directory), onExisting == OnExisting.OVERWRITE);
         try {
             output.checkpoints.removeLeftovers();
-            if (holdsRun(directory) && onExisting == OnExisting.REFUSE) {
-                throw new ConfigException("output_dir " + directory
-                        + " holds a run already: resume it (--resume), let it be overwritten (--overwrite), or choose another"
-                        + " directory");
-            }
+            onExisting.requireNoRun(directory);
             return output;
         } catch (IOException | RuntimeException | Error e) {
             output.close();
