@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import org.jspecify.annotations.Nullable;
@@ -121,6 +122,7 @@ final class RunFlags {
     /** @param verb of the call, which may have read the output directory from a file */
     void check(Problems problems, CommandSpec verb, @Nullable Path config) {
         requireNotMoved(problems, verb, config);
+        tellOfSettings(problems, verb, config);
         requireDirectory(problems);
         problems.of(this::maxMemory);
         if (resume && overwrite) {
@@ -153,6 +155,18 @@ final class RunFlags {
             }
         } catch (IOException e) {
             // whoever opens the run says what is wrong with its directory
+        }
+    }
+
+    /** Whoever resumes by the directory alone lacks what the run's own settings say. */
+    private void tellOfSettings(Problems problems, CommandSpec verb, @Nullable Path config) {
+        boolean given = verb.commandLine().getParseResult().hasMatchedOption("--data");
+        if (resume && config == null && output != null && !given) {
+            Path settings = output.resolve(TrainCommand.SETTINGS);
+            if (Files.isRegularFile(settings)) {
+                problems.add("--resume needs the settings of the run: " + Pasted.command() + " train --config "
+                        + Pasted.quoted(settings) + " --resume");
+            }
         }
     }
 

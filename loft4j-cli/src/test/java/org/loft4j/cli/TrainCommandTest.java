@@ -95,6 +95,17 @@ class TrainCommandTest {
     }
 
     @Test
+    void whoResumesByTheDirectoryAloneIsToldTheSettingsOfTheRun(@TempDir Path folder) throws IOException {
+        Path settings = folder.resolve("config.yaml");
+        String[] resume = {"train", "--resume", "--output", folder.toString()};
+        assertFalse(Captured.loft(resume).err().contains(settings.toString()));
+        Files.writeString(settings, "");
+        Captured call = Captured.loft(resume);
+        assertEquals(2, call.status(), call.err());
+        assertTrue(call.err().contains(" train --config " + settings + " --resume"), call.err());
+    }
+
+    @Test
     void labelsThatALanguageModelDoesNotLearnAreTold(@TempDir Path folder) throws IOException {
         Path rows = Files.writeString(folder.resolve("rows.csv"), "text,label\nOne day,a\n");
         String[] train = {
