@@ -78,6 +78,14 @@ final class RunEnding {
                     "the loss has ended at " + rise + ": a lower learning_rate than " + config.learningRate()
                             + " may be what it takes");
         }
+        long skipped = state.endsSkippedSince();
+        if (skipped > 0 && state.resultStep() == state.step()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "no step since step " + skipped
+                            + " had a finite loss and finite gradients, and the result may be of no use:"
+                            + " a lower learning_rate than " + config.learningRate() + " may be what it takes");
+        }
         trainable.save(output.directory());
         String card = ModelCard.text(model, trainable, notes, config, classWeights, plan, state);
         output.describe(model.description().directory(), notes, card);

@@ -24,6 +24,7 @@ final class RunState {
     /** How a run ended that was given up; it may go on with other settings. */
     static final String DIVERGED = "diverged";
 
+    private static final int MANY_SKIPPED_AT_THE_END = 5;
     private static final int MOST_SKIPPED_IN_A_ROW = 100;
 
     private long step;
@@ -118,6 +119,11 @@ final class RunState {
             return new Divergence(skippedSince, Double.NaN, Double.NaN, 0, null);
         }
         return watch.verdict(step);
+    }
+
+    /** The first of the steps that were skipped at the end, where they are too many to be chance; 0 where they are not. */
+    long endsSkippedSince() {
+        return skippedSince > 0 && step - skippedSince + 1 >= MANY_SKIPPED_AT_THE_END ? skippedSince : 0;
     }
 
     /** How the loss has risen since the first step, in words; null if it has not. */
