@@ -112,6 +112,14 @@ record TrainReport(String model, Path output, TrainConfig config) {
         if (result.resultStep() > 0 && result.resultStep() != result.bestStep()) {
             scores(text, "evaluation of the result (step " + result.resultStep() + ")", result.lastEvaluation());
         }
+        Map<String, Double> ofResult =
+                result.resultStep() == result.bestStep() ? result.bestEvaluation() : result.lastEvaluation();
+        // it is 0 exactly where every row is told the same class
+        if (ofResult.getOrDefault("matthews", 1.0) == 0) {
+            text.append(
+                    "matthews 0: the classes are told no better than by chance, as where all rows are told the same one;"
+                            + " more --epochs, or another --learning-rate, may be what it takes\n");
+        }
         if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
             return text.append(goOn("")).append('\n').toString();
         }

@@ -62,6 +62,24 @@ class TrainReportTest {
     }
 
     @Test
+    void classesThatAreToldByChanceAreNoResultToBeSilentOf() throws IOException {
+        TrainReport report = new TrainReport(
+                "m", Path.of("r"), TrainConfig.builder(Method.LORA).build());
+        try (Model model = Models.open(Fixtures.of("bert_cls"), ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
+            for (double matthews : new double[] {0, 0.2}) {
+                Map<String, Double> scores = Map.of("matthews", matthews);
+                TrainResult done = new TrainResult(
+                        TrainResult.Outcome.FINISHED, 2, 2, 0, 1, 2, scores, Map.of(), 1, 1, Path.of("r"), null, null);
+                String told = report.end(done, model, rows(false, null));
+                assertEquals(
+                        matthews == 0,
+                        told.contains("matthews 0: the classes are told no better than by chance"),
+                        told);
+            }
+        }
+    }
+
+    @Test
     void whatToCallNextAsksAsWasLearnt() throws IOException {
         TrainConfig config = TrainConfig.builder(Method.LORA).build();
         TrainReport report = new TrainReport("m", Path.of("r"), config);
