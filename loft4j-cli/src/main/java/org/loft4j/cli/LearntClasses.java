@@ -8,6 +8,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.loft4j.data.Labels;
+import org.loft4j.data.Scores;
 import org.loft4j.model.Models;
 
 /**
@@ -112,6 +113,20 @@ record LearntClasses(Labels labels, boolean anew, String told) {
                                 + ": the layer that does it starts from random numbers; to go on with the model's, name the labels"
                                 + " as it does"
                         : "");
+    }
+
+    /** Whether labels are numbers that are seldom meant as classes: with decimals, behind a comma too, as spreadsheets write them. */
+    static boolean areNumbers(List<String> labels) {
+        List<String> points =
+                labels.stream().map(label -> label.replace(',', '.')).toList();
+        return points.stream().allMatch(Scores::isNumber) && points.stream().anyMatch(label -> label.indexOf('.') >= 0);
+    }
+
+    /** Where few rows have a label in common, it is rather a number of theirs, or the text; in words, empty where many have. */
+    static String doubted(int labels, int rows) {
+        return labels <= rows / 2
+                ? ""
+                : "; " + labels + " labels in so few rows teach little: is it the right --label-column?";
     }
 
     /** The first of some labels, in words. */

@@ -30,7 +30,6 @@ import org.loft4j.data.PromptDataset;
 import org.loft4j.data.RankedDataset;
 import org.loft4j.data.RewardedPrompt;
 import org.loft4j.data.Row;
-import org.loft4j.data.Scores;
 import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.TextMatch;
@@ -97,6 +96,9 @@ record TrainingRows(
             classes = LearntClasses.of(own.inOrder(read.classes()), read.classes(), learnt.modelLabels());
             data.labels.requireAll(classes.labels());
             shape += learnt.multiLabel() ? several(classes.labels(), "a text") : alone(found);
+            if (learnt.task() == Task.SEQUENCE_CLASSIFICATION && !learnt.multiLabel()) {
+                shape += LearntClasses.doubted(found.size(), train.size());
+            }
         }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
@@ -263,14 +265,10 @@ record TrainingRows(
         if (classes != null
                 && learnt.task() == Task.SEQUENCE_CLASSIFICATION
                 && !learnt.multiLabel()
-                && areNumbers(labelNames())) {
+                && LearntClasses.areNumbers(labelNames())) {
             err.println("loft: the labels are numbers, and are learnt as "
                     + labelNames().size() + " classes; --problem-type regression learns them as numbers");
         }
-    }
-
-    private static boolean areNumbers(List<String> labels) {
-        return labels.stream().allMatch(Scores::isNumber) && labels.stream().anyMatch(label -> label.indexOf('.') >= 0);
     }
 
     /**

@@ -42,6 +42,13 @@ class LearntClassesTest {
     }
 
     @Test
+    void decimalsAreNumbersBehindACommaToo() {
+        assertTrue(LearntClasses.areNumbers(List.of("0,5", "1", "2.5")));
+        assertFalse(LearntClasses.areNumbers(List.of("1", "2")));
+        assertFalse(LearntClasses.areNumbers(List.of("1,2,3", "2")));
+    }
+
+    @Test
     void theModelsNamesStayWhateverTheirCase() throws IOException {
         assertKept(NLI, "contradiction", "entailment", "neutral");
         assertKept(List.of("positive", "negative", "neutral"), "Negative", "Neutral", "Positive");

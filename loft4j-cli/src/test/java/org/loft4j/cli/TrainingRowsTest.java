@@ -67,6 +67,19 @@ class TrainingRowsTest {
     }
 
     @Test
+    void aColumnThatHardlyTwoRowsShareIsDoubtedAsThatOfTheLabels() throws IOException {
+        Path file = Files.writeString(folder.resolve("rows.csv"), "text,label\na,1\nb,2\nc,3\nd,3\n");
+        LearntTask aim = LearntTask.of(Task.SEQUENCE_CLASSIFICATION);
+        TrainingRows read = TrainingRows.read(aim, flags(file), null, 0, 0);
+        assertTrue(
+                read.shape().endsWith("; 3 labels in so few rows teach little: is it the right --label-column?"),
+                read.shape());
+        Files.writeString(file, "text,label\na,1\nb,2\nc,2\nd,1\n");
+        TrainingRows usual = TrainingRows.read(aim, flags(file), null, 0, 0);
+        assertTrue(usual.shape().endsWith("rows.csv"), usual.shape());
+    }
+
+    @Test
     void onlySomeOfManyClassesAreNamed() throws IOException {
         List<LabeledText> held = LongStream.range(0, 7)
                 .mapToObj(i -> new LabeledText("a", "c" + i))
