@@ -36,9 +36,12 @@ final class ModelConfigFile {
 
     static ModelConfigFile read(Path directory) throws CheckpointException {
         Path adapter = directory.resolve(ModelDirectory.ADAPTER_CONFIG);
-        if (!Files.exists(directory.resolve(NAME)) && Files.exists(adapter)) {
+        if (Files.isDirectory(directory) && !Files.exists(directory.resolve(NAME))) {
             throw new CheckpointException(
-                    directory, "holds an adapter and no model: give it as the adapter, and its model as the model");
+                    directory,
+                    Files.exists(adapter)
+                            ? "holds an adapter and no model: give it as the adapter, and its model as the model"
+                            : "holds no model: a model's directory has config.json, model.safetensors and tokenizer.json");
         }
         return new ModelConfigFile(Json.read(directory.resolve(NAME)));
     }

@@ -82,7 +82,10 @@ class ModelsTest {
     }
 
     @Test
-    void anAdapterIsNoModel() throws Exception {
+    void anAdapterIsNoModelNorIsAnyFolder() throws Exception {
+        String none = assertThrows(CheckpointException.class, () -> Models.open(folder, CLASSIFIER))
+                .getMessage();
+        assertTrue(none.startsWith(folder + ": holds no model: a model's directory has config.json, "), none);
         Files.writeString(folder.resolve("adapter_config.json"), "{}");
         String fault = assertThrows(CheckpointException.class, () -> Models.open(folder, CLASSIFIER))
                 .getMessage();
