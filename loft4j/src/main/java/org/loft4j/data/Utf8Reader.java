@@ -22,6 +22,7 @@ import org.loft4j.FileFault;
  */
 final class Utf8Reader extends Reader {
     private static final int BUFFER_BYTES = 1 << 16;
+    private static final String REMEDY = "save it as UTF-8 (in Excel as the type \"CSV UTF-8\")";
 
     private final Path file;
     private final InputStream source;
@@ -60,7 +61,7 @@ final class Utf8Reader extends Reader {
                 out.position(start + usable);
             } else if (result.isError()) {
                 String found = String.format("0x%02X", bytes.get(bytes.position()));
-                fault = new DataException(file, line, "is not UTF-8 (byte " + found + "); convert the file to UTF-8");
+                fault = new DataException(file, line, "is not UTF-8 (byte " + found + "); " + REMEDY);
             } else if (out.position() == start) {
                 if (result.isOverflow()) {
                     // half a pair of surrogates does not fit: the callers ask for thousands of characters
@@ -95,7 +96,7 @@ final class Utf8Reader extends Reader {
             fill();
         }
         if (startsWith(0xFF, 0xFE) || startsWith(0xFE, 0xFF)) {
-            throw new DataException(file, 1, "is UTF-16; save it as UTF-8");
+            throw new DataException(file, 1, "is UTF-16; " + REMEDY);
         }
         if (startsWith(0xEF, 0xBB, 0xBF)) {
             bytes.position(bytes.position() + 3);

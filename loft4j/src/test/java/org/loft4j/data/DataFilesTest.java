@@ -200,11 +200,11 @@ class DataFilesTest {
     @Test
     void onlyUtf8TextIsRead() throws IOException {
         Path latin = Files.write(folder.resolve("a.txt"), "one\ntwo\ncafé\n".getBytes(ISO_8859_1));
-        assertFault(", line 3: is not UTF-8 (byte 0xE9); convert the file to UTF-8", latin);
+        assertFault(", line 3: is not UTF-8 (byte 0xE9); save it as UTF-8 (in Excel as the type \"CSV UTF-8\")", latin);
         Path cut = Files.write(folder.resolve("b.jsonl"), new byte[] {'\n', (byte) 0xE2, (byte) 0x82});
-        assertFault(", line 2: is not UTF-8 (byte 0xE2); convert the file to UTF-8", cut);
+        assertFault(", line 2: is not UTF-8 (byte 0xE2); save it as UTF-8 (in Excel as the type \"CSV UTF-8\")", cut);
         Path wide = Files.write(folder.resolve("c.csv"), "\uFEFFtext".getBytes(UTF_16LE));
-        assertFault(", line 1: is UTF-16; save it as UTF-8", wide);
+        assertFault(", line 1: is UTF-16; save it as UTF-8 (in Excel as the type \"CSV UTF-8\")", wide);
         assertFault(", line 2: holds a NUL character: not a text file", file("d.txt", "a\nb\0\n"));
     }
 

@@ -69,7 +69,7 @@ class SourceTextTest {
             assertEquals("one", lines.next());
             assertEquals("two", lines.next());
             assertEquals(
-                    "rows, line 3: is not UTF-8 (byte 0xFF); convert the file to UTF-8",
+                    "rows, line 3: is not UTF-8 (byte 0xFF); save it as UTF-8 (in Excel as the type \"CSV UTF-8\")",
                     assertThrows(DataException.class, lines::next).getMessage());
         }
     }
