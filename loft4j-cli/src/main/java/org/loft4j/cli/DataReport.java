@@ -32,6 +32,7 @@ record DataReport(
         List<String> stops) {
     private static final int EXAMPLES = 3;
     private static final int LABELS = 50;
+    private static final int FAULTS = 50;
 
     /** The same with more that was found. */
     DataReport with(List<CheckedRows> encoded, List<String> allStops) {
@@ -61,7 +62,14 @@ record DataReport(
                     text);
         }
         for (CheckedRows part : parts) {
-            part.faults().forEach(fault -> text.append(fault).append('\n'));
+            part.faults().stream()
+                    .limit(FAULTS)
+                    .forEach(fault -> text.append(fault).append('\n'));
+            if (part.faults().size() > FAULTS) {
+                text.append("… and ")
+                        .append(Quantities.of(part.faults().size() - FAULTS, "fault"))
+                        .append(" more, which --json tells\n");
+            }
         }
         stops.forEach(stop -> text.append(stop).append('\n'));
         long faults = stops.size()

@@ -377,9 +377,15 @@ class DataCheckTest {
                 "{\"messages\": [{\"role\": \"user\", \"content\": \"Once\"}, {\"role\": \"assistant\", \"content\": \"upon\"}]}\n";
         String unanswered = "{\"messages\": [{\"role\": \"user\", \"content\": \"Once\"}]}\n";
         Path rows = file("rows.jsonl", (fine.repeat(3) + unanswered).repeat(50));
-        Captured call = Captured.loft("data", "check", rows.toString(), "--model", language(), "--json");
+        String model = language();
+        Captured call = Captured.loft("data", "check", rows.toString(), "--model", model, "--json");
         JsonNode part = json(call).path("training_rows");
         assertEquals(50, part.path("faults").size());
+        Path more = file("more.jsonl", fine + unanswered.repeat(53));
+        String told = Captured.loft("data", "check", more.toString(), "--model", model)
+                .out();
+        assertTrue(told.contains(", line 51: ") && !told.contains(", line 52: "), told);
+        assertTrue(told.contains("\n… and 3 faults more, which --json tells\n53 faults stop"), told);
         for (int i = 0; i < 50; i++) {
             assertTrue(part.path("faults").get(i).textValue().contains("line " + (4 * i + 4) + ": "), part.toString());
         }
