@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.DataReference;
@@ -15,6 +17,7 @@ import picocli.CommandLine.Option;
 /** Where it is written what a model makes of each row. */
 final class PredictionsFlag {
     private static final String FLAG = "--predictions ";
+    private static final List<String> NOT_JSON = List.of(".csv", ".tsv", ".parquet", ".xlsx", ".gz", ".zst");
     private static final String IN_MODEL = "lies in the directory of the model or of its adapter: choose another place";
 
     @Option(
@@ -61,6 +64,11 @@ final class PredictionsFlag {
         }
         if (liesIn(chosen, directory(model.model)) || liesIn(chosen, directory(model.adapter))) {
             return IN_MODEL;
+        }
+        String name = chosen.toString().toLowerCase(Locale.ROOT);
+        String ending = NOT_JSON.stream().filter(name::endsWith).findFirst().orElse(null);
+        if (ending != null) {
+            return "would hold lines of JSON, and no " + ending + ": let its name end in .jsonl";
         }
         if (Files.exists(chosen, LinkOption.NOFOLLOW_LINKS)) {
             if (!Files.isRegularFile(chosen, LinkOption.NOFOLLOW_LINKS)) {

@@ -116,6 +116,11 @@ class EvalPredictionsEndToEndTest {
                 "eval", "--model", STORIES, "--data", prompts.toString(), "--predictions", folder.toString());
         assertEquals(2, call.status());
         assertTrue(call.err().contains("is a folder: name a file"), call.err());
+        call = Captured.loft(
+                "eval", "--model", STORIES, "--data", prompts.toString(), "--predictions", folder + "/judged.CSV");
+        assertEquals(2, call.status());
+        assertTrue(
+                call.err().contains("would hold lines of JSON, and no .csv: let its name end in .jsonl"), call.err());
     }
 
     @Test
