@@ -14,7 +14,7 @@ import org.loft4j.tensor.BlockProduct.Term;
 import org.loft4j.tensor.Dtype;
 
 /**
- * Layers with plain LoRA on the same input in float32, in a lane, as one function by {@link BlockProduct}:
+ * Layers with LoRA on the same input in float32, in a lane, as one function by {@link BlockProduct}:
  *
  * <pre>  Z = x·Aᵀ        y  = x·W0ᵀ + scale·Z·Bᵀ
  *  ∂Z = scale·∂y·B  ∂x = ∂y·W0 + ∂Z·A        ∂A = ∂Zᵀ·x        ∂B = scale·∂yᵀ·Z</pre>
@@ -81,7 +81,7 @@ final class BlockedLora {
     }
 
     /**
-     * The layers without their biases.
+     * The layers without their biases, and without what DoRA makes longer.
      *
      * @param rows {@code (count, in)}
      * @return {@code (count, out)} of each

@@ -79,7 +79,7 @@ public final class LoraLinear implements LinearForward {
         }
         Tensor rows = rows(x);
         if (isPlain() && BlockedLora.takes(List.of(this), rows)) {
-            return shaped(biased(BlockedLora.of(List.of(this), rows).get(0), layer.bias()), x);
+            return shaped(finished(BlockedLora.of(List.of(this), rows).get(0)), x);
         }
         return shaped(forward(layer, rows, layer::baseForward), x);
     }
@@ -90,27 +90,37 @@ public final class LoraLinear implements LinearForward {
         if (merged) {
             return layer.baseForGradient(x);
         }
-        return shaped(forward(layer, rows(x), magnitude == null ? layer::baseForGradient : layer::baseForward), x);
+        return magnitude == null ? shaped(forward(layer, rows(x), layer::baseForGradient), x) : forward(layer, x);
     }
 
     private Tensor forward(Linear layer, Tensor rows, UnaryOperator<Tensor> baseProduct) {
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
-        boolean dropping = training && dropout > 0;
         Tensor dropped = Dropout.apply(rows, dropout, training);
         Tensor low = torch.mm(dropped, cast(probed(loraA, probeDirection, 0)).t());
         Tensor y = addUpdate(baseProduct.apply(rows), low);
-        if (magnitude != null) {
-            Tensor excess = cast(magnitude.excess());
-            if (dropping) {
-                y.addcmul_(addUpdate(layer.product(dropped), low), excess);
-            } else if (layer.bias() != null) {
-                y.addcmul_(y.sub(layer.bias()), excess);
-            } else {
-                y = torch.addcmul(y, y, excess);
-            }
+        return magnitude != null && training && dropout > 0
+                ? y.addcmul_(addUpdate(layer.product(dropped), low), cast(magnitude.excess()))
+                : stretched(y);
+    }
+
+    /** What comes of it and its bias. */
+    private Tensor stretched(Tensor y) {
+        if (magnitude == null) {
+            return y;
         }
-        return y;
+        Tensor bias = base.bias();
+        return bias == null ? magnitude.stretched(y) : y.addcmul_(y.sub(bias), cast(magnitude.excess()));
+    }
+
+    /** What comes of it without its bias, in whose memory there is nothing then. */
+    private Tensor finished(Tensor v) {
+        Tensor bias = base.bias();
+        if (magnitude == null) {
+            return bias == null ? v : v.add_(bias);
+        }
+        Tensor y = magnitude.stretched(v);
+        return bias == null ? y : y.add(bias);
     }
 
     /**
@@ -138,7 +148,7 @@ public final class LoraLinear implements LinearForward {
             List<Tensor> products = BlockedLora.of(plain, rows);
             List<Tensor> all = new ArrayList<>();
             for (LoraLinear layer : plain) {
-                all.add(layer.shaped(biased(products.get(all.size()), layer.base.bias()), x));
+                all.add(layer.shaped(layer.finished(products.get(all.size())), x));
             }
             return all;
         }
@@ -148,18 +158,15 @@ public final class LoraLinear implements LinearForward {
                 .split_with_sizes(plain.stream().mapToLong(LoraLinear::rank).toArray(), 1);
         List<Tensor> all = new ArrayList<>();
         for (LoraLinear layer : plain) {
-            all.add(layer.shaped(layer.addUpdate(layer.base.baseForward(rows), low.get(all.size())), x));
+            Tensor y = layer.addUpdate(layer.base.baseForward(rows), low.get(all.size()));
+            all.add(layer.shaped(layer.stretched(y), x));
         }
         return all;
     }
 
-    private static Tensor biased(Tensor y, @Nullable Tensor bias) {
-        return bias == null ? y : y.add_(bias);
-    }
-
-    /** Whether {@code y = x·W0ᵀ + b + scale·(x·Aᵀ)·Bᵀ} is all there is. */
+    /** Whether {@code x·W0ᵀ + scale·(x·Aᵀ)·Bᵀ} is all that is made of x. */
     private boolean isPlain() {
-        return !merged && magnitude == null && !(training && (dropout > 0 || probeDirection != null));
+        return !merged && !(training && (dropout > 0 || probeDirection != null));
     }
 
     private Tensor rows(Tensor x) {

@@ -51,6 +51,11 @@ final class Magnitude implements AutoCloseable {
         return excess.to(vector.scalar_type());
     }
 
+    /** {@code m / ‖V‖ ⊙ v} of {@code v = x·Vᵀ}, {@code (rows, out)}, in its memory. */
+    Tensor stretched(Tensor v) {
+        return Stretch.of(v, excess());
+    }
+
     /** Computes the norms, if anything has changed since. */
     void renew() {
         norms.get();
