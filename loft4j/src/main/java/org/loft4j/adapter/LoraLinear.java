@@ -79,7 +79,7 @@ public final class LoraLinear implements LinearForward {
         }
         Tensor rows = rows(x);
         if (isPlain() && BlockedLora.takes(List.of(this), rows)) {
-            return shaped(finished(BlockedLora.of(List.of(this), rows).get(0)), x);
+            return shaped(finished(BlockedLora.of(List.of(this), rows).get(0), layer.bias()), x);
         }
         return shaped(forward(layer, rows, layer::baseForward), x);
     }
@@ -101,21 +101,19 @@ public final class LoraLinear implements LinearForward {
         Tensor y = addUpdate(baseProduct.apply(rows), low);
         return magnitude != null && training && dropout > 0
                 ? y.addcmul_(addUpdate(layer.product(dropped), low), cast(magnitude.excess()))
-                : stretched(y);
+                : stretched(y, layer.bias());
     }
 
-    /** What comes of it and its bias. */
-    private Tensor stretched(Tensor y) {
+    /** What DoRA makes of a result in which the bias is. */
+    private Tensor stretched(Tensor y, @Nullable Tensor bias) {
         if (magnitude == null) {
             return y;
         }
-        Tensor bias = base.bias();
         return bias == null ? magnitude.stretched(y) : y.addcmul_(y.sub(bias), cast(magnitude.excess()));
     }
 
-    /** What comes of it without its bias, in whose memory there is nothing then. */
-    private Tensor finished(Tensor v) {
-        Tensor bias = base.bias();
+    /** The result of a sum without the bias, whose memory it takes. */
+    private Tensor finished(Tensor v, @Nullable Tensor bias) {
         if (magnitude == null) {
             return bias == null ? v : v.add_(bias);
         }
@@ -148,7 +146,7 @@ public final class LoraLinear implements LinearForward {
             List<Tensor> products = BlockedLora.of(plain, rows);
             List<Tensor> all = new ArrayList<>();
             for (LoraLinear layer : plain) {
-                all.add(layer.shaped(layer.finished(products.get(all.size())), x));
+                all.add(layer.shaped(layer.finished(products.get(all.size()), layer.base.bias()), x));
             }
             return all;
         }
@@ -159,7 +157,7 @@ public final class LoraLinear implements LinearForward {
         List<Tensor> all = new ArrayList<>();
         for (LoraLinear layer : plain) {
             Tensor y = layer.addUpdate(layer.base.baseForward(rows), low.get(all.size()));
-            all.add(layer.shaped(layer.stretched(y), x));
+            all.add(layer.shaped(layer.stretched(y, layer.base.bias()), x));
         }
         return all;
     }

@@ -259,7 +259,7 @@ record LayerShapes(
     }
 
     /** What goes into attention, and back from it. */
-    private List<Linear> attention() {
+    List<Linear> attention() {
         return all.subList(0, all.size() - 1 - widening().size());
     }
 

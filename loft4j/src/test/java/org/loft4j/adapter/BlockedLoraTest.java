@@ -43,6 +43,13 @@ class BlockedLoraTest {
         inLane(() -> compare(300, new int[] {300, 150, 150}, 4, true, true, 3));
     }
 
+    /** One of the magnitudes is zero. */
+    @Test
+    void layersWithMagnitudes() {
+        inLane(() -> compare(300, new int[] {300, 150, 150}, 4, true, false, 3, true));
+        inLane(() -> compare(300, new int[] {700}, 4, true, true, 1, true));
+    }
+
     @Test
     void inputsWithoutAGradient() {
         inLane(() -> compare(300, new int[] {400, 200}, 2, false, false, 2));
@@ -179,11 +186,15 @@ class BlockedLoraTest {
 
     /** @param used how many of the results the loss is made of */
     private static void compare(int in, int[] outs, int rank, boolean inner, boolean bias, int used) {
+        compare(in, outs, rank, inner, bias, used, false);
+    }
+
+    private static void compare(int in, int[] outs, int rank, boolean inner, boolean bias, int used, boolean dora) {
         List<List<Tensor>> found = new ArrayList<>();
         try (NativeScope scope = new NativeScope()) {
             for (Dtype dtype : List.of(Dtype.F32, Dtype.F64)) {
                 Random random = new Random(5);
-                List<LoraLinear> layers = layers(random, in, outs, rank, dtype, bias);
+                List<LoraLinear> layers = layers(random, in, outs, rank, dtype, bias, dora);
                 Tensor x = values(random, dtype, 2, ROWS, in);
                 x.set_requires_grad(inner);
                 assertEquals(dtype == Dtype.F32, BlockedLora.takes(layers, x.reshape(-1, in)));
@@ -209,6 +220,9 @@ class BlockedLoraTest {
                     if (layer.base().bias() != null) {
                         gradient.accept(layer.base().bias());
                     }
+                    if (layer.magnitude() != null) {
+                        gradient.accept(layer.magnitude());
+                    }
                 }
                 found.add(all);
             }
@@ -228,6 +242,11 @@ class BlockedLoraTest {
     }
 
     private static List<LoraLinear> layers(Random random, int in, int[] outs, int rank, Dtype dtype, boolean bias) {
+        return layers(random, in, outs, rank, dtype, bias, false);
+    }
+
+    private static List<LoraLinear> layers(
+            Random random, int in, int[] outs, int rank, Dtype dtype, boolean bias, boolean dora) {
         List<LoraLinear> layers = new ArrayList<>();
         for (int out : outs) {
             Linear base = new Linear(
@@ -236,7 +255,13 @@ class BlockedLoraTest {
                     bias ? leaf(values(random, dtype, out)) : null);
             Tensor a = leaf(values(random, dtype, rank, in));
             Tensor b = leaf(values(random, dtype, out, rank));
-            layers.add(new LoraLinear(null, base, a, b, null, 0.5, 0));
+            Tensor magnitude = null;
+            if (dora) {
+                magnitude = values(random, dtype, out).mul(new Scalar(10.0));
+                magnitude.narrow(0, 0, 1).zero_();
+                leaf(magnitude);
+            }
+            layers.add(new LoraLinear(null, base, a, b, magnitude, 0.5, 0));
         }
         return layers;
     }

@@ -59,7 +59,9 @@ class DoraTest {
         }
     }
 
-    /** The second run has dropout, where PEFT's layer is y = x·W0ᵀ + b + (m/‖V‖ − 1) ⊙ d·W0ᵀ + m/‖V‖ ⊙ s·d·Aᵀ·Bᵀ. */
+    /**
+     * With a magnitude of zero, of whose column nothing is left to divide. The second run has dropout, where PEFT's layer is y = x·W0ᵀ + b + (m/‖V‖ − 1) ⊙ d·W0ᵀ + m/‖V‖ ⊙ s·d·Aᵀ·Bᵀ.
+     */
     @ParameterizedTest
     @ValueSource(doubles = {0, 0.4})
     void outputAndGradientsAreThoseOfTheEquationWithTheNormHeldConstant(double dropout) {
@@ -71,11 +73,13 @@ class DoraTest {
             Random random = new Random(SEED + 1);
             for (LoraLinear layer : adapter.layers().values()) {
                 Linear base = layer.base();
-                Tensor x = uniform(random, 7, base.inFeatures());
+                layer.magnitude().detach().narrow(0, 0, 1).zero_();
+                Tensor x = uniform(random, 7, base.inFeatures()).set_requires_grad(true);
                 Seeds.manualSeed(3);
                 Tensor y = base.forward(x);
-                y.square().sum().backward();
-                List<Tensor> parameters = List.of(layer.loraA(), layer.loraB(), layer.magnitude());
+                Tensor weights = uniform(random, 7, base.outFeatures());
+                y.square().mul(weights).add(y.mul(weights)).sum().backward();
+                List<Tensor> parameters = List.of(x, layer.loraA(), layer.loraB(), layer.magnitude());
                 List<Tensor> gradients =
                         parameters.stream().map(p -> p.grad().clone()).toList();
                 parameters.forEach(p -> p.mutable_grad().zero_());
@@ -88,13 +92,16 @@ class DoraTest {
                 Tensor direct = base.baseForward(x)
                         .add(d.mm(stretched.sub(base.weight()).t()));
                 assertEquals(0, y.sub(direct).abs().max().item_double(), 1e-13);
-                direct.square().sum().backward();
+                direct.square().mul(weights).add(direct.mul(weights)).sum().backward();
                 for (int i = 0; i < parameters.size(); i++) {
                     Tensor expected = parameters.get(i).grad();
                     double difference = expected.sub(gradients.get(i)).norm().item_double();
                     assertTrue(expected.norm().item_double() > 1e-3);
                     assertEquals(0, difference / expected.norm().item_double(), 1e-12);
                 }
+                Tensor ofZero = parameters.get(3).grad().narrow(0, 0, 1);
+                assertTrue(ofZero.abs().item_double() > 1e-3);
+                assertEquals(1, gradients.get(3).narrow(0, 0, 1).div(ofZero).item_double(), 1e-10);
             }
         }
     }

@@ -25,7 +25,7 @@ class MemoryEstimateProcessTest {
     @TempDir
     Path directory;
 
-    /** Nine of all: each kind but one, method, type, way and number of lanes; the slow test has the others. */
+    /** Ten of all: each kind but one, method, type, way and number of lanes; the slow test has the others. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false, plain",
@@ -36,7 +36,8 @@ class MemoryEstimateProcessTest {
         "2, lora, float32, false, bounded",
         "1, loft, float32, true, shared",
         "2, lora, float32, false, packed",
-        "2, loft, float32, false, writes"
+        "2, loft, float32, false, writes",
+        "2, dora, float32, false, plain"
     })
     void theResidentPeakIsMetWithinFifteenPercent(
             int threads, String method, String dtype, boolean checkpointing, String kind) throws Exception {
@@ -111,6 +112,9 @@ class MemoryEstimateProcessTest {
         "2, full, bfloat16, false, words, FULL",
         "2, full, float32, false, words, FULL",
         "2, lora, bfloat16, false, plain, NF4",
+        "2, dora, bfloat16, false, plain, FULL",
+        "1, dora, float32, true, plain, FULL",
+        "2, dora, float32, false, words, FULL",
         "2, loft, float32, false, words, NF4"
     })
     void otherKindsWithinFifteenPercent(
