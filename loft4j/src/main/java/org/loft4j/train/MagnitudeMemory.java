@@ -20,7 +20,7 @@ final class MagnitudeMemory {
 
     /** Activations and gates read theirs again, attention its values, and norms of heads what they are given. */
     private static boolean isRead(LayerShapes layer, Linear linear) {
-        LayerShapes.Looks looks = layer.looks();
+        Looks looks = layer.looks();
         List<Linear> attention = layer.attention();
         int at = attention.indexOf(linear);
         if (at < 0) {
