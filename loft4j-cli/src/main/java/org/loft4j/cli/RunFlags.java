@@ -165,7 +165,7 @@ final class RunFlags {
             Path settings = output.resolve(TrainCommand.SETTINGS);
             if (Files.isRegularFile(settings)) {
                 problems.add("--resume needs the settings of the run: " + Pasted.command() + " train --config "
-                        + Pasted.quoted(settings) + " --resume");
+                        + Pasted.quoted(settings) + " --resume --output " + Pasted.quoted(output));
             }
         }
     }

@@ -102,7 +102,8 @@ class TrainCommandTest {
         Files.writeString(settings, "");
         Captured call = Captured.loft(resume);
         assertEquals(2, call.status(), call.err());
-        assertTrue(call.err().contains(" train --config " + settings + " --resume"), call.err());
+        assertTrue(
+                call.err().contains(" train --config " + settings + " --resume --output " + folder + "\n"), call.err());
     }
 
     @Test
