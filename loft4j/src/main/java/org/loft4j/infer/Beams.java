@@ -119,7 +119,8 @@ final class Beams {
                 }
             } else if (place < wanted) {
                 boolean cut = rules.cuts(size - 1, limit) && !chosen.get(best.beam(place));
-                end(with(before.ids(), id), best.score(place), ends && !cut ? Stop.STOP_ID : last);
+                Stop stop = draft.isEnded() ? Stop.LISTENER : ends && !cut ? Stop.STOP_ID : last;
+                end(with(before.ids(), id), best.score(place), stop);
             }
         }
         // an extreme penalty lets no score count: then a text is searched for that ends at all

@@ -13,7 +13,7 @@ public record Continuation(long[] ids, Stop stop) {
     public enum Stop {
         /** A stop id came. */
         STOP_ID,
-        /** The listener had enough, for instance at a stop string. */
+        /** The listener had enough, or its draft of a beam was ended, for instance at a stop string. */
         LISTENER,
         /** As many tokens as were asked for. */
         MAX_NEW_TOKENS,

@@ -34,7 +34,7 @@ public interface PromptSampler {
         /** The same with one more id, which ends no text by itself; it stays as it is. */
         Draft with(long id);
 
-        /** Whether the last id has ended it, by a stop string for instance. */
+        /** Whether the last id has ended it, by a stop string for instance: as where a listener wants no more. */
         default boolean isEnded() {
             return false;
         }

@@ -86,6 +86,11 @@ class BeamsParityTest {
                         expected.get(i),
                         heard.get(i).stream().mapToLong(id -> id).toArray(),
                         which);
+                PromptSampler.Draft draft = start;
+                for (long id : expected.get(i)) {
+                    draft = ends.contains(id) ? draft : draft.with(id);
+                }
+                assertEquals(draft.isEnded(), made.get(i).stop() == Continuation.Stop.LISTENER, which);
             }
             Continuation alone = generator
                     .generate(List.of(prompts.get(1)), most, ends, sampling, listener)
