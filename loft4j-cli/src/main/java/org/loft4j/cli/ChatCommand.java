@@ -88,15 +88,20 @@ final class ChatCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
+        FoundModel found = FoundModel.of(model);
+        found.task();
+        int most = sampling.maxNewTokens(found.directory(), false);
+        try (LoadedModel loaded = LoadedModel.openLanguageModel(found, model, device, loadIn.value());
                 Tokenizer tokenizer = loaded.openTokenizer()) {
             ChatTemplate template = loaded.chatTemplate(prompt.template);
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
             Path files = loaded.directory();
-            Request request = new Request(
-                            sampling.maxNewTokens(files, false), Set.of(), sampling.stop, sampling.orRecommended(files))
+            Request request = new Request(most, Set.of(), sampling.stop, sampling.orRecommended(files))
                     .asTurnOf(template, tokenizer);
             long positions = loaded.model().description().maxPositions();
+            // a file's number may be the whole context, of which a conversation would keep half
+            int wanted = sampling.maxNewTokens == null ? Math.min(most, SamplingFlags.MAX_NEW_TOKENS) : most;
+            long room = Math.min(wanted, positions / 2);
             Map<String, @Nullable Object> variables = new LinkedHashMap<>(loaded.chatVariables());
             variables.putAll(prompt.variables());
             List<Message> first = beginning();
@@ -106,7 +111,7 @@ final class ChatCommand implements Verb {
             try (Reading reading = new Reading();
                     Reading base = new Reading()) {
                 talk(
-                        new Talk(generator, tokenizer, template, request, variables, positions, reading, base),
+                        new Talk(generator, tokenizer, template, request, variables, positions, room, reading, base),
                         loaded.adapter());
             }
         }
@@ -117,6 +122,7 @@ final class ChatCommand implements Verb {
      * What makes the answers.
      *
      * @param positions the longest sequence that the model was made for, in tokens
+     * @param room how many tokens are kept free for an answer
      * @param reading what the model has read of the conversation
      * @param base what it has read of it without its adapter
      */
@@ -127,16 +133,16 @@ final class ChatCommand implements Verb {
             Request request,
             Map<String, @Nullable Object> variables,
             long positions,
+            long room,
             Reading reading,
             Reading base) {
         /**
-         * The prompt of a conversation, which loses its oldest exchanges until an answer fits behind it. An answer has room where
-         * it gets all its tokens, or half of the model's.
+         * The prompt of a conversation, which loses its oldest exchanges until an answer fits behind it. An answer may
+         * be longer than its room, up to the end of the model's positions.
          *
          * @param first index of the oldest exchange, behind the system prompt
          */
         long[] prompt(List<Message> messages, int first) {
-            long room = Math.min(request.maxNewTokens(), positions / 2);
             long[] ids = prompt(messages);
             while (ids.length + room > positions && messages.size() > first + 1) {
                 messages.subList(first, first + 2).clear();

@@ -60,8 +60,9 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
     }
 
     /** A language model, which goes on with texts; another is refused before its numbers are read. */
-    static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        return warned(open(FoundModel.of(flags), place, loadIn, Task.CAUSAL_LM, Pooling.AUTO, null), flags);
+    static LoadedModel openLanguageModel(FoundModel found, ModelFlags flags, DeviceFlags place, LoadIn loadIn)
+            throws IOException {
+        return warned(open(found, place, loadIn, Task.CAUSAL_LM, Pooling.AUTO, null), flags);
     }
 
     /** The same, or an encoder-decoder, which writes other texts of them. */

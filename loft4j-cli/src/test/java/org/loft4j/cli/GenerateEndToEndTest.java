@@ -286,6 +286,19 @@ class GenerateEndToEndTest {
     }
 
     @Test
+    void aFilesLongestTextKeepsNoHalfOfTheModelFree() throws Exception {
+        String line = "the big dog ".repeat(75) + "\n";
+        Files.writeString(model.resolve("generation_config.json"), "{\"max_length\": 512}");
+        Captured call = typed("Once upon a time\n" + line, "--stop", " One day", "--temperature", "0");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(!call.err().contains("left out"), call.err());
+        Files.writeString(model.resolve("generation_config.json"), "{\"max_length\": 0}");
+        Files.writeString(model.resolve("model.safetensors"), "");
+        Captured bad = typed("Once\n");
+        assertTrue(bad.err().contains("\"max_length\" must be from 1"), bad.err());
+    }
+
+    @Test
     void aMessageThatIsTooLongByItselfLeavesTheConversationAsItWas() {
         String turn = "Once upon a time\n";
         String endless = "the big dog ".repeat(400) + "\n";
