@@ -64,7 +64,7 @@ final class BeamFlags {
     void check(Problems problems, @Nullable Integer maxNewTokens) {
         if (maxNewTokens != null) {
             problems.of(() -> {
-                requireLength(maxNewTokens);
+                requireLength(maxNewTokens, true);
                 return maxNewTokens;
             });
         }
@@ -73,12 +73,14 @@ final class BeamFlags {
     /**
      * Refuses a least length that no text can have.
      *
+     * @param said whether the call says the greatest, and not the model's files
      * @throws ConfigException if it is above the greatest
      */
-    void requireLength(int maxNewTokens) {
+    void requireLength(int maxNewTokens, boolean said) {
         if (minNewTokens != null && minNewTokens > maxNewTokens) {
-            throw new ConfigException(
-                    "min_new_tokens must be at most max_new_tokens, " + maxNewTokens + ", got " + minNewTokens);
+            throw new ConfigException("min_new_tokens must be at most max_new_tokens, " + maxNewTokens
+                    + (said ? "" : " without --max-new-tokens, by the model's files or by default") + ", got "
+                    + minNewTokens + (said ? "" : ": give --max-new-tokens " + minNewTokens + " or more"));
         }
     }
 
@@ -109,13 +111,19 @@ final class BeamFlags {
         }
     }
 
-    /** Tells of a least length in the model's files that no text can have. */
-    void warn(SamplingConfig asked, Path model, int maxNewTokens) {
+    /**
+     * Tells of a least length in the model's files that no text can have.
+     *
+     * @param said whether the call says the greatest, and not the model's files
+     */
+    void warn(SamplingConfig asked, Path model, int maxNewTokens, boolean said) {
         if (asked.minNewTokens() > maxNewTokens) {
             verb.commandLine()
                     .getErr()
                     .println("loft: " + model + " asks for at least " + asked.minNewTokens()
-                            + " new tokens, and --max-new-tokens is " + maxNewTokens
+                            + " new tokens, and "
+                            + (said ? "--max-new-tokens is " : "without --max-new-tokens it writes at most ")
+                            + maxNewTokens
                             + ": each text is cut there, before the model may end it; give a greater --max-new-tokens,"
                             + " or --min-new-tokens " + (maxNewTokens - 1) + " or less");
         }

@@ -205,10 +205,11 @@ final class GenerateCommand implements Verb {
                 ? GenerationDefaults.readWriter(found.directory())
                 : SamplingConfig.GREEDY;
         SamplingConfig asked = beams.over(absent);
-        beams.requireLength(most);
+        boolean said = sampling.maxNewTokens != null;
+        beams.requireLength(most, said);
         beams.requireUse(asked);
         SamplingConfig chosen = sampling.over(asked);
-        beams.warn(chosen, found.directory(), most);
+        beams.warn(chosen, found.directory(), most, said);
         return chosen;
     }
 

@@ -147,6 +147,9 @@ class GenerateCallEndToEndTest {
         Captured written = loft(unsaid, "--json");
         assertEquals(
                 4, new ObjectMapper().readTree(written.out()).get("new_tokens").asInt(), written.out());
+        Captured least = loft(unsaid, "--min-new-tokens", "8");
+        assertEquals(2, least.status());
+        assertTrue(least.err().contains("max_new_tokens, 4 without --max-new-tokens"), least.err());
         Files.writeString(model.resolve("generation_config.json"), "{\"num_beams\": 3}");
         // what need not be loaded for is not loaded for
         Files.writeString(model.resolve("model.safetensors"), "");
