@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +33,7 @@ import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Remaining;
 import org.loft4j.cli.compare.Trial;
+import org.loft4j.cli.compare.TrialResult;
 import org.loft4j.data.Dataset;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -131,6 +133,35 @@ class ComparisonsAtOnceTest {
         Second same = new Second("loft", 3);
         assertEquals(Comparison.Outcome.FINISHED, comparison("dora", 3, same).run());
         assertEquals(Comparison.Outcome.FINISHED, same.call.get());
+    }
+
+    /** Between two of its runs a call has none that another could see. */
+    @Test
+    void aCallIsAtWorkBetweenItsRunsTooAndItsTraceGoesWithIt() throws Exception {
+        TinyModels.encoder(directory.resolve("model"));
+        Path stale = Files.createDirectories(directory.resolve("compared")).resolve(".call-of-the-dead.lock");
+        Files.createFile(stale);
+        AtomicReference<@Nullable String> said = new AtomicReference<>();
+        ComparisonListener between = new ComparisonListener() {
+            @Override
+            public void onFinish(TrialResult result, Remaining remaining) {
+                Comparison other = comparison("loft", 1, "loss", Baseline.DEFAULT, new ComparisonListener() {});
+                said.set(assertThrows(ConfigException.class, other::run).getMessage());
+            }
+        };
+        assertEquals(Comparison.Outcome.FINISHED, comparison("lora", 1, between).run());
+        String refusal = Objects.requireNonNull(said.get());
+        assertTrue(refusal.contains("rates accuracy chooses, and these would be chosen by loss"), refusal);
+        try (Stream<Path> left = Files.list(directory.resolve("compared"))) {
+            assertEquals(
+                    List.of(),
+                    left.filter(file -> file.getFileName().toString().startsWith(".call-"))
+                            .toList());
+        }
+        assertEquals(
+                Comparison.Outcome.FINISHED,
+                comparison("lora", 1, "loss", Baseline.DEFAULT, new ComparisonListener() {})
+                        .run());
     }
 
     @Test

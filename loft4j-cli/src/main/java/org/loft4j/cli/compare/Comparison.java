@@ -132,8 +132,13 @@ public final class Comparison {
             TrialRunner trials = new TrialRunner(settings, data, shared, listener, stopped);
             runner.set(trials);
             try {
-                Turn turn = begin(described, first);
-                return turn == null ? Outcome.STOPPED : work(trials, described, turn);
+                Begun begun = begin(described, first);
+                if (begun == null) {
+                    return Outcome.STOPPED;
+                }
+                try (CallLock call = begun.call()) {
+                    return work(trials, described, begun.turn());
+                }
             } finally {
                 runner.set(null);
             }
@@ -141,10 +146,18 @@ public final class Comparison {
     }
 
     /**
+     * A call that others see.
+     *
+     * @param call held until it ends
+     * @param turn its first
+     */
+    private record Begun(CallLock call, Turn turn) {}
+
+    /**
      * Looks at what others have left, and takes the first turn, while none of them does the same: a process that comes later sees what
      * this one is at. Null if a stop came first.
      */
-    private @Nullable Turn begin(TrialSettings described, ComparisonData rows) throws IOException {
+    private @Nullable Begun begin(TrialSettings described, ComparisonData rows) throws IOException {
         if (!SummaryRule.exists(settings.output())) {
             // nobody's but this call's own: refused while nothing is written
             Baseline.of(settings.contenders(), settings.baseline());
@@ -165,9 +178,15 @@ public final class Comparison {
             SummaryRule rule = new SummaryRule(
                     settings.metric(), settings.sweep(), settings.baseline(), chatDate(rows), settings.folds());
             rule.requireContinues(settings.output(), results);
-            rule.continuing(settings.output()).write(settings.output());
-            listener.onAgreement();
-            return turn(described);
+            CallLock call = CallLock.acquire(settings.output());
+            try {
+                rule.continuing(settings.output()).write(settings.output());
+                listener.onAgreement();
+                return new Begun(call, turn(described));
+            } catch (IOException | RuntimeException | Error e) {
+                call.close();
+                throw e;
+            }
         }
     }
 

@@ -34,12 +34,8 @@ final class ResultStore {
         Map<String, Object> settings();
     }
 
-    /**
-     * A run without a result.
-     *
-     * @param held whether another process is at it; else it was interrupted and would be gone on with
-     */
-    record Unfinished(Trial trial, Map<String, Object> settings, boolean held) implements Described {}
+    /** A run without a result: another process is at it, or it was interrupted and would be gone on with. */
+    record Unfinished(Trial trial, Map<String, Object> settings) implements Described {}
 
     private static final System.Logger LOG = System.getLogger(ResultStore.class.getName());
 
@@ -133,8 +129,8 @@ final class ResultStore {
                 boolean counts = lock == null || OnExisting.holdsRun(TrialRunner.training(directory));
                 if (counts && read(directory.resolve(RESULT)) == null) {
                     JsonObject json = Json.read(begun);
-                    unfinished.add(new Unfinished(
-                            Trial.read(json), TrialResult.values(json.requireObject("settings")), lock == null));
+                    unfinished.add(
+                            new Unfinished(Trial.read(json), TrialResult.values(json.requireObject("settings"))));
                 }
             }
         }

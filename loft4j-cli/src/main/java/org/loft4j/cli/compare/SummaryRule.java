@@ -55,8 +55,8 @@ record SummaryRule(
      * Refuses to let other seeds choose where some have chosen already, another number of folds beside that of runs that
      * may be in progress, and another metric beside that of calls at work.
      *
-     * @throws ConfigException if there are results, or runs in progress, and a seed of their sweep is not among these; if folds were
-     *     others; or if runs are in progress, whose rates another metric chooses
+     * @throws ConfigException if there are results, or calls at work, and a seed of their sweep is not among these; if folds were
+     *     others; or if calls are at work, whose rates another metric chooses
      */
     void requireContinues(Path output, ResultStore results) throws IOException {
         if (!exists(output)) {
@@ -68,7 +68,7 @@ record SummaryRule(
                     + " and are now " + folds + ": take as many, or another output directory");
         }
         // in this order: one that ends meanwhile would be among neither in the other
-        boolean atWork = results.unfinished().stream().anyMatch(ResultStore.Unfinished::held);
+        boolean atWork = CallLock.isHeld(output);
         if (!atWork && results.all().isEmpty()) {
             return;
         }

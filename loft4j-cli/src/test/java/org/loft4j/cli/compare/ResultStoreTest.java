@@ -3,9 +3,7 @@ package org.loft4j.cli.compare;
 import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -126,13 +124,12 @@ class ResultStoreTest {
         try (RunLock held = RunLock.acquire(place)) {
             results.begin(begun, Map.of("max_steps", 400));
             assertThrows(ConfigException.class, () -> results.requireSame(other));
-            assertTrue(results.unfinished().get(0).held());
+            assertEquals(begun, results.unfinished().get(0).trial());
         }
         assertEquals(List.of(), results.there());
         assertDoesNotThrow(() -> results.requireSame(other));
         Files.createDirectories(place.resolve("training/checkpoint-3"));
         ResultStore.Unfinished interrupted = results.unfinished().get(0);
-        assertFalse(interrupted.held());
         assertThrows(ConfigException.class, () -> results.requireSame(other));
         assertEquals(
                 "output_dir holds runs with other settings: max_steps was 400 and is now 300 (x-4-1e-3-s0); use the settings"
