@@ -34,35 +34,53 @@ final class AdapterPlaces {
         return places == null ? List.of() : places;
     }
 
+    /**
+     * Why a layer's factors cannot be in a GGUF adapter.
+     *
+     * @param what with the layer's path
+     * @param merges whether merging is a way out: not for layers that the base does not have, nor for a matrix that is another's too
+     */
+    record Fault(String what, boolean merges) {}
+
     /** Why the factors of a layer cannot be in a GGUF adapter; null where they can, or it is not known without the base. */
     @Nullable
-    String fault(String path) throws CheckpointException {
+    Fault fault(String path) throws CheckpointException {
         List<TensorPlace> places = of(path);
         if (TensorNames.isOfExpert(path)
                 || places.stream().anyMatch(place -> place.name().endsWith("_exps.weight"))) {
-            return path + " is a matrix of one expert, for which a GGUF adapter has no place";
+            return new Fault(path + " is a matrix of one expert, for which a GGUF adapter has no place", true);
+        }
+        if (config == null || names == null) {
+            return TensorNames.takesNoAdapter(path) ? none(path) : null;
+        }
+        if (places.isEmpty()) {
+            return new Fault(
+                    path + " has no place in llama.cpp's "
+                            + config.architecture().key(),
+                    false);
+        }
+        int block = TensorNames.block(path);
+        if (block >= config.layers()) {
+            return new Fault(path + " is of layer " + block + ", and the base has " + config.layers(), false);
         }
         if (TensorNames.takesNoAdapter(path)) {
             return none(path);
         }
-        if (config == null || names == null) {
-            return null;
-        }
-        if (places.isEmpty()) {
-            return path + " has no place in llama.cpp's "
-                    + config.architecture().key();
-        }
         String module = places.get(0).name().replaceFirst("\\.weight$", "");
-        if (module.equals("output") && config.tied()) {
-            return path + " is the output embedding, which is also the input's and has no tensor of its own in GGUF";
+        if (module.equals("output") && config.tied() && !config.architecture().needsOutput()) {
+            return new Fault(
+                    path
+                            + " is the output embedding, which is also the input's: it has no tensor of its own in GGUF, and"
+                            + " cannot be merged",
+                    false);
         }
         if (module.equals("token_embd")) {
-            return path + " is the input embedding, for which a GGUF adapter has no place";
+            return new Fault(path + " is the input embedding, for which a GGUF adapter has no place", true);
         }
         return names.takesNoAdapterHere(module) ? none(path) : null;
     }
 
-    private static String none(String path) {
-        return path + " is adapted, to which llama.cpp applies no adapter";
+    private static Fault none(String path) {
+        return new Fault(path + " is adapted, to which llama.cpp applies no adapter", true);
     }
 }

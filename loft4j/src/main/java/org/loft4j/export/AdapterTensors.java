@@ -203,9 +203,13 @@ final class AdapterTensors {
                 boolean told = named
                         && linear
                         && OF_PARAMETERS.matcher(factor.group(1)).matches();
-                String fault = linear && !told ? places.fault(factor.group(1)) : null;
+                AdapterPlaces.Fault fault = linear && !told ? places.fault(factor.group(1)) : null;
                 if (fault != null) {
-                    notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, fault, remedies.mergedGguf());
+                    notes.add(
+                            Severity.REFUSED,
+                            Consumer.LLAMA_CPP,
+                            fault.what(),
+                            fault.merges() ? remedies.mergedGguf() : "");
                     return;
                 }
             }

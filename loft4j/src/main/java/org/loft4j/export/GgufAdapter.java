@@ -52,6 +52,7 @@ public final class GgufAdapter {
      * @param type of the factors
      * @throws ConfigException for DoRA, modules that are saved in full, and layers that llama.cpp adapts in no model of the
      *     architecture: these must be merged
+     * @throws CheckpointException for layers that the base does not have, and an output embedding that has no tensor of its own
      */
     public static ExportReport write(Path adapter, Path base, GgufType type, Path output) throws IOException {
         PeftConfig peft = PeftFiles.readConfig(adapter);
@@ -92,9 +93,12 @@ public final class GgufAdapter {
                                 + " adapter holds nothing else; export it merged into its model");
             }
             String path = factor.group(1);
-            String fault = places.fault(path);
+            AdapterPlaces.Fault fault = places.fault(path);
             if (fault != null) {
-                throw new ConfigException(adapter + ": " + fault + "; export it merged into its model");
+                if (!fault.merges()) {
+                    throw new CheckpointException(file.path(), fault.what());
+                }
+                throw new ConfigException(adapter + ": " + fault.what() + "; export it merged into its model");
             }
             paths.put(path, places.of(path));
         }
@@ -104,6 +108,11 @@ public final class GgufAdapter {
             for (TensorPlace place : entry.getValue()) {
                 add(tensors, entry.getKey(), place, alpha);
             }
+        }
+        if (config.tied() && tensors.stream().anyMatch(tensor -> tensor.name().startsWith("output."))) {
+            notes.add(
+                    "it goes with a model that 'loft export' wrote, which has the tied output embedding as a tensor of its own:"
+                            + " to a model without one llama.cpp applies no such adapter");
         }
         if (config.liesBesideTower()) {
             notes.add(

@@ -17,7 +17,7 @@ import org.loft4j.io.LayerNormNames;
  */
 final class TensorNames {
     private static final Pattern BLOCK = Pattern.compile(
-            "(?:model\\.layers|layers|transformer\\.h|h|encoder\\.layer|gpt_neox\\.layers)\\.(\\d+)\\.(.+)");
+            "(?:model\\.layers|layers|transformer\\.h|h|encoder\\.layer|gpt_neox\\.layers)\\.(\\d{1,9})\\.(.+)");
     private static final String WEIGHT = ".weight";
 
     private static final Pattern SUFFIX = Pattern.compile("(.+)\\.(weight|bias)");
@@ -62,10 +62,10 @@ final class TensorNames {
     private static final List<String> MEMORIES = List.of("linear_attn.", "conv.", "mamba.");
 
     /** A matrix of one expert within a block. */
-    private static final Pattern EXPERT = Pattern.compile("(.+\\.experts)\\.(\\d+)\\.(.+)");
+    private static final Pattern EXPERT = Pattern.compile("(.+\\.experts)\\.(\\d{1,9})\\.(.+)");
 
     /** The norm of one head within a block. */
-    private static final Pattern HEAD = Pattern.compile("(.+\\.norms)\\.(\\d+)");
+    private static final Pattern HEAD = Pattern.compile("(.+\\.norms)\\.(\\d{1,9})");
 
     private final TextConfig config;
     private final GgufArchitecture architecture;
@@ -202,6 +202,12 @@ final class TensorNames {
     /** Whether it applies none to a matrix in this family, such as {@code blk.0.attn_q}. */
     boolean takesNoAdapterHere(String module) {
         return architecture == GgufArchitecture.DEEPSEEK2 && (module.endsWith(".attn_q") || module.equals("output"));
+    }
+
+    /** The number of the block that a path lies in; -1 for none. */
+    static int block(String path) {
+        Matcher block = BLOCK.matcher(bare(path));
+        return block.matches() ? Integer.parseInt(block.group(1)) : -1;
     }
 
     /** Whether a path is that of a matrix of one expert. */

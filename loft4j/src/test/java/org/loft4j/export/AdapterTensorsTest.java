@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.export.Diagnosis.Verdict;
 import org.loft4j.export.Finding.Consumer;
@@ -134,15 +135,14 @@ class AdapterTensorsTest {
         "deepseek_v3, lm_head, 'is adapted, to which llama.cpp applies no adapter'",
         "deepseek_v3, model.layers.0.self_attn.o_proj, ",
         "llama, lm_head, ",
-        "smollm3, lm_head, 'is the output embedding, which is also the input''s'",
+        "gpt2, lm_head, ",
         "qwen3_moe, model.layers.0.mlp.experts.3.up_proj, is a matrix of one expert",
-        "llama, model.layers.0.mlp.gate_up_proj, has no place in llama.cpp's llama",
     })
     void whatLlamaCppAppliesNoAdapterToIsToBeMerged(String family, String path, @Nullable String why)
             throws IOException {
         TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("base"), family);
         checkpoint.config.put("q_lora_rank", family.equals("deepseek_v2") ? null : 8);
-        checkpoint.config.put("tie_word_embeddings", family.equals("smollm3"));
+        checkpoint.config.put("tie_word_embeddings", family.equals("gpt2"));
         Path base = checkpoint.write().directory;
         Map<String, long[]> factors = pair(path, new long[] {2, 64}, new long[] {8, 2});
         Diagnosis diagnosis = examine(Map.of(), base, factors);
@@ -162,6 +162,34 @@ class AdapterTensorsTest {
                 () -> GgufAdapter.write(directory.resolve("adapter"), base, GgufType.F32, output));
         assertTrue(refused.getMessage().contains(path + " " + why), refused.getMessage());
         assertTrue(refused.getMessage().contains("merged into its model"), refused.getMessage());
+    }
+
+    /** No merging helps: the adapter is another base's, or would change what else the matrix is. */
+    @ParameterizedTest
+    @CsvSource({
+        "llama, transformer.h.0.attn.c_attn, has no place in llama.cpp's llama",
+        "llama, model.layers.0.self_attn.q_b_proj, has no place in llama.cpp's llama",
+        "llama, model.layers.99999999999.self_attn.q_proj, has no place in llama.cpp's llama",
+        "smollm3, lm_head, 'is the output embedding, which is also the input''s: it has no tensor of its own in GGUF, and cannot be merged'",
+        "llama, model.layers.2.self_attn.q_proj, 'is of layer 2, and the base has 2'",
+        "llama, model.layers.999999999.self_attn.q_proj, 'is of layer 999999999, and the base has 2'",
+    })
+    void whatCannotBeMergedIsNotToBeMerged(String family, String path, String why) throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("base"), family);
+        checkpoint.config.put("tie_word_embeddings", family.equals("smollm3"));
+        Path base = checkpoint.write().directory;
+        Diagnosis diagnosis = examine(Map.of(), base, pair(path, new long[] {2, 64}, new long[] {8, 2}));
+        assertTrue(
+                diagnosis.of(Consumer.LLAMA_CPP).stream()
+                        .anyMatch(finding -> finding.what().equals(path + " " + why)
+                                && finding.remedy().isEmpty()),
+                diagnosis.toString());
+        CheckpointException refused = assertThrows(
+                CheckpointException.class,
+                () -> GgufAdapter.write(
+                        directory.resolve("adapter"), base, GgufType.F32, directory.resolve("adapter.gguf")));
+        assertEquals(
+                directory.resolve("adapter/adapter_model.safetensors") + ": " + path + " " + why, refused.getMessage());
     }
 
     @Test
