@@ -86,6 +86,16 @@ public final class EncoderLayer {
         }
     }
 
+    /**
+     * What is dropped while training.
+     *
+     * @param probabilities of attention
+     */
+    public EncoderDecoderBlock.Shares dropout(double probabilities) {
+        double added = Math.max(settings.attentionDropout(), settings.outputDropout());
+        return new EncoderDecoderBlock.Shares(added, settings.innerDropout(), probabilities);
+    }
+
     public void forEachLinear(Consumer<Linear> action) {
         action.accept(modules.attentionOutput());
         modules.feedForward().linears().forEach(action);

@@ -80,6 +80,11 @@ public interface Model extends AutoCloseable {
         return List.of();
     }
 
+    /** What an encoder's layers drop while training; the blocks of other models know it themselves. */
+    default EncoderDecoderBlock.Shares dropout() {
+        return EncoderDecoderBlock.Shares.of(0);
+    }
+
     /** The parameters by their Hugging Face names. The model owns them. */
     Weights weights();
 

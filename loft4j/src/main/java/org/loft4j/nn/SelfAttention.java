@@ -39,4 +39,9 @@ public final class SelfAttention {
     public void forEachLinear(Consumer<Linear> action) {
         projection.linears().forEach(action);
     }
+
+    /** Share of the probabilities that is dropped while training. */
+    double dropout() {
+        return dropout;
+    }
 }

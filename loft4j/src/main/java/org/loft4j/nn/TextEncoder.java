@@ -19,6 +19,9 @@ public interface TextEncoder {
     /** Shows every linear layer in the order of use. */
     void forEachLinear(Consumer<Linear> action);
 
+    /** What its layers drop while training, which is the same in all of them. */
+    EncoderDecoderBlock.Shares dropout();
+
     /** Frees what is not among the model's weights. */
     default void close() {}
 }

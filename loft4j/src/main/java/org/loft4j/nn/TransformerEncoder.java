@@ -86,6 +86,12 @@ public final class TransformerEncoder implements TextEncoder {
     }
 
     @Override
+    public EncoderDecoderBlock.Shares dropout() {
+        Layer layer = layers.get(0);
+        return layer.around().dropout(layer.attention().dropout());
+    }
+
+    @Override
     public void check(TokenInput input) {
         embeddings.check(input, longest);
     }

@@ -47,8 +47,8 @@ import org.loft4j.nn.Sight;
  * @param inputGate of the block's own input of each token; empty for none
  * @param lends whether later layers take its keys and values, so that it is never computed again
  * @param looks how the attention of a decoder looks at its tokens; null for an encoder's, and where there is a memory
- * @param dropsSums whether what each part of a decoder's block adds is dropped in training
- * @param side of an encoder-decoder's layers; null for other models
+ * @param dropped what is dropped in training
+ * @param writes whether it is of an encoder-decoder's decoder, and looks back at what was read, too
  */
 record LayerShapes(
         long hidden,
@@ -63,15 +63,20 @@ record LayerShapes(
         List<Linear> inputGate,
         boolean lends,
         @Nullable Looks looks,
-        boolean dropsSums,
-        @Nullable Side side) {
+        Dropped dropped,
+        boolean writes) {
     /**
-     * Which of the two stacks of an encoder-decoder a layer is of.
+     * What of a layer is dropped in training.
      *
-     * @param writes whether it looks back at what was read, too
-     * @param dropsInside whether what the feed-forward part makes is dropped
+     * @param sums what each part adds
+     * @param inside what the last layer of the feed-forward part reads
+     * @param probabilities those of attention, which no fused kernel does
      */
-    record Side(boolean writes, boolean dropsInside) {}
+    record Dropped(boolean sums, boolean inside, boolean probabilities) {
+        private static Dropped of(EncoderDecoderBlock.Shares shares) {
+            return new Dropped(shares.added() > 0, shares.inside() > 0, shares.probabilities() > 0);
+        }
+    }
 
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
 
@@ -99,18 +104,20 @@ record LayerShapes(
                             both.decoder().stream().map(block -> of(hidden, block, true)))
                     .toList();
         }
-        return layers.values().stream().map(all -> dense(hidden, all, 2, null)).toList();
+        Dropped dropped = Dropped.of(model.dropout());
+        return layers.values().stream()
+                .map(all -> dense(hidden, all, 2, dropped, false))
+                .toList();
     }
 
     private static LayerShapes of(long hidden, EncoderDecoderBlock block, boolean writes) {
-        Side side = new Side(writes, block.dropout().inside() > 0);
-        return dense(hidden, block.linears(), writes ? 3 : 2, side);
+        return dense(hidden, block.linears(), writes ? 3 : 2, Dropped.of(block.dropout()), writes);
     }
 
     /** One of an encoder or an encoder-decoder, which has nothing of what a decoder's may have. */
-    private static LayerShapes dense(long hidden, List<Linear> all, int norms, @Nullable Side side) {
+    private static LayerShapes dense(long hidden, List<Linear> all, int norms, Dropped dropped, boolean writes) {
         return new LayerShapes(
-                hidden, all, List.of(), false, null, null, null, norms, false, List.of(), false, null, false, side);
+                hidden, all, List.of(), false, null, null, null, norms, false, List.of(), false, null, dropped, writes);
     }
 
     private static List<LayerShapes> of(
@@ -122,7 +129,6 @@ record LayerShapes(
                 .toList();
     }
 
-    /** A block of a decoder, which is of no side. */
     private static LayerShapes ofDecoder(
             long hidden, DecoderBlock block, CausalDecoder.LayerKind kind, Set<String> adapted, boolean lends) {
         MixtureOfExperts mixture = block.feedForward() instanceof MixtureOfExperts many ? many : null;
@@ -146,8 +152,12 @@ record LayerShapes(
                 gate == null ? List.of() : List.of(gate.gate(), gate.projection()),
                 lends,
                 Looks.of(block, kind),
-                block.dropout() > 0,
-                null);
+                new Dropped(
+                        block.dropout() > 0,
+                        false,
+                        block.attention() instanceof DecoderAttention looking
+                                && looking.shape().dropout() > 0),
+                false);
     }
 
     private @Nullable SharedExpert shared() {
@@ -168,20 +178,19 @@ record LayerShapes(
                 .count();
     }
 
-    boolean writes() {
-        return side != null && side.writes();
-    }
-
     /** Whether a layer makes keys or values of what was read. */
     boolean looksBack(Linear linear) {
-        return writes() && all.indexOf(linear) >= 5 && all.indexOf(linear) <= 6;
+        return writes && all.indexOf(linear) >= 5 && all.indexOf(linear) <= 6;
     }
 
-    /** Numbers a token that dropout keeps: which of those that each part adds, and that an encoder-decoder's feed-forward part makes, stay. None where nothing is dropped, here or in all layers. */
-    long dropped(boolean everywhere) {
-        return !everywhere && !dropsSums
-                ? 0
-                : (writes() ? 3 : 2) * hidden + (side != null && side.dropsInside() ? inner() : 0);
+    /**
+     * Numbers a token that dropout keeps: which of those that each part adds, and that a feed-forward part makes, stay.
+     *
+     * @param everywhere whether what is added is dropped in all layers
+     */
+    long keptByDropout(boolean everywhere) {
+        long sums = everywhere || dropped.sums() ? (writes ? 3 : 2) * hidden : 0;
+        return sums + (dropped.inside() ? inner() : 0);
     }
 
     /** How many rows a layer gets for each token. */
@@ -293,10 +302,10 @@ record LayerShapes(
         // what looks back has queries and what comes out beside; its keys and values are of other tokens
         long between = recurrent != null
                 ? recurrent.keptNumbers(keepsInput.test(recurrent.output()))
-                : latent != null ? latent.kept() : (writes() ? 6 : 4) * heads();
+                : latent != null ? latent.kept() : (writes ? 6 : 4) * heads();
         return norms * hidden
                 + between
-                + (reads ? (writes() ? 2 : 1) * hidden : 0)
+                + (reads ? (writes ? 2 : 1) * hidden : 0)
                 + rows(last()) * inside
                 + exchanged(1)
                 + besideExperts()
@@ -318,7 +327,7 @@ record LayerShapes(
 
     /** Tokens of all rows that go through it. */
     long tokens(MemoryPlan.Load load) {
-        return load.rows() * (writes() ? load.written() : load.columns());
+        return load.rows() * (writes ? load.written() : load.columns());
     }
 
     /**
@@ -327,7 +336,7 @@ record LayerShapes(
      */
     long pairs(MemoryPlan.Load load) {
         long columns = load.columns();
-        if (writes()) {
+        if (writes) {
             return load.written() * (load.written() + columns);
         }
         return recurrent != null
@@ -362,8 +371,8 @@ record LayerShapes(
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */
     long made() {
-        return (writes() ? 10 : 8) * hidden
-                + (writes() ? 12 : 8) * heads()
+        return (writes ? 10 : 8) * hidden
+                + (writes ? 12 : 8) * heads()
                 + (latent == null ? 0 : latent.kept())
                 + rows(last()) * (activated() + inner())
                 + exchanged(4)

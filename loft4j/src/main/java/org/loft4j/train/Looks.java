@@ -15,10 +15,8 @@ import org.loft4j.nn.RecurrentMixer;
  * @param sinks whether there is a key for sinks, beside which heads are wider
  * @param normed whether queries and keys have norms
  * @param widens whether these widen half types inside, and keep that
- * @param drops whether probabilities are dropped in training, which no fused kernel does
  */
-record Looks(
-        CausalDecoder.LayerKind kind, boolean bounded, boolean sinks, boolean normed, boolean widens, boolean drops) {
+record Looks(CausalDecoder.LayerKind kind, boolean bounded, boolean sinks, boolean normed, boolean widens) {
     /** Of a block; null where it has a memory for attention. */
     static @Nullable Looks of(DecoderBlock block, CausalDecoder.LayerKind kind) {
         if (block.attention() instanceof RecurrentMixer) {
@@ -30,8 +28,7 @@ record Looks(
                 block.attention().isBounded(),
                 block.attention().hasSinks(),
                 own != null && own.queryNorm() != null,
-                own != null && own.queryNorm() instanceof HeadByHead,
-                own != null && own.shape().dropout() > 0);
+                own != null && own.queryNorm() instanceof HeadByHead);
     }
 
     /** Whether a lane has our own attention for it where rows are longer than the window. */

@@ -248,7 +248,7 @@ final class MemoryArithmetic {
         LoraConfig lora = plan.lora();
         long numbers = layer.kept(this::keepsInput)
                 + layer.besideSinks(plan.attention().heads(), plan.load().columns())
-                + layer.dropped(plan.attention().sumDropout());
+                + layer.keptByDropout(plan.attention().sumDropout());
         long ofRead = layer.writes() ? 2 * layer.heads() : 0;
         for (Linear linear : layer.withShared()) {
             if (lora != null && isTrained(linear)) {
@@ -298,7 +298,7 @@ final class MemoryArithmetic {
             // what bounds them and the probabilities, in half types those once more
             return training ? 2L * wide + (half ? size : 0) : 0;
         }
-        if (training && (plan.attention().dropout() || (looks != null && looks.drops()))) {
+        if (training && (plan.attention().dropout() || layer.dropped().probabilities())) {
             // the softmax, what is kept of it and what is left; in half types its result in float32 besides
             return wide + 2L * size;
         }
@@ -345,7 +345,7 @@ final class MemoryArithmetic {
     }
 
     private long made(LayerShapes layer, long tokens, long scores, boolean training) {
-        long dropped = training ? 2 * layer.dropped(plan.attention().sumDropout()) : 0;
+        long dropped = training ? 2 * layer.keptByDropout(plan.attention().sumDropout()) : 0;
         long ofScores = bytesOfScore(layer, training);
         Looks looks = layer.looks();
         if (looks != null && looks.bounded()) {

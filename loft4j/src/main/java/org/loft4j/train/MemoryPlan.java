@@ -131,7 +131,7 @@ public record MemoryPlan(
             this(heads, dropout, sumDropout, false);
         }
 
-        /** As the config.json of a model says; what the blocks of a decoder drop where theirs does not say, they know themselves. */
+        /** As the config.json of a model says; what blocks drop where it does not say, they know themselves. */
         public static Attention of(Path modelDirectory) throws IOException {
             JsonObject whole = Json.read(modelDirectory.resolve("config.json"));
             JsonObject text = whole.findObject("text_config");

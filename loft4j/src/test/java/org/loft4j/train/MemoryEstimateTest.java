@@ -185,17 +185,37 @@ class MemoryEstimateTest {
         assertEquals(method.equals("full") ? 2 * scores * 4 : 0, with.layer() - without.layer());
     }
 
-    /** Seed-OSS drops a tenth where its file is silent, which its blocks know. */
-    @Test
-    void whatBlocksDropIsReckonedThoughNoFileSaysSo(@TempDir Path silent) throws IOException {
-        Path stated = FIXTURES.resolve("seed_oss");
-        ObjectNode config = Json.read(stated.resolve("config.json")).toTree();
-        config.remove(List.of("attention_dropout", "residual_dropout"));
-        Json.write(silent.resolve("config.json"), config);
-        Files.copy(stated.resolve("model.safetensors"), silent.resolve("model.safetensors"));
+    private static ObjectNode config(Path model) throws IOException {
+        return Json.read(model.resolve("config.json")).toTree();
+    }
+
+    /** A model of which config.json alone is another. */
+    private Path with(Path model, ObjectNode config) throws IOException {
+        Path changed = Files.createTempDirectory(directory, "model");
+        Json.write(changed.resolve("config.json"), config);
+        Files.copy(model.resolve("model.safetensors"), changed.resolve("model.safetensors"));
+        return changed;
+    }
+
+    /** They drop a tenth where their files are silent, which their blocks know. */
+    @ParameterizedTest
+    @CsvSource({
+        "seed_oss, attention_dropout, residual_dropout",
+        "bert_cls, attention_probs_dropout_prob, hidden_dropout_prob",
+        "mpnet_cls, attention_probs_dropout_prob, hidden_dropout_prob",
+        "distilbert_cls, attention_dropout, dropout",
+        "deberta_v2_cls, attention_probs_dropout_prob, hidden_dropout_prob",
+    })
+    void whatBlocksDropIsReckonedThoughNoFileSaysSo(String fixture, String probabilities, String sums)
+            throws IOException {
+        Path model = FIXTURES.resolve(fixture);
+        Path stated = with(model, config(model).put(probabilities, 0.0).put(sums, 0.0));
+        ObjectNode mute = config(model);
+        mute.remove(List.of(probabilities, sums));
+        Path silent = with(model, mute);
         MemoryPlan.Attention none = MemoryPlan.Attention.of(silent);
         assertEquals(MemoryPlan.Attention.of(stated), none);
-        MemoryPlan.Attention all = new MemoryPlan.Attention(none.heads(), true, true);
+        MemoryPlan.Attention all = new MemoryPlan.Attention(none.heads(), true, true, none.distances());
         MemoryEstimate dropped = ofEncoder(silent, "lora", none);
         assertEquals(ofEncoder(stated, "lora", all).activations(), dropped.activations());
         assertTrue(dropped.activations() > ofEncoder(stated, "lora", none).activations());
@@ -214,14 +234,15 @@ class MemoryEstimateTest {
         assertTrue(many > few, few + " → " + many);
         assertTrue(writing(gated, load.writing(9, 40), attention).evaluation() > judged);
         // three numbers a score that dropout takes part in, in two blocks that read and two that write
-        MemoryPlan.Attention undropped = new MemoryPlan.Attention(4, false, true, true);
+        Path undropped = with(gated, config(gated).put("dropout_rate", 0.0));
+        MemoryPlan.Attention sums = new MemoryPlan.Attention(4, false, true, true);
         assertEquals(
                 3L * 4 * 4 * 6 * 2 * (32 * 32 + 9 * (9 + 32)),
-                writing(gated, load.writing(9, 9), attention).activations()
-                        - writing(gated, load.writing(9, 9), undropped).activations());
+                writing(undropped, load.writing(9, 9), attention).activations()
+                        - writing(undropped, load.writing(9, 9), sums).activations());
     }
 
-    /** Without distances no bias is kept, and dropout takes part where config.json says. */
+    /** Without distances no bias is kept, and dropout takes part where config.json says, or is silent. */
     @Test
     void ofTheShapeOfBartWhatIsDroppedIsReckoned() throws IOException {
         Path bart = FIXTURES.resolve("bart");
@@ -229,11 +250,17 @@ class MemoryEstimateTest {
         assertEquals(new MemoryPlan.Attention(3, false, true, false), attention);
         MemoryPlan.Load load = new MemoryPlan.Load(6, 32, 3, 16).writing(9, 9);
         // of each part's sum one number in the width of the states: two in a block that reads, three in one that writes
+        Path undropped = with(bart, config(bart).put("dropout", 0.0));
+        long without =
+                writing(undropped, load, MemoryPlan.Attention.of(undropped)).activations();
         assertEquals(
                 4L * 12 * 6 * 2 * (2 * 32 + 3 * 9),
-                writing(bart, load, attention).activations()
-                        - writing(bart, load, new MemoryPlan.Attention(3, false, false))
-                                .activations());
+                writing(bart, load, attention).activations() - without);
+        ObjectNode mute = config(bart);
+        mute.remove("dropout");
+        Path silent = with(bart, mute);
+        assertEquals(new MemoryPlan.Attention(3, false, false), MemoryPlan.Attention.of(silent));
+        assertEquals(writing(bart, load, attention), writing(silent, load, MemoryPlan.Attention.of(silent)));
     }
 
     private static MemoryEstimate writing(Path directory, MemoryPlan.Load load, MemoryPlan.Attention attention)

@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Dropout;
+import org.loft4j.nn.EncoderDecoderBlock;
 import org.loft4j.nn.EncoderLayer;
 import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.Linear;
@@ -63,6 +64,11 @@ final class DebertaEncoder implements TextEncoder {
         this.convolution = parts.convolution();
         this.dtype = dtype;
         this.device = device;
+    }
+
+    @Override
+    public EncoderDecoderBlock.Shares dropout() {
+        return layers.get(0).around().dropout(config.encoder().attentionDropout());
     }
 
     @Override

@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.nn.ClassifierHead;
+import org.loft4j.nn.EncoderDecoderBlock;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
@@ -130,6 +131,11 @@ public final class EncoderModel implements Model {
     @Override
     public List<String> headModules() {
         return parts.headModules();
+    }
+
+    @Override
+    public EncoderDecoderBlock.Shares dropout() {
+        return parts.encoder().dropout();
     }
 
     @Override
