@@ -13,13 +13,13 @@ final class MagnitudeMemory {
      * Numbers a row. What is kept with a bias comes before it, and with dropout is made of the input that is dropped, so that nothing else
      * keeps it.
      */
-    static long kept(LayerShapes layer, Linear linear, LoraConfig lora) {
+    static long kept(LayerShapes layer, Linear linear, LoraConfig lora, boolean half) {
         boolean own = linear.bias() != null || lora.dropout() > 0;
-        return own || !isRead(layer, linear) ? linear.outFeatures() : 0;
+        return own || !isRead(layer, linear, half) ? linear.outFeatures() : 0;
     }
 
     /** Activations and gates read theirs again, attention its values, and norms of heads what they are given. */
-    private static boolean isRead(LayerShapes layer, Linear linear) {
+    private static boolean isRead(LayerShapes layer, Linear linear, boolean half) {
         Looks looks = layer.looks();
         List<Linear> attention = layer.attention();
         int at = attention.indexOf(linear);
@@ -33,6 +33,6 @@ final class MagnitudeMemory {
         if (looks == null || layer.latent() != null || attention.size() != 4) {
             return false;
         }
-        return at == 2 || (at < 2 && looks.normed() && !looks.widens());
+        return at == 2 || (at < 2 && looks.normed() && !(half && looks.widens()));
     }
 }

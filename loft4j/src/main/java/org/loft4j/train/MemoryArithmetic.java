@@ -255,7 +255,7 @@ final class MemoryArithmetic {
                 // what dropout kept, and its result as A's product reads it
                 long dropped = (keepsInput(linear) ? 2 : 1) * linear.inFeatures();
                 long kept = lora.rankOf(linear.path()) + (lora.dropout() > 0 ? dropped : 0);
-                kept += plan.config().method() == Method.DORA ? MagnitudeMemory.kept(layer, linear, lora) : 0;
+                kept += plan.config().method() == Method.DORA ? MagnitudeMemory.kept(layer, linear, lora, half) : 0;
                 if (layer.looksBack(linear)) {
                     ofRead += kept;
                 } else {

@@ -60,7 +60,8 @@ class DoraTest {
     }
 
     /**
-     * With a magnitude of zero, of whose column nothing is left to divide. The second run has dropout, where PEFT's layer is y = x·W0ᵀ + b + (m/‖V‖ − 1) ⊙ d·W0ᵀ + m/‖V‖ ⊙ s·d·Aᵀ·Bᵀ.
+     * With a magnitude of zero, of whose column nothing is left to divide. The second run has dropout, where PEFT's layer is
+     * y = x·W0ᵀ + b + (m/‖V‖ − 1) ⊙ d·W0ᵀ + m/‖V‖ ⊙ s·d·Aᵀ·Bᵀ.
      */
     @ParameterizedTest
     @ValueSource(doubles = {0, 0.4})
