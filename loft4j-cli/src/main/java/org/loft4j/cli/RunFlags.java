@@ -9,6 +9,7 @@ import org.loft4j.cli.report.Pasted;
 import org.loft4j.train.ChatDate;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.OnExisting;
+import org.loft4j.train.StartingAdapter;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -119,11 +120,14 @@ final class RunFlags {
         return maxMemory == null ? Long.MAX_VALUE : Quantities.parseBytes("max_memory", maxMemory);
     }
 
-    /** @param verb of the call, which may have read the output directory from a file */
-    void check(Problems problems, CommandSpec verb, @Nullable Path config) {
+    /**
+     * @param verb of the call, which may have read the output directory from a file
+     * @param start directory of the adapter that the run starts from; null for none, or one of the hub
+     */
+    void check(Problems problems, CommandSpec verb, @Nullable Path config, @Nullable Path start) {
         requireNotMoved(problems, verb, config);
         tellOfSettings(problems, verb, config);
-        requireDirectory(problems);
+        requireDirectory(problems, start);
         problems.of(this::maxMemory);
         if (resume && overwrite) {
             problems.add("--resume and --overwrite exclude each other");
@@ -171,12 +175,16 @@ final class RunFlags {
     }
 
     /** Before rows and model are read, which takes minutes where they are large. */
-    private void requireDirectory(Problems problems) {
+    private void requireDirectory(Problems problems, @Nullable Path start) {
         if (output == null || dryRun) {
             return;
         }
         problems.of(() -> {
             try {
+                if (start != null) {
+                    // it may hold a run, which must not be overwritten then
+                    StartingAdapter.requireBeside(start, output);
+                }
                 onExisting().require(output);
             } catch (IOException e) {
                 // whoever opens the run says what is wrong with its directory

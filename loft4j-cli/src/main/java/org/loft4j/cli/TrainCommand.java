@@ -171,7 +171,7 @@ final class TrainCommand implements Verb {
         chat.check(problems);
         images.check(problems);
         eval.check(problems);
-        run.check(problems, spec, common.config);
+        run.check(problems, spec, common.config, model.adapter == null ? null : model.adapter.directory());
         watch.check(problems, spec.commandLine().getParseResult(), reward.areGiven());
         if (run.dryRun && stream.streaming) {
             problems.add("--dry-run reads all rows, which --streaming is there to avoid: leave one of them out");

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.train.Method;
+import org.loft4j.train.RunLock;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine;
 
@@ -87,8 +88,24 @@ class TrainCommandTest {
             assertTrue(call.err().contains(none + ": there is no such file"), call.err());
             assertEquals(how.equals("--no-save-in-background"), call.err().contains(held), call.err());
         }
+        Captured call = Captured.loft(
+                "train", "--adapter", run.toString(), "--data", none.toString(), "--output", run.toString());
+        assertTrue(
+                call.err().contains(run + " is the directory of the adapter that the run starts from")
+                        && !call.err().contains(held),
+                call.err());
+        try (RunLock live = RunLock.acquire(run)) {
+            for (String how : List.of("--resume", "--overwrite", "--no-save-in-background")) {
+                train[7] = how;
+                call = Captured.loft(train);
+                assertTrue(
+                        call.err().contains(run + " is in use by another run: wait for it")
+                                && !call.err().contains(held),
+                        call.err());
+            }
+        }
         train[6] = file.resolve("run").toString();
-        Captured call = Captured.loft(train);
+        call = Captured.loft(train);
         assertTrue(
                 call.err().contains("run cannot be made: " + file + " is a file: choose another directory"),
                 call.err());

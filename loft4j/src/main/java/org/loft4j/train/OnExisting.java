@@ -23,10 +23,11 @@ public enum OnExisting {
      * Refuses an output directory that a training would refuse once it has its model and its data. Nothing is made there, so that
      * it can be asked before these are read.
      *
-     * @throws ConfigException if it is a file or lies below one, may not be written to, or holds a run that is not to be touched
+     * @throws ConfigException if it is a file or lies below one, may not be written to, is in use by another run, or holds a run that
+     *     is not to be touched
      */
     public void require(Path directory) throws IOException {
-        Path above = directory.toAbsolutePath().normalize();
+        Path above = directory.toAbsolutePath();
         while (!Files.exists(above) && above.getParent() != null) {
             above = above.getParent();
         }
@@ -36,6 +37,8 @@ public enum OnExisting {
         if (!Files.isWritable(above)) {
             throw new ConfigException(RunLock.notWritable(directory, above + ": no permission"));
         }
+        // whoever has to wait for a run is not to be told how to remove it
+        RunLock.requireFree(directory);
         requireNoRun(directory);
     }
 

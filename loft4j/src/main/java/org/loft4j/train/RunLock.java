@@ -30,6 +30,17 @@ public final class RunLock implements AutoCloseable {
         return lock;
     }
 
+    /**
+     * Refuses a directory that another run holds, as far as a lock is there to tell it: none is made.
+     *
+     * @throws ConfigException if another run holds the directory, or its lock cannot be written to
+     */
+    static void requireFree(Path directory) throws IOException {
+        if (Files.exists(directory.resolve(FILE))) {
+            acquire(directory).close();
+        }
+    }
+
     /** The lock on a directory, which is made where it is missing; null if someone else holds it. */
     public static @Nullable RunLock tryAcquire(Path directory) throws IOException {
         return tryAcquire(directory, FILE);

@@ -119,6 +119,17 @@ public record StartingAdapter(
      * @throws ConfigException that asks for another one
      */
     public void requireApart(Path output, @Nullable Path modelDirectory) throws IOException {
+        requireBeside(directory, output);
+        requireOtherPlace(output, modelDirectory);
+    }
+
+    /**
+     * Refuses an output directory that is an adapter's, or lies in it, or around it, before the adapter is read.
+     *
+     * @param directory of the adapter
+     * @throws ConfigException that asks for another one
+     */
+    public static void requireBeside(Path directory, Path output) throws IOException {
         Path run = real(output);
         Path from = real(directory);
         if (run.startsWith(from) || from.startsWith(run)) {
@@ -127,7 +138,6 @@ public record StartingAdapter(
                     + " of the adapter that the run starts from, " + directory
                     + ", which must stay as it is: choose a directory beside it");
         }
-        requireOtherPlace(output, modelDirectory);
     }
 
     /** Refuses to leave the result beside the tokenizer of a model that is another than the adapter's. */
