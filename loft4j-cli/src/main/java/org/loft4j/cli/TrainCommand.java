@@ -443,10 +443,7 @@ final class TrainCommand implements Verb {
                 training.addListener(Terminal.progress(err()));
                 TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
                 PrintWriter out = spec.commandLine().getOut();
-                out.print(
-                        common.json
-                                ? Json.text(report.tree(result)) + "\n"
-                                : report.end(result, opened, encoded.train()));
+                out.print(common.json ? Json.text(report.tree(result)) + "\n" : report.end(result, opened, encoded));
                 out.flush();
                 return switch (result.outcome()) {
                     case INTERRUPTED -> Interruption.STATUS;

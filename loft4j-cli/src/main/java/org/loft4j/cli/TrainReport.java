@@ -6,10 +6,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.IntToLongFunction;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.TrainingSet;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.ImageDataset;
 import org.loft4j.io.InnerNames;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
@@ -99,7 +103,7 @@ record TrainReport(String model, Path output, TrainConfig config) {
      *
      * @param learnt the rows, as which the model is to be asked
      */
-    String end(TrainResult result, Model opened, TrainingSet learnt) {
+    String end(TrainResult result, Model opened, TrainData learnt) {
         StringBuilder text = new StringBuilder(result.summary()).append('\n');
         if (result.skippedSteps() > 0) {
             text.append(Quantities.of(result.skippedSteps(), "step"))
@@ -111,14 +115,6 @@ record TrainReport(String model, Path output, TrainConfig config) {
         scores(text, "best evaluation (step " + result.bestStep() + ")", result.bestEvaluation());
         if (result.resultStep() > 0 && result.resultStep() != result.bestStep()) {
             scores(text, "evaluation of the result (step " + result.resultStep() + ")", result.lastEvaluation());
-        }
-        Map<String, Double> ofResult =
-                result.resultStep() == result.bestStep() ? result.bestEvaluation() : result.lastEvaluation();
-        // it is 0 exactly where every row is told the same class
-        if (ofResult.getOrDefault("matthews", 1.0) == 0) {
-            text.append(
-                    "matthews 0: the classes are told no better than by chance, as where all rows are told the same one;"
-                            + " more --epochs, or another --learning-rate, may be what it takes\n");
         }
         if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
             return text.append(goOn("")).append('\n').toString();
@@ -132,6 +128,14 @@ record TrainReport(String model, Path output, TrainConfig config) {
                     : text.append("--divergence-factor 0 goes on whatever the loss does\n")
                             .toString();
         }
+        Map<String, Double> ofResult =
+                result.resultStep() == result.bestStep() ? result.bestEvaluation() : result.lastEvaluation();
+        // it is 0 where every row is told the same class, and whatever is told where every row has the same one
+        if (ofResult.getOrDefault("matthews", 1.0) == 0 && haveSeveralClasses(learnt.eval())) {
+            text.append(
+                    "matthews 0: the classes are told no better than by chance, as where all rows are told the same one;"
+                            + " more --epochs, or another --learning-rate, may be what it takes\n");
+        }
         String trained = config.method().usesAdapter()
                 ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)
                 : "--model " + Pasted.quoted(output);
@@ -141,7 +145,7 @@ record TrainReport(String model, Path output, TrainConfig config) {
             default -> "predict";
         };
         // a model that was trained with --chat is asked by turns in any case
-        ChatFormat chat = learnt.chatFormat();
+        ChatFormat chat = learnt.train().chatFormat();
         String turns = chat != null && !chat.wrapPrompts() ? " --chat" : "";
         // what ranks conversations is asked about whole ones
         boolean ranks = chat != null && !opened.task().writes();
@@ -149,13 +153,22 @@ record TrainReport(String model, Path output, TrainConfig config) {
                 ? " --image FILE\n"
                 : ranks
                         ? " --data CONVERSATIONS\n"
-                        : turns + " --text \"…\"" + (learnt.hasPairs() ? " --text-pair \"…\"" : "") + "\n";
+                        : turns + " --text \"…\"" + (learnt.train().hasPairs() ? " --text-pair \"…\"" : "") + "\n";
         return text.append("next: " + Pasted.command() + " ")
                 .append(verb)
                 .append(' ')
                 .append(trained)
                 .append(example)
                 .toString();
+    }
+
+    /** Whether examples of one class each are not all of the same one. */
+    private static boolean haveSeveralClasses(@Nullable Examples held) {
+        IntToLongFunction label = held instanceof Dataset texts
+                ? i -> texts.get(i).labels()[0]
+                : held instanceof ImageDataset images ? images::label : i -> 0;
+        return held != null
+                && IntStream.range(0, held.size()).mapToLong(label).distinct().count() > 1;
     }
 
     private static void scores(StringBuilder text, String heading, Map<String, Double> scores) {

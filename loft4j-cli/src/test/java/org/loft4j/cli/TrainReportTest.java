@@ -8,12 +8,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.LossOn;
 import org.loft4j.data.MiniBatch;
@@ -25,6 +27,7 @@ import org.loft4j.nn.Task;
 import org.loft4j.train.Divergence;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
 import org.loft4j.train.TrainResult;
 
 class TrainReportTest {
@@ -66,15 +69,23 @@ class TrainReportTest {
         TrainReport report = new TrainReport(
                 "m", Path.of("r"), TrainConfig.builder(Method.LORA).build());
         try (Model model = Models.open(Fixtures.of("bert_cls"), ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
+            TrainingSet train = rows(false, null).train();
             for (double matthews : new double[] {0, 0.2}) {
-                Map<String, Double> scores = Map.of("matthews", matthews);
-                TrainResult done = new TrainResult(
-                        TrainResult.Outcome.FINISHED, 2, 2, 0, 1, 2, scores, Map.of(), 1, 1, Path.of("r"), null, null);
-                String told = report.end(done, model, rows(false, null));
-                assertEquals(
-                        matthews == 0,
-                        told.contains("matthews 0: the classes are told no better than by chance"),
-                        told);
+                for (int other : new int[] {0, 1}) {
+                    Dataset held =
+                            Dataset.classificationIds(List.of(new int[] {1}, new int[] {1}), new int[] {0, other});
+                    for (TrainResult.Outcome outcome :
+                            List.of(TrainResult.Outcome.FINISHED, TrainResult.Outcome.INTERRUPTED)) {
+                        Map<String, Double> scores = Map.of("matthews", matthews);
+                        TrainResult done = new TrainResult(
+                                outcome, 2, 2, 0, 1, 2, scores, Map.of(), 1, 1, Path.of("r"), null, null);
+                        String told = report.end(done, model, new TrainData(train, held, 0, 8));
+                        assertEquals(
+                                matthews == 0 && other == 1 && outcome == TrainResult.Outcome.FINISHED,
+                                told.contains("matthews 0: the classes are told no better than by chance"),
+                                told);
+                    }
+                }
             }
         }
     }
@@ -105,8 +116,8 @@ class TrainReportTest {
         }
     }
 
-    private static TrainingSet rows(boolean pairs, @Nullable ChatFormat format) {
-        return new Examples() {
+    private static TrainData rows(boolean pairs, @Nullable ChatFormat format) {
+        TrainingSet train = new Examples() {
             @Override
             public int size() {
                 return 1;
@@ -142,6 +153,7 @@ class TrainReportTest {
                 throw new UnsupportedOperationException();
             }
         };
+        return new TrainData(train, null, 0, 8);
     }
 
     private static TrainResult diverged(double loss) {
