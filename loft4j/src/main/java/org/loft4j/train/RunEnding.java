@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.Dtype;
 
 /** What a run leaves when it ends, in whichever way, and what is told of it. */
 final class RunEnding {
@@ -79,18 +80,26 @@ final class RunEnding {
                             + " may be what it takes");
         }
         long skipped = state.endsSkippedSince();
-        if (skipped > 0 && state.resultStep() == state.step()) {
+        // of evaluations in that stretch, all of the same weights, the first may be the best
+        if (skipped > 0 && state.resultStep() >= skipped) {
             LOG.log(
                     System.Logger.Level.WARNING,
                     "no step since step " + skipped
-                            + " had a finite loss and finite gradients, and the result may be of no use:"
-                            + " a lower learning_rate than " + config.learningRate() + " may be what it takes");
+                            + " had a finite loss and finite gradients, and the result may be of no use: "
+                            + wayOutOfSkipping());
         }
         trainable.save(output.directory());
         String card = ModelCard.text(model, trainable, notes, config, classWeights, plan, state);
         output.describe(model.description().directory(), notes, card);
         state.write(output.directory(), seconds(), plan, output.checkpoints());
         return result(early ? TrainResult.Outcome.STOPPED_EARLY : TrainResult.Outcome.FINISHED, null, null);
+    }
+
+    private String wayOutOfSkipping() {
+        return model.description().dtype() == Dtype.F16
+                ? "in float16 each skipped step halves the loss scale, which begins at 65536: more steps, or bfloat16 or"
+                        + " float32, may be what it takes"
+                : "a lower learning_rate than " + config.learningRate() + " may be what it takes";
     }
 
     /** Whether the weights are now those of the best evaluation. */
