@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -10,6 +11,7 @@ import java.util.stream.Stream;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Scores;
 import org.loft4j.model.Models;
+import org.loft4j.nn.Task;
 
 /**
  * The classes that a training learns, and what becomes of those that its model tells apart already.
@@ -115,18 +117,44 @@ record LearntClasses(Labels labels, boolean anew, String told) {
                         : "");
     }
 
-    /** Whether labels are numbers that are seldom meant as classes: with decimals, behind a comma too, as spreadsheets write them. */
-    static boolean areNumbers(List<String> labels) {
+    /**
+     * What is said of labels that are numbers with decimals, which are seldom meant as classes; empty of others. Spreadsheets write decimals
+     * behind a comma, which may as well stand between two labels.
+     */
+    static String numbers(List<String> labels) {
         List<String> points =
                 labels.stream().map(label -> label.replace(',', '.')).toList();
-        return points.stream().allMatch(Scores::isNumber) && points.stream().anyMatch(label -> label.indexOf('.') >= 0);
+        if (!points.stream().allMatch(Scores::isNumber)
+                || points.stream().noneMatch(label -> label.indexOf('.') >= 0)) {
+            return "";
+        }
+        String learnt = ", and are learnt as " + labels.size() + " classes; ";
+        return points.equals(labels)
+                ? "the labels are numbers" + learnt + "--problem-type regression learns them as numbers"
+                : "the labels look like numbers" + learnt
+                        + "where they are, write decimals with a point, and --problem-type regression learns them as numbers;"
+                        + " where a comma stands between several labels of a text, --problem-type multi_label_classification"
+                        + " --label-separator \",\" tells them apart";
+    }
+
+    /**
+     * What is to be told of the labels of rows to learn from, behind what else is told of them; empty where it is nothing.
+     *
+     * @param found labels of the rows
+     */
+    String ofRows(LearntTask learnt, Set<String> found, long rows) {
+        if (learnt.multiLabel()) {
+            return TrainingRows.several(labels, "a text");
+        }
+        String doubted = learnt.task() == Task.SEQUENCE_CLASSIFICATION ? doubted(found.size(), rows) : "";
+        return TrainingRows.alone(found) + (doubted.isEmpty() ? "" : "; " + doubted);
     }
 
     /** Where few rows have a label in common, it is rather a number of theirs, or the text; in words, empty where many have. */
-    static String doubted(int labels, int rows) {
-        return labels <= rows / 2
+    static String doubted(int labels, long rows) {
+        return labels < 2 || labels <= rows / 2
                 ? ""
-                : "; " + labels + " labels in so few rows teach little: is it the right --label-column?";
+                : labels + " labels in so few rows teach little: is it the right --label-column?";
     }
 
     /** The first of some labels, in words. */

@@ -74,11 +74,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
                 + TrainingRows.blank(all.blank())
-                + (classes == null
-                        ? ""
-                        : learnt.multiLabel()
-                                ? TrainingRows.several(classes.labels(), "a text")
-                                : TrainingRows.alone(scan.labels()))
+                + (classes == null ? "" : classes.ofRows(learnt, scan.labels(), scan.rows()))
                 + (split && classes != null
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
                         : "");

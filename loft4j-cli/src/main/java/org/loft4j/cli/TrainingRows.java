@@ -95,10 +95,7 @@ record TrainingRows(
             Labels own = learnt.labels(found, train.subList(0, 1), read.classes());
             classes = LearntClasses.of(own.inOrder(read.classes()), read.classes(), learnt.modelLabels());
             data.labels.requireAll(classes.labels());
-            shape += learnt.multiLabel() ? several(classes.labels(), "a text") : alone(found);
-            if (learnt.task() == Task.SEQUENCE_CLASSIFICATION && !learnt.multiLabel()) {
-                shape += LearntClasses.doubted(found.size(), train.size());
-            }
+            shape += classes.ofRows(learnt, found, train.size());
         }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
@@ -261,13 +258,9 @@ record TrainingRows(
         if (classes != null && !classes.told().isEmpty()) {
             err.println("loft: " + classes.told());
         }
-        // numbers with decimals are seldom meant as classes
-        if (classes != null
-                && learnt.task() == Task.SEQUENCE_CLASSIFICATION
-                && !learnt.multiLabel()
-                && LearntClasses.areNumbers(labelNames())) {
-            err.println("loft: the labels are numbers, and are learnt as "
-                    + labelNames().size() + " classes; --problem-type regression learns them as numbers");
+        if (classes != null && learnt.task() == Task.SEQUENCE_CLASSIFICATION && !learnt.multiLabel()) {
+            String numbers = LearntClasses.numbers(labelNames());
+            err.print(numbers.isEmpty() ? "" : "loft: " + numbers + "\n");
         }
     }
 

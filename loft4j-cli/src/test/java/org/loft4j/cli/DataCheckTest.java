@@ -166,6 +166,10 @@ class DataCheckTest {
                 Captured.loft("data", "check", rows.toString(), "--model", model, "--eval-data", held.toString());
         assertEquals(1, unknown.status(), unknown.err());
         assertTrue(unknown.out().contains(held + ", line 2: label \"green\" is unknown"), unknown.out());
+        String doubt = "2 labels in so few rows teach little: is it the right --label-column?";
+        assertFalse(unknown.out().contains(doubt), unknown.out());
+        Captured few = Captured.loft("data", "check", held.toString(), "--model", model);
+        assertTrue(few.out().contains("\n  " + doubt + "\n"), few.out());
         Path one = file("one.csv", "text,label\na,red\nb,red\n");
         Captured single = Captured.loft("data", "check", one.toString(), "--model", model);
         assertEquals(1, single.status(), single.err());

@@ -43,9 +43,13 @@ class LearntClassesTest {
 
     @Test
     void decimalsAreNumbersBehindACommaToo() {
-        assertTrue(LearntClasses.areNumbers(List.of("0,5", "1", "2.5")));
-        assertFalse(LearntClasses.areNumbers(List.of("1", "2")));
-        assertFalse(LearntClasses.areNumbers(List.of("1,2,3", "2")));
+        String points = LearntClasses.numbers(List.of("0.5", "1"));
+        assertTrue(points.endsWith("as 2 classes; --problem-type regression learns them as numbers"), points);
+        String commas = LearntClasses.numbers(List.of("0,5", "1", "2.5"));
+        assertTrue(
+                commas.contains("write decimals with a point") && commas.contains("--label-separator \",\""), commas);
+        assertEquals("", LearntClasses.numbers(List.of("1", "2")));
+        assertEquals("", LearntClasses.numbers(List.of("1,2,3", "2")));
     }
 
     @Test
