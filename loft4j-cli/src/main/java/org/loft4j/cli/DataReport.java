@@ -61,20 +61,21 @@ record DataReport(
                     answer.isEmpty() ? "" : "the same" + other,
                     text);
         }
-        for (CheckedRows part : parts) {
-            part.faults().stream()
-                    .limit(FAULTS)
-                    .forEach(fault -> text.append(fault).append('\n'));
-            if (part.faults().size() > FAULTS) {
-                text.append("… and ")
-                        .append(Quantities.of(part.faults().size() - FAULTS, "fault"))
-                        .append(" more, which --json tells\n");
-            }
-        }
+        parts.forEach(part -> faults(part.faults(), text));
         stops.forEach(stop -> text.append(stop).append('\n'));
         long faults = stops.size()
                 + parts.stream().mapToInt(part -> part.faults().size()).sum();
         return text.append(verdict(faults)).toString();
+    }
+
+    /** The first faults of a part, a line each, and how many there are more. */
+    static void faults(List<String> faults, StringBuilder text) {
+        faults.stream().limit(FAULTS).forEach(fault -> text.append(fault).append('\n'));
+        if (faults.size() > FAULTS) {
+            text.append("… and ")
+                    .append(Quantities.of(faults.size() - FAULTS, "fault"))
+                    .append(" more, which --json tells\n");
+        }
     }
 
     /** The last line of what is told. */

@@ -161,7 +161,7 @@ record ImageReport(List<Part> parts, List<String> stops) {
                             Quantities.count(unusable.getOrDefault(label, 0))));
             text.append(table);
         }
-        parts.forEach(part -> part.told().forEach(fault -> text.append(fault).append('\n')));
+        parts.forEach(part -> DataReport.faults(part.told(), text));
         stops.forEach(stop -> text.append(stop).append('\n'));
         return text.append(DataReport.verdict(stops.size()
                         + parts.stream().mapToLong(part -> part.faults().size()).sum()))
