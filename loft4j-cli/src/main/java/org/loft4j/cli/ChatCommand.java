@@ -89,6 +89,7 @@ final class ChatCommand implements Verb {
     @Override
     public int run() throws IOException {
         FoundModel found = FoundModel.of(model);
+        // a folder that is no model is told to be none before a file in it is asked for
         found.task();
         int most = sampling.maxNewTokens(found.directory(), false);
         try (LoadedModel loaded = LoadedModel.openLanguageModel(found, model, device, loadIn.value());

@@ -124,11 +124,11 @@ public final class GenerationDefaults {
      */
     public static OptionalInt maxNewTokens(Path modelDirectory, boolean writer) throws CheckpointException {
         Path file = modelDirectory.resolve("generation_config.json");
-        boolean there = Files.isRegularFile(file);
-        if (!there && !writer) {
+        if (!writer && !Files.isRegularFile(file)) {
             return OptionalInt.empty();
         }
-        JsonObject json = Json.read(there ? file : modelDirectory.resolve("config.json"));
+        JsonObject json = Json.read(writer ? modelDirectory.resolve("config.json") : file);
+        json = writer ? WritingRulesFile.settings(json) : json;
         String key = json.has("max_new_tokens") ? "max_new_tokens" : "max_length";
         return json.has(key) ? OptionalInt.of(json.requireInt(key, 1)) : OptionalInt.empty();
     }
