@@ -1,5 +1,7 @@
 package org.loft4j.nn;
 
+import java.util.List;
+import org.bytedeco.pytorch.AutoDispatchBelowADInplaceOrView;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -10,6 +12,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
 /**
@@ -90,6 +93,12 @@ public final class RotaryEmbedding implements AutoCloseable {
      * the sines, so that the rotation is three operations.
      */
     public static final class Rotation {
+        /** Up to so many numbers libtorch's operations take less time than a function of our own, and in half types with more. */
+        private static final long FEW = 3 << 16;
+
+        private static final double FORTH = 1;
+        private static final double BACK = -1;
+
         private final Tensor cos;
         private final Tensor signedSin;
         private final @Nullable Tensor queryScale;
@@ -113,6 +122,18 @@ public final class RotaryEmbedding implements AutoCloseable {
 
         /** Rotates the first dimensions of {@code (batch, seq, heads, headDim)}. */
         public Tensor apply(Tensor x) {
+            Dtype dtype = Dtype.of(x);
+            if (x.numel() > FEW
+                    && DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU
+                    && dtype == Dtype.of(cos)
+                    && !dtype.isHalf()) {
+                return AutogradFunction.inPlaceOf(
+                        x,
+                        "a rotary embedding has no second derivative on the processor",
+                        rotateByHalves(x, cos, signedSin, FORTH),
+                        List.of(cos, signedSin),
+                        (saved, gradient) -> List.of(rotateByHalves(gradient, saved.get(0), saved.get(1), BACK)));
+            }
             long headDim = x.size(-1);
             if (headDim == dim) {
                 return rotate(x);
@@ -123,6 +144,31 @@ public final class RotaryEmbedding implements AutoCloseable {
 
         private Tensor rotate(Tensor x) {
             return torch.addcmul(x.mul(cos), exchanged(x), signedSin).to(x.scalar_type());
+        }
+
+        /**
+         * The same with no memory but that of the result: each half of the pairs takes its part of the other.
+         *
+         * @param way {@link #FORTH}, or {@link #BACK} as gradients go
+         */
+        private Tensor rotateByHalves(Tensor x, Tensor c, Tensor signedS, double way) {
+            try (AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
+                Tensor result = torch.empty(Shapes.of(x), x.options(), null);
+                Tensor from = x.narrow(-1, 0, dim);
+                Tensor to = result.narrow(-1, 0, dim);
+                torch.mul_out(to, from, c.expand(from.sizes()));
+                for (long half = 0; half < 2; half++) {
+                    half(to, half).addcmul_(half(from, 1 - half), half(signedS, half), new Scalar(way));
+                }
+                long rest = x.size(-1) - dim;
+                result.narrow(-1, dim, rest).copy_(x.narrow(-1, dim, rest));
+                return result;
+            }
+        }
+
+        /** The first number of each pair, or the second. */
+        private Tensor half(Tensor x, long which) {
+            return neighbours ? x.unflatten(-1, dim / 2, 2).select(-1, which) : x.narrow(-1, which * dim / 2, dim / 2);
         }
 
         /** With the other number of its pair in the place of each. */
