@@ -1,6 +1,7 @@
 package org.loft4j.nn;
 
 import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.loft4j.ConfigException;
@@ -46,5 +47,16 @@ public enum Activation {
             case SILU -> torch.silu(x);
             case TANH -> torch.tanh(x);
         };
+    }
+
+    /** {@code ofY ← act′(x) ⊙ ofY}: the gradient of x takes the place of that of its activation. */
+    void toGradient(Tensor ofY, Tensor x) {
+        switch (this) {
+            case GELU -> torch.gelu_backward_out(ofY, ofY, x);
+            case GELU_TANH -> torch.gelu_backward_out(ofY, ofY, x, "tanh");
+            case RELU -> torch.threshold_backward_out(ofY, ofY, x, new Scalar(0.0));
+            case SILU -> torch.silu_backward_out(ofY, ofY, x);
+            case TANH -> torch.tanh_backward_out(ofY, ofY, torch.tanh(x));
+        }
     }
 }

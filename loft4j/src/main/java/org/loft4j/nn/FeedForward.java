@@ -34,11 +34,6 @@ public sealed interface FeedForward permits FeedForward.Dense, MixtureOfExperts 
         default Tensor forGradient(Tensor x) {
             return down().forGradient(widened(x));
         }
-
-        /** {@code activated ⊙ up}, in the memory of the first where no backward pass will ask for it. */
-        private static Tensor gated(Tensor activated, Tensor up) {
-            return GradMode.is_enabled() ? activated.mul(up) : activated.mul_(up);
-        }
     }
 
     /** {@code down(act(up(x)))}; Vaswani et al. 2017 (arXiv:1706.03762), equation 2. */
@@ -59,7 +54,7 @@ public sealed interface FeedForward permits FeedForward.Dense, MixtureOfExperts 
         @Override
         public Tensor widened(Tensor x) {
             List<Tensor> both = Linear.forwardAll(List.of(gate, up), x);
-            return Dense.gated(activation.apply(both.get(0)), both.get(1));
+            return GatedActivation.of(activation, both.get(0), both.get(1));
         }
 
         @Override
@@ -74,7 +69,7 @@ public sealed interface FeedForward permits FeedForward.Dense, MixtureOfExperts 
         public Tensor widened(Tensor x) {
             Tensor both = gateUp.forward(x);
             long width = both.size(-1) / 2;
-            return Dense.gated(activation.apply(both.narrow(-1, 0, width)), both.narrow(-1, width, width));
+            return GatedActivation.of(activation, both.narrow(-1, 0, width), both.narrow(-1, width, width));
         }
 
         @Override
@@ -103,7 +98,9 @@ public sealed interface FeedForward permits FeedForward.Dense, MixtureOfExperts 
             Tensor gate = both.select(-1, 0).clamp(new ScalarOptional(), limit);
             Tensor up = both.select(-1, 1).clamp(new ScalarOptional(new Scalar(-shape.limit())), limit);
             Tensor activated = gate.mul(gate.mul(new Scalar(shape.alpha())).sigmoid_());
-            return Dense.gated(activated, up.add(new Scalar(1.0)));
+            Tensor more = up.add(new Scalar(1.0));
+            // in memory that no backward pass will ask for
+            return GradMode.is_enabled() ? activated.mul(more) : activated.mul_(more);
         }
 
         @Override

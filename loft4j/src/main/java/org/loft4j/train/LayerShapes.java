@@ -215,14 +215,14 @@ record LayerShapes(
         return linears;
     }
 
-    /** Numbers a token of an expert of all tokens: gate, up, what is activated, their product, what comes out, and the inputs of norms around. */
+    /** Numbers a token of an expert of all tokens: gate, up, their product, what comes out, and the inputs of norms around. */
     private long besideExperts() {
         SharedExpert shared = shared();
         if (shared == null) {
             return 0;
         }
         long inputs = shared instanceof SharedExpert.Normed ? 4 : 1;
-        return 4 * shared.expert().down().inFeatures() + inputs * hidden;
+        return 3 * shared.expert().down().inFeatures() + inputs * hidden;
     }
 
     /** Of all layers. */
@@ -283,9 +283,13 @@ record LayerShapes(
         return widening().stream().mapToLong(Linear::outFeatures).sum();
     }
 
+    private boolean hasGate() {
+        return widened() > inner();
+    }
+
     /** Numbers a token that the activation and, where there is one, the gate keep; with limits there are more of them. */
     private long activated() {
-        return widened() + (widened() > inner() ? inner() : 0) + (limited ? 3 * inner() : 0);
+        return widened() + (limited ? 4 * inner() : 0);
     }
 
     /**
@@ -379,8 +383,8 @@ record LayerShapes(
                 + besideExperts();
     }
 
-    /** Numbers a token of the gradients that a backward pass through the layer holds at once. */
+    /** Numbers a token of the gradients that a backward pass through the layer holds at once, with what a gate computes again. */
     long returned() {
-        return 3 * hidden + activated() + exchanged(3);
+        return 3 * hidden + activated() + (hasGate() && !limited ? inner() : 0) + exchanged(3);
     }
 }
