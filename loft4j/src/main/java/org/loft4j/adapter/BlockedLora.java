@@ -94,7 +94,7 @@ final class BlockedLora {
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (Tensor low : low(layers, x)) {
                 LoraLinear layer = layers.get(results.size());
-                results.add(BlockProduct.of(
+                results.add(BlockProduct.withRoom(
                         new Term(x, layer.base().weight().t()),
                         new Term(layer.scale(), low, layer.loraB().t())));
                 inputs.addAll(List.of(layer.loraA(), layer.loraB()));

@@ -30,6 +30,9 @@ public final class BlockProduct {
     /** Rows that kernels take at once, of which blocks have whole multiples. */
     private static final int UNIT = 6;
 
+    /** Bytes of it. */
+    private static final long ROOM = 256;
+
     private BlockProduct() {}
 
     /** Whether these blocks are faster than a product as it is: on the processor, on one thread, with those kernels. */
@@ -94,6 +97,21 @@ public final class BlockProduct {
     /** The sum, {@code (rows, columns)}. */
     public static Tensor of(Term... terms) {
         return addTo(null, terms);
+    }
+
+    /**
+     * The same with a little more memory than it needs, for what is soon free and has others of its size behind it, such as the result
+     * of a layer that is added to the states. To begin at a multiple of 64 the C library looks for more memory than it is asked for,
+     * 96 bytes with glibc, and what a tensor leaves has no more than itself: it stays empty where one of the same size comes next. What
+     * this leaves takes it.
+     */
+    public static Tensor withRoom(Term... terms) {
+        long rows = terms[0].a().size(0);
+        long columns = terms[0].b().size(1);
+        Tensor c = Tensors.empty(Dtype.F32, DeviceSpec.CPU, rows * columns + ROOM / Float.BYTES)
+                .resize_(rows, columns);
+        sum(c, false, terms);
+        return c;
     }
 
     /** The sum added to what there is of it, or by itself: returns where it is. */
