@@ -40,6 +40,7 @@ public final class Engine {
         // Java knows what a container may take of the processor, libtorch does not
         int most = Runtime.getRuntime().availableProcessors();
         setThreads(given ? Integer.parseInt(asked) : Math.min(torch.get_num_threads(), most));
+        Lanes.begin(Math.min(threads, most));
     }
 
     private Engine() {}

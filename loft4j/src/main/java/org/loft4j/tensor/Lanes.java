@@ -29,8 +29,8 @@ public final class Lanes {
     private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock(true);
 
     /**
-     * The threads beside the caller's, once they are needed: they live as long as the process. Each lane keeps its own, for the C
-     * library keeps what a thread has freed for that thread.
+     * The threads beside the caller's: they live as long as the process. Each lane keeps its own, for the C library keeps what a
+     * thread has freed for that thread.
      */
     private static final List<ExecutorService> THREADS = new ArrayList<>();
 
@@ -42,6 +42,25 @@ public final class Lanes {
     }
 
     private Lanes() {}
+
+    /**
+     * Begins the threads that so many lanes need. The C library has a few heaps, which threads share in the order in which they come:
+     * a lane should not have that of a thread whose small things, such as compiled Java, cut the room for large tensors in pieces.
+     */
+    static void begin(int lanes) {
+        ONE_AT_A_TIME.lock();
+        try {
+            List<Future<?>> begun = new ArrayList<>();
+            for (int i = 1; i < lanes; i++) {
+                begun.add(thread(i).submit(() -> {}));
+            }
+            begun.forEach(Lanes::await);
+        } catch (OutOfMemoryError e) {
+            // the system has no more threads: who needs the lanes is told so
+        } finally {
+            ONE_AT_A_TIME.unlock();
+        }
+    }
 
     /** How many there are: as many as an operation may use threads; one inside a lane. */
     public static int count() {
