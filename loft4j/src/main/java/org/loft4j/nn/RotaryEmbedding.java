@@ -93,7 +93,7 @@ public final class RotaryEmbedding implements AutoCloseable {
      * the sines, so that the rotation is three operations.
      */
     public static final class Rotation {
-        /** Up to so many numbers libtorch's operations take less time than a function of our own, and in half types with more. */
+        /** Up to so many numbers libtorch's operations take less time than a function of our own; in half types they do with more, too. */
         private static final long FEW = 3 << 16;
 
         private static final double FORTH = 1;

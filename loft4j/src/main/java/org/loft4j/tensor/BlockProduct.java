@@ -30,7 +30,7 @@ public final class BlockProduct {
     /** Rows that kernels take at once, of which blocks have whole multiples. */
     private static final int UNIT = 6;
 
-    /** Bytes of it. */
+    /** Bytes that a result {@link #withRoom} has beyond its numbers. */
     private static final long ROOM = 256;
 
     private BlockProduct() {}
