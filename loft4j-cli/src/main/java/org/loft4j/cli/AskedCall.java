@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.AskedTexts.Asked;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.RowSource;
 
 /**
  * Where the texts of a call come from: the call itself, a file, else the lines of standard input.
@@ -15,12 +16,14 @@ import org.loft4j.data.DataReference;
  * @param texts of the call; null for none
  * @param pairs a second text for each of them; null for none
  * @param data rows; null for none
+ * @param leftOut takes rows that cannot be used; null where the first of them ends the call
  */
 record AskedCall(
         @Nullable List<String> texts,
         @Nullable List<String> pairs,
         @Nullable DataReference data,
         ColumnFlags columns,
+        @Nullable LeftOutRows leftOut,
         PrintWriter err) {
     /** Whether a person types the texts. */
     boolean isTyped() {
@@ -34,16 +37,25 @@ record AskedCall(
 
     /** @param reading what is asked in a row */
     AskedTexts open(AskedTexts.Reading reading, Predicate<String> usable) throws IOException {
+        return open(reading, usable, leftOut);
+    }
+
+    private AskedTexts open(AskedTexts.Reading reading, Predicate<String> usable, @Nullable LeftOutRows leftOut)
+            throws IOException {
+        AskedTexts.Faults faults = leftOut == null ? AskedTexts.Faults.END : leftOut::add;
         if (texts != null) {
             return AskedTexts.of("--text", texts, pairs, usable);
         }
         if (data != null) {
-            return AskedTexts.of(DataFiles.stream(data, columns.asked()), reading, usable);
+            RowSource rows = leftOut == null
+                    ? DataFiles.stream(data, columns.asked())
+                    : DataFiles.streamWithoutFaulty(data, columns.asked(), leftOut::add);
+            return AskedTexts.of(rows, reading, usable, faults);
         }
         if (isTyped()) {
             err.println("loft: lines are read from the keyboard; Ctrl-D ends them");
         }
-        return AskedTexts.ofLines(System.in, usable);
+        return AskedTexts.ofLines(System.in, usable, faults);
     }
 
     /**
@@ -59,7 +71,9 @@ record AskedCall(
         if (texts == null && (data == null || data.isQuery())) {
             return RowsLine.UNKNOWN;
         }
-        try (AskedTexts all = open(reading::first, usable)) {
+        // they are told of when they are asked about
+        LeftOutRows once = leftOut == null ? null : new LeftOutRows();
+        try (AskedTexts all = open(reading::first, usable, once)) {
             return all.count();
         }
     }

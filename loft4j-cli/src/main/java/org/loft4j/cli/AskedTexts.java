@@ -27,6 +27,7 @@ final class AskedTexts implements AutoCloseable {
 
     private final Source source;
     private final Predicate<String> usable;
+    private final Faults faults;
     private @Nullable IOException fault;
 
     /**
@@ -93,9 +94,21 @@ final class AskedTexts implements AutoCloseable {
         }
     }
 
-    private AskedTexts(Source source, Predicate<String> usable) {
+    /** Takes what is wrong with one that cannot be used, which is then left out, or ends the reading. */
+    @FunctionalInterface
+    interface Faults {
+        /** The first one ends the reading. */
+        Faults END = fault -> {
+            throw fault;
+        };
+
+        void of(DataException fault) throws DataException;
+    }
+
+    private AskedTexts(Source source, Predicate<String> usable, Faults faults) {
         this.source = source;
         this.usable = usable;
+        this.faults = faults;
     }
 
     /**
@@ -116,18 +129,25 @@ final class AskedTexts implements AutoCloseable {
                                 second.hasNext() ? second.next() : null,
                                 new Origin(option, ++number[0], Origin.Unit.ROW))
                         : null,
-                usable);
+                usable,
+                Faults.END);
     }
 
     /** Texts of rows. */
-    static AskedTexts of(RowSource rows, Reading reading, Predicate<String> usable) throws IOException {
+    static AskedTexts of(RowSource rows, Reading reading, Predicate<String> usable, Faults faults) throws IOException {
         RowCursor cursor = rows.open();
         return new AskedTexts(
                 new Source() {
                     @Override
                     public @Nullable Asked next() throws IOException {
-                        Row row = cursor.next();
-                        return row == null ? null : reading.of(row);
+                        for (Row row = cursor.next(); row != null; row = cursor.next()) {
+                            try {
+                                return reading.of(row);
+                            } catch (DataException e) {
+                                faults.of(e);
+                            }
+                        }
+                        return null;
                     }
 
                     @Override
@@ -135,15 +155,16 @@ final class AskedTexts implements AutoCloseable {
                         cursor.close();
                     }
                 },
-                usable);
+                usable,
+                faults);
     }
 
     /** The lines of a stream that are not blank, as they come. The stream stays open. */
-    static AskedTexts ofLines(InputStream stream, Predicate<String> usable) {
-        return new AskedTexts(new ComingLines(stream, "standard input"), usable);
+    static AskedTexts ofLines(InputStream stream, Predicate<String> usable, Faults faults) {
+        return new AskedTexts(new ComingLines(stream, "standard input"), usable, faults);
     }
 
-    /** How many there are. The first that cannot be used ends it. */
+    /** How many there are. */
     long count() throws IOException {
         long count = 0;
         while (one() != null) {
@@ -199,17 +220,19 @@ final class AskedTexts implements AutoCloseable {
 
     private @Nullable Asked one() throws IOException {
         Asked next = source.next();
-        if (next == null) {
-            return null;
-        }
-        String pair = next.textPair();
-        long[] written = next.written();
-        boolean some = written == null ? usable.test(next.text()) : written.length > 0;
-        if (!some || (pair != null && !usable.test(pair))) {
-            throw next.origin()
-                    .fault("the tokenizer finds no tokens in " + (pair == null ? "the text" : "one of the texts"));
+        while (next != null && !isUsable(next)) {
+            faults.of(next.origin()
+                    .fault("the tokenizer finds no tokens in "
+                            + (next.textPair() == null ? "the text" : "one of the texts")));
+            next = source.next();
         }
         return next;
+    }
+
+    private boolean isUsable(Asked one) {
+        String pair = one.textPair();
+        long[] written = one.written();
+        return (written == null ? usable.test(one.text()) : written.length > 0) && (pair == null || usable.test(pair));
     }
 
     @Override

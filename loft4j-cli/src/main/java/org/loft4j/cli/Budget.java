@@ -68,8 +68,26 @@ final class Budget {
                 : "the machine has " + Quantities.bytes(machine) + " of memory, and " + needs(estimate, machine);
     }
 
-    /** Tells of {@link #warning}, if there is one. */
-    void warn(MemoryEstimate estimate, PrintWriter err) {
+    /**
+     * Refuses what can never fit: what is trained and the optimizer's state are as large as they are reckoned, whatever the rows are.
+     *
+     * @param machine bytes, with what is swapped out
+     * @throws ConfigException if these alone need more
+     */
+    void requireRoom(MemoryEstimate estimate, long machine) {
+        long least = estimate.adapter() + estimate.optimizer();
+        if (device.kind() != DeviceSpec.Kind.CUDA && least > machine) {
+            boolean adapts = plan.config().method().usesAdapter();
+            throw new ConfigException("the machine has " + Quantities.bytes(machine) + " of memory, and "
+                    + (adapts ? "the adapter and its optimizer" : "the optimizer") + " alone need "
+                    + Quantities.bytes(least) + ": "
+                    + (adapts ? "give a lower --rank" : "train an adapter, with another --method"));
+        }
+    }
+
+    /** Tells of {@link #warning}, if there is one, and refuses by {@link #requireRoom}. */
+    void holdToMachine(MemoryEstimate estimate, PrintWriter err) {
+        requireRoom(estimate, ofMachine() == Long.MAX_VALUE ? Long.MAX_VALUE : ofMachine() + swap());
         String warning = warning(estimate, ofMachine());
         if (warning != null) {
             err.println("loft: " + warning);
@@ -82,6 +100,12 @@ final class Budget {
         return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
                 ? system.getTotalMemorySize()
                 : Long.MAX_VALUE;
+    }
+
+    private static long swap() {
+        return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
+                ? system.getTotalSwapSpaceSize()
+                : 0;
     }
 
     /** What takes the memory, and what each remedy would bring. */

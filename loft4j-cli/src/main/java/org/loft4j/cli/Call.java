@@ -174,6 +174,11 @@ final class Call {
             return List.of(
                     message + "; did you mean " + unmatched.getSuggestions().get(0) + "?");
         }
+        if (error instanceof UnmatchedArgumentException unmatched
+                && !unmatched.isUnknownOption()
+                && unmatched.getCommandLine().getCommandSpec().findOption("--text") != null) {
+            return List.of(message + "; a text is given with --text");
+        }
         if (error instanceof MissingParameterException missing
                 && message.startsWith("Missing required option")
                 && missing.getMissing().stream().anyMatch(config::mayGive)) {

@@ -363,8 +363,8 @@ final class EmbedCommand implements Verb {
 
     /** Whether all vectors were wanted. */
     private boolean embedAll(TextEmbedder embedder, String before, Taking taking) throws IOException {
-        AskedCall call =
-                new AskedCall(texts, null, data, columns, spec.commandLine().getErr());
+        AskedCall call = new AskedCall(
+                texts, null, data, columns, null, spec.commandLine().getErr());
         RowsLine line = Terminal.rows(spec.commandLine().getErr(), call.count(embedder::hasTokens));
         boolean[] whole = {true};
         try (AskedTexts asked = call.open(embedder::hasTokens)) {

@@ -20,8 +20,6 @@ import org.loft4j.data.Tokenized;
  * @param err where it is told how many there were
  */
 record FaultyRows(boolean skip, PrintWriter err) {
-    private static final int SHOWN = 5;
-
     /** The first one ends the call. */
     static final FaultyRows END = new FaultyRows(false, new PrintWriter(PrintWriter.nullWriter()));
 
@@ -30,9 +28,9 @@ record FaultyRows(boolean skip, PrintWriter err) {
         if (!skip) {
             return DataFiles.readRows(data, columns);
         }
-        List<DataException> faults = new ArrayList<>();
-        DataRows read = DataFiles.readWithoutFaulty(data, columns, faults::add);
-        tell(read.rows(), faults, kind);
+        LeftOutRows faulty = new LeftOutRows();
+        DataRows read = DataFiles.readWithoutFaulty(data, columns, faulty::add);
+        faulty.tell(read.rows().size(), kind + " row", err);
         return read;
     }
 
@@ -49,42 +47,25 @@ record FaultyRows(boolean skip, PrintWriter err) {
             }
         }
         List<Row> usable = new ArrayList<>();
-        List<DataException> faults = new ArrayList<>();
-        sort(rows, encoder, usable, faults);
-        tell(usable, faults, kind);
+        LeftOutRows faulty = new LeftOutRows();
+        sort(rows, encoder, usable, faulty);
+        faulty.tell(usable.size(), kind + " row", err);
         return new Kept(usable, encoder.encode(usable));
     }
 
     /** Rows with a fault among them are tried in halves, until it is a row. */
-    private static void sort(
-            List<Row> rows, StreamingDataset.Encoder encoder, List<Row> usable, List<DataException> faults)
+    private static void sort(List<Row> rows, StreamingDataset.Encoder encoder, List<Row> usable, LeftOutRows faulty)
             throws IOException {
         try {
             encoder.encode(rows);
             usable.addAll(rows);
         } catch (DataException e) {
             if (rows.size() == 1) {
-                faults.add(e);
+                faulty.add(e);
                 return;
             }
-            sort(rows.subList(0, rows.size() / 2), encoder, usable, faults);
-            sort(rows.subList(rows.size() / 2, rows.size()), encoder, usable, faults);
-        }
-    }
-
-    private void tell(List<Row> usable, List<DataException> faults, String kind) throws DataException {
-        if (faults.isEmpty()) {
-            return;
-        }
-        if (usable.isEmpty()) {
-            // nothing is left, and this is why
-            throw faults.get(0);
-        }
-        err.println("loft: " + Quantities.of(faults.size(), kind + " row") + (faults.size() == 1 ? " is" : " are")
-                + " left out (--skip-faulty-rows):");
-        faults.stream().limit(SHOWN).forEach(fault -> err.println("  " + fault.getMessage()));
-        if (faults.size() > SHOWN) {
-            err.println("  …");
+            sort(rows.subList(0, rows.size() / 2), encoder, usable, faulty);
+            sort(rows.subList(rows.size() / 2, rows.size()), encoder, usable, faulty);
         }
     }
 }

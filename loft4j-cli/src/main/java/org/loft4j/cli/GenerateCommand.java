@@ -120,6 +120,9 @@ final class GenerateCommand implements Verb {
     @Spec
     CommandSpec spec;
 
+    /** Texts that ended at the greatest number of tokens. */
+    private long cut;
+
     @Override
     public void check(Problems problems) {
         model.check(problems);
@@ -187,8 +190,20 @@ final class GenerateCommand implements Verb {
             if (json != null) {
                 json.end();
             }
+            // a text of an encoder-decoder is whole; of others a continuation has no end of its own
+            if (cut > 0 && found.task() == Task.SEQ2SEQ_LM && sampling.maxNewTokens == null) {
+                tellOfCuts(most);
+            }
         }
         return ExitCode.OK;
+    }
+
+    private void tellOfCuts(int most) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("loft: " + Quantities.of(cut, "text") + (cut == 1 ? " was" : " were") + " cut at "
+                + Quantities.of(most, "token")
+                + ", by the model's files or by default: --max-new-tokens says where else");
+        err.flush();
     }
 
     /** How many tokens a continuation has at most: of an encoder-decoder as its files have it, but for what was asked. */
@@ -247,7 +262,6 @@ final class GenerateCommand implements Verb {
     /** How turns are written; null where there are none. */
     private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
         if (loaded.model().task() == Task.SEQ2SEQ_LM) {
-
             requireNoTurns(rows);
         }
         TrainedChat trained = loaded.trainedChat();
@@ -302,6 +316,9 @@ final class GenerateCommand implements Verb {
         long start = System.nanoTime();
         List<Answer> answers = generator.generate(ids, first, request, listener);
         double seconds = (System.nanoTime() - start) / 1e9 / answers.size();
+        cut += answers.stream()
+                .filter(answer -> answer.end() == TextGenerator.End.MAX_NEW_TOKENS)
+                .count();
         List<Map<String, Object>> trees = new ArrayList<>();
         for (int i = 0; i < answers.size(); i++) {
             Answer before = base == null ? null : base.get(i);

@@ -95,6 +95,9 @@ final class PredictCommand implements Verb {
     @Mixin(name = "Rows")
     ColumnFlags columns;
 
+    @Mixin(name = "Rows with faults")
+    FaultFlags faults;
+
     @Mixin(name = "Model")
     ModelFlags model;
 
@@ -116,6 +119,7 @@ final class PredictCommand implements Verb {
     @Spec
     CommandSpec spec;
 
+    private final LeftOutRows leftOut = new LeftOutRows();
     private boolean toldOfPairs;
 
     @Override
@@ -167,6 +171,7 @@ final class PredictCommand implements Verb {
         if (loaded.model().task() != Task.IMAGE_CLASSIFICATION) {
             throw new ConfigException("the model does not classify images, but texts: give them with --text");
         }
+        TrainingImages.requireNoFaultyRows(faults);
         List<String> labels = loaded.model().description().labels();
         List<String> names = imageNames();
         PrintWriter out = spec.commandLine().getOut();
@@ -337,8 +342,8 @@ final class PredictCommand implements Verb {
         JsonElements json = common.json ? new JsonElements(out, "{\"predictions\":[", "]}") : null;
         RowsLine line = Terminal.rows(spec.commandLine().getErr(), total);
         boolean typed = images == null && call().isTyped();
+        long[] done = {0};
         try {
-            long[] done = {0};
             asked.inParts(batchSize, some -> {
                 List<T> predictions = classification.of(some);
                 line.clear();
@@ -357,10 +362,17 @@ final class PredictCommand implements Verb {
         if (json != null) {
             json.end();
         }
+        leftOut.tell(done[0], "row", spec.commandLine().getErr());
     }
 
     private AskedCall call() {
-        return new AskedCall(texts, pairs, data, columns, spec.commandLine().getErr());
+        return new AskedCall(
+                texts,
+                pairs,
+                data,
+                columns,
+                faults.skip ? leftOut : null,
+                spec.commandLine().getErr());
     }
 
     /** Keeps a text within its field and its line. */

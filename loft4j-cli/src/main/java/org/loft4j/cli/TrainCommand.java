@@ -340,7 +340,7 @@ final class TrainCommand implements Verb {
                     rows);
             Budget budget = new Budget(options.device(), shapes, plan, settings(null));
             MemoryEstimate estimate = budget.check(run.maxMemory());
-            budget.warn(estimate, err());
+            budget.holdToMachine(estimate, err());
             return estimate;
         }
     }

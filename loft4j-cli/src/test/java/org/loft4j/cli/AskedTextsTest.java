@@ -13,6 +13,7 @@ import java.io.PipedOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -31,7 +32,9 @@ class AskedTextsTest {
 
     private static AskedTexts lines(String text) {
         return AskedTexts.ofLines(
-                new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), line -> !line.startsWith("#"));
+                new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)),
+                line -> !line.startsWith("#"),
+                AskedTexts.Faults.END);
     }
 
     @Test
@@ -63,7 +66,8 @@ class AskedTextsTest {
         byte[] mixed = "a\nb é\n\n".getBytes(StandardCharsets.UTF_8);
         byte[] both = Arrays.copyOf(mixed, mixed.length + latin.length);
         System.arraycopy(latin, 0, both, mixed.length, latin.length);
-        try (AskedTexts asked = AskedTexts.ofLines(new ByteArrayInputStream(both), line -> true)) {
+        try (AskedTexts asked =
+                AskedTexts.ofLines(new ByteArrayInputStream(both), line -> true, AskedTexts.Faults.END)) {
             assertEquals(List.of("a", "b é", "a"), texts(asked, 10));
             String message =
                     assertThrows(DataException.class, () -> asked.next(10)).getMessage();
@@ -79,6 +83,20 @@ class AskedTextsTest {
                     assertThrows(DataException.class, () -> asked.next(10)).getMessage();
             assertEquals("standard input, line 4: the tokenizer finds no tokens in the text", message);
         }
+    }
+
+    @Test
+    void whatCannotBeUsedMayBeLeftOut() throws IOException {
+        List<String> faults = new ArrayList<>();
+        try (AskedTexts asked = AskedTexts.ofLines(
+                new ByteArrayInputStream("a\n#b\n#c\nd\n#e\n".getBytes(StandardCharsets.UTF_8)),
+                line -> !line.startsWith("#"),
+                fault -> faults.add(fault.getMessage()))) {
+            assertEquals(List.of("a", "d"), texts(asked, 10));
+            assertEquals(List.of(), texts(asked, 10));
+        }
+        assertEquals(3, faults.size());
+        assertEquals("standard input, line 2: the tokenizer finds no tokens in the text", faults.get(0));
     }
 
     /** What has been read to count it is not written by the template, nor cut into tokens, a second time. */
@@ -103,7 +121,8 @@ class AskedTextsTest {
     @Timeout(60)
     void linesThatAreHereAreNotHeldBack() throws IOException {
         try (PipedOutputStream typed = new PipedOutputStream();
-                AskedTexts asked = AskedTexts.ofLines(new PipedInputStream(typed), line -> true)) {
+                AskedTexts asked =
+                        AskedTexts.ofLines(new PipedInputStream(typed), line -> true, AskedTexts.Faults.END)) {
             typed.write("a\nb\nhalf of ".getBytes(StandardCharsets.UTF_8));
             assertEquals(List.of("a", "b"), texts(asked, 10));
             typed.write("it\n".getBytes(StandardCharsets.UTF_8));

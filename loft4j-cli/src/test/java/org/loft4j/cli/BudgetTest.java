@@ -1,5 +1,6 @@
 package org.loft4j.cli;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -105,6 +106,28 @@ class BudgetTest {
         assertNull(warning(DeviceSpec.CPU, 1_000_000_000));
         assertNull(warning(CUDA, 1), "the memory is the device's");
         assertTrue(Budget.ofMachine() > 100_000_000);
+    }
+
+    @Test
+    void whatCanNeverFitIsRefused() {
+        MemoryEstimate estimate = check(DeviceSpec.CPU, Long.MAX_VALUE);
+        long least = estimate.adapter() + estimate.optimizer();
+        String refusal = with(
+                DeviceSpec.CPU,
+                budget -> String.valueOf(
+                        assertThrows(ConfigException.class, () -> budget.requireRoom(estimate, least - 1))
+                                .getMessage()));
+        assertTrue(refusal.endsWith(": give a lower --rank"), refusal);
+        assertDoesNotThrow(() -> with(DeviceSpec.CPU, budget -> {
+            budget.requireRoom(estimate, least);
+            return least;
+        }));
+        assertDoesNotThrow(
+                () -> with(CUDA, budget -> {
+                    budget.requireRoom(estimate, 1);
+                    return least;
+                }),
+                "the memory is the device's");
     }
 
     /** Two held-out rows are one pair, which no smaller batch of an evaluation parts. */

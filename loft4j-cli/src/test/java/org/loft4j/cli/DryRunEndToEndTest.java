@@ -116,13 +116,18 @@ class DryRunEndToEndTest {
 
     /** Of rows that are streamed a batch is reckoned with as large as it may be. */
     @Test
-    void aRunThatNeedsMoreThanTheMachineHasIsWarnedOfAndBegins() {
+    void aRunThatNeedsMoreThanTheMachineHasIsWarnedOfAndBegins() throws IOException {
         Captured run = train("--streaming", "--batch-size", "100000000", "--max-steps", "1");
         assertEquals(0, run.status(), run.err());
         assertTrue(run.err().contains("loft: the machine has "), run.err());
         assertTrue(run.err().contains("\ntry --gradient-checkpointing (→ "), run.err());
         Captured small = train("--max-steps", "1", "--overwrite");
         assertFalse(small.err().contains("the machine has"), small.err());
+        List<String> before = listing();
+        Captured never = train("--rank", "1000000", "--overwrite");
+        assertEquals(2, never.status(), never.err());
+        assertTrue(never.err().contains("the adapter and its optimizer alone need "), never.err());
+        assertEquals(before, listing());
     }
 
     private List<String> listing() throws IOException {

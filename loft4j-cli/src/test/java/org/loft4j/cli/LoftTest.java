@@ -72,6 +72,13 @@ class LoftTest {
     }
 
     @Test
+    void aTextWithoutItsOptionIsToldWhereItBelongs() {
+        Captured call = Captured.loft("predict", "--model", "x", "She have lost her keys.");
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains("'She have lost her keys.'; a text is given with --text"), call.err());
+    }
+
+    @Test
     void allProblemsOfACallAreReportedAtOnce() throws IOException {
         Path config = directory.resolve("run.yaml");
         Files.writeString(config, "model_name_or_pth: somewhere\nalll: true\n");

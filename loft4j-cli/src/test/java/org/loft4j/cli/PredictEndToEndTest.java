@@ -89,6 +89,23 @@ class PredictEndToEndTest {
                 texts, none.out().lines().map(line -> line.split("\t", -1)[2]).toList());
     }
 
+    @Test
+    void rowsThatCannotBeUsedMayBeLeftOut() throws IOException {
+        Path rows = Files.writeString(folder.resolve("rows.csv"), "text,label\nthe cat,a\n,b\nsat on,a\n");
+        String[] call = {"predict", "--model", model, "--data", rows.toString()};
+        Captured whole = Captured.loft(call);
+        assertTrue(whole.status() != 0 && whole.out().isEmpty(), whole.out());
+        Captured without = Captured.loft(and(call, "--skip-faulty-rows"));
+        assertEquals(0, without.status(), without.err());
+        assertEquals(
+                List.of("the cat", "sat on"),
+                without.out().lines().map(line -> line.split("\t", -1)[2]).toList());
+        assertTrue(without.err().startsWith("loft: 1 row is left out (--skip-faulty-rows):\n  "), without.err());
+        Files.writeString(rows, "text,label\n,a\n");
+        Captured none = Captured.loft(and(call, "--skip-faulty-rows"));
+        assertEquals(whole.status(), none.status(), none.err());
+    }
+
     /** As eval tells it. */
     @Test
     void whatWasCutIsTold() {

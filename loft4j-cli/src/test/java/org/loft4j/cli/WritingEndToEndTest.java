@@ -209,6 +209,20 @@ class WritingEndToEndTest {
     }
 
     @Test
+    void whereItsFilesCutATextIsTold() throws IOException {
+        Path model = folder.resolve("model");
+        Fixtures.copy("t5_gated", model);
+        Files.writeString(model.resolve("generation_config.json"), "{\"max_new_tokens\": 2, \"min_new_tokens\": 2}");
+        Captured call = Captured.loft(
+                "generate", "--model", model.toString(), "--text", "light: red", "--text", "light: green");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.err().contains("2 texts were cut at 2 tokens, by the model's files"), call.err());
+        Captured asked =
+                Captured.loft("generate", "--model", model.toString(), "--text", "light: red", "--max-new-tokens", "2");
+        assertFalse(asked.err().contains("cut"), asked.err());
+    }
+
+    @Test
     void itsMemoryAndTimeAreToldBeforehand() {
         Captured call = train(T5, folder.resolve("run"), "--dry-run", "--rank", "4", "--load-in", "4bit");
         assertEquals(0, call.status(), call.err());

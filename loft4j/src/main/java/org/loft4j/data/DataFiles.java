@@ -106,7 +106,16 @@ public final class DataFiles {
 
     /** The same rows, read as they are asked for, so that they need not fit into memory. */
     public static DataStream stream(DataReference data, Columns columns) {
-        return new DataStream(data, columns);
+        return new DataStream(data, columns, null);
+    }
+
+    /**
+     * The same without rows that cannot be used.
+     *
+     * @param faults takes what is wrong with those, each time they are read
+     */
+    public static DataStream streamWithoutFaulty(DataReference data, Columns columns, Consumer<DataException> faults) {
+        return new DataStream(data, columns, faults);
     }
 
     private static DataRows collect(

@@ -9,6 +9,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.FileFault;
@@ -20,6 +21,7 @@ import org.loft4j.FileFault;
 public final class DataStream implements RowSource {
     private final DataReference data;
     private final Columns columns;
+    private final @Nullable Consumer<DataException> faults;
     private @Nullable Map<Path, String> files;
     private @Nullable RowKind kind;
     private Origin first = Origin.MEMORY;
@@ -27,9 +29,11 @@ public final class DataStream implements RowSource {
     // of a whole pass; -1 before there was one
     private long blank = -1;
 
-    DataStream(DataReference data, Columns columns) {
+    /** @param faults takes the faults of rows, which are then left out; null where the first one ends the reading */
+    DataStream(DataReference data, Columns columns, @Nullable Consumer<DataException> faults) {
         this.data = data;
         this.columns = columns;
+        this.faults = faults;
     }
 
     @Override
@@ -101,7 +105,7 @@ public final class DataStream implements RowSource {
 
     private final class Cursor implements RowCursor {
         private final Deque<Row> read = new ArrayDeque<>();
-        private final RowCollector rows = new RowCollector(columns, read::add, null);
+        private final RowCollector rows = new RowCollector(columns, read::add, faults, true);
         private final DataReading reading;
         private boolean skipped;
 
