@@ -1,5 +1,6 @@
 package org.loft4j.model;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -38,5 +39,14 @@ final class CheckpointCopy {
             SafetensorsWriter.write(to.resolve("model.safetensors"), tensors, Map.of());
         }
         return to;
+    }
+
+    /** A setting as JSON writes it. */
+    static Object value(String json) {
+        try {
+            return new ObjectMapper().readTree(json);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
     }
 }
