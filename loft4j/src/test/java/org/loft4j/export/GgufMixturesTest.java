@@ -40,7 +40,10 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** Mixtures whose experts lie in one tensor a kind, gates before ups, and Ministral 3: the fixtures of Transformers' own classes. */
+/**
+ * Mixtures, whose experts lie each by itself or in one tensor a kind, gates before ups, and Ministral 3. The fixtures are of Transformers'
+ * own classes.
+ */
 class GgufMixturesTest {
     private static final Path FIXTURES = Path.of("src", "test", "resources", "fixtures");
 
@@ -252,5 +255,45 @@ class GgufMixturesTest {
                         () -> GgufParameters.put(config, 256, new GgufMetadata(), new ArrayList<>()))
                 .getMessage();
         assertTrue(fault.contains(why), fault);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "qwen3_moe, qwen3moe, model.layers.1.mlp.experts., gate_proj, up_proj, down_proj",
+        "mixtral, llama, model.layers.1.block_sparse_moe.experts., w1, w3, w2",
+        "olmoe, olmoe, model.layers.1.mlp.experts., gate_proj, up_proj, down_proj",
+    })
+    void theExpertsOfABlockLieOnEachOther(
+            String modelType, String key, String path, String gate, String up, String down) throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve(modelType), modelType).write();
+        GgufReader read = GgufModelTest.export(checkpoint, GgufType.F16);
+        Map<String, String> parts = Map.of("ffn_gate_exps", gate, "ffn_up_exps", up, "ffn_down_exps", down);
+        for (Map.Entry<String, String> part : parts.entrySet()) {
+            GgufReader.Entry stacked = read.tensors.get("blk.1." + part.getKey() + ".weight");
+            long[] one = checkpoint.shapes.get(path + "0." + part.getValue() + ".weight");
+            assertArrayEquals(new long[] {one[1], one[0], TinyCheckpoint.EXPERTS}, stacked.sizes());
+            float[] values = stacked.values();
+            int size = (int) (one[0] * one[1]);
+            for (int e : new int[] {0, 2, 10}) {
+                float[] expert = checkpoint.values.get(path + e + "." + part.getValue() + ".weight");
+                assertEquals(expert[size - 1], values[(e + 1) * size - 1], 2e-3, "expert " + e);
+            }
+        }
+        assertEquals(0, read.tensors.get("blk.1.ffn_gate_inp.weight").type(), "the router is float32");
+        assertEquals((long) TinyCheckpoint.EXPERTS, read.metadata.get(key + ".expert_count"));
+        assertEquals(2L, read.metadata.get(key + ".expert_used_count"));
+        assertEquals(
+                modelType.equals("qwen3_moe") ? (long) TinyCheckpoint.EXPERT_WIDTH : null,
+                read.metadata.get(key + ".expert_feed_forward_length"));
+    }
+
+    @Test
+    void anotherNumberOfExpertsThanConfigJsonSaysIsRefused() throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("qwen3_moe"), "qwen3_moe");
+        checkpoint.config.put("num_experts", TinyCheckpoint.EXPERTS + 1);
+        checkpoint.write();
+        CheckpointException fault =
+                assertThrows(CheckpointException.class, () -> GgufModelTest.export(checkpoint, null));
+        assertTrue(fault.getMessage().contains("has 11 experts"), fault.getMessage());
     }
 }

@@ -24,6 +24,7 @@ import org.loft4j.io.GgufReader;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.ModelDirectory;
 
+/** Language models as GGUF: each tensor has its place and its values, and what llama.cpp would compute otherwise is refused. */
 class GgufModelTest {
     @TempDir
     Path directory;
@@ -159,45 +160,6 @@ class GgufModelTest {
         GgufReader read = export(outer.write(), null);
         assertEquals(expected.tensors.keySet(), read.tensors.keySet());
         assertEquals(expected.metadata.toString(), read.metadata.toString());
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "qwen3_moe, qwen3moe, model.layers.1.mlp.experts., gate_proj, up_proj, down_proj",
-        "mixtral, llama, model.layers.1.block_sparse_moe.experts., w1, w3, w2",
-        "olmoe, olmoe, model.layers.1.mlp.experts., gate_proj, up_proj, down_proj",
-    })
-    void theExpertsOfABlockLieOnEachOther(
-            String modelType, String key, String path, String gate, String up, String down) throws IOException {
-        TinyCheckpoint checkpoint = tiny(modelType).write();
-        GgufReader read = export(checkpoint, GgufType.F16);
-        Map<String, String> parts = Map.of("ffn_gate_exps", gate, "ffn_up_exps", up, "ffn_down_exps", down);
-        for (Map.Entry<String, String> part : parts.entrySet()) {
-            GgufReader.Entry stacked = read.tensors.get("blk.1." + part.getKey() + ".weight");
-            long[] one = checkpoint.shapes.get(path + "0." + part.getValue() + ".weight");
-            assertArrayEquals(new long[] {one[1], one[0], TinyCheckpoint.EXPERTS}, stacked.sizes());
-            float[] values = stacked.values();
-            int size = (int) (one[0] * one[1]);
-            for (int e : new int[] {0, 2, 10}) {
-                float[] expert = checkpoint.values.get(path + e + "." + part.getValue() + ".weight");
-                assertEquals(expert[size - 1], values[(e + 1) * size - 1], 2e-3, "expert " + e);
-            }
-        }
-        assertEquals(0, read.tensors.get("blk.1.ffn_gate_inp.weight").type(), "the router is float32");
-        assertEquals((long) TinyCheckpoint.EXPERTS, read.metadata.get(key + ".expert_count"));
-        assertEquals(2L, read.metadata.get(key + ".expert_used_count"));
-        assertEquals(
-                modelType.equals("qwen3_moe") ? (long) TinyCheckpoint.EXPERT_WIDTH : null,
-                read.metadata.get(key + ".expert_feed_forward_length"));
-    }
-
-    @Test
-    void anotherNumberOfExpertsThanConfigJsonSaysIsRefused() throws IOException {
-        TinyCheckpoint checkpoint = tiny("qwen3_moe");
-        checkpoint.config.put("num_experts", TinyCheckpoint.EXPERTS + 1);
-        checkpoint.write();
-        CheckpointException fault = assertThrows(CheckpointException.class, () -> export(checkpoint, null));
-        assertTrue(fault.getMessage().contains("has 11 experts"), fault.getMessage());
     }
 
     private static double sum(float[] values) {
