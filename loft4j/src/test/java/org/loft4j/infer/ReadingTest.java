@@ -2,75 +2,35 @@ package org.loft4j.infer;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.infer.Readings.ANSWER;
+import static org.loft4j.infer.Readings.FIRST;
+import static org.loft4j.infer.Readings.assertAsRead;
+import static org.loft4j.infer.Readings.goOn;
+import static org.loft4j.infer.Readings.joined;
+import static org.loft4j.infer.Readings.open;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
 import java.util.stream.LongStream;
-import org.bytedeco.pytorch.AutoGradMode;
-import org.bytedeco.pytorch.Scalar;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.loft4j.adapter.LoraAdapter;
-import org.loft4j.adapter.PeftFiles;
 import org.loft4j.model.Fixture;
-import org.loft4j.model.Models;
-import org.loft4j.nn.Decoder;
-import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.PromptSampler;
-import org.loft4j.nn.Task;
-import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 
-/** What is kept of a conversation spares reading, and changes no answer. */
+/** What is kept of a conversation spares reading, and changes no answer; {@link ReadingAnewTest} has what may not be kept. */
 class ReadingTest {
-    private static final int ANSWER = 6;
-    private static final long[] FIRST = {5, 17, 42, 8, 99, 120, 3, 61, 77};
-
-    /** Each token of each prompt and answer that the model was given, by call. */
-    private final List<Long> columns = new ArrayList<>();
-
-    private Generator heard(Model model) {
-        return new Generator(ScriptedDecoder.heard((Decoder) model, (rows, read) -> columns.add(read)));
-    }
-
-    private static Continuation goOn(Generator generator, long[] prompt, Reading reading) {
-        return goOn(generator, prompt, reading, (row, id) -> true);
-    }
-
-    private static Continuation goOn(
-            Generator generator, long[] prompt, Reading reading, PromptSampler.Listener listener) {
-        return generator.generate(prompt, 0, ANSWER, Set.of(), SamplingConfig.GREEDY, listener, reading);
-    }
-
-    private long[] assertAsRead(Model model, long[] prompt, Reading reading, long first) {
-        columns.clear();
-        Continuation made = goOn(heard(model), prompt, reading);
-        assertEquals(Generator.of(model).greedy(prompt, ANSWER, Set.of()), made, Arrays.toString(prompt));
-        assertEquals(first, columns.get(0), "columns read first, of " + prompt.length);
-        return made.ids();
-    }
-
-    private static long[] joined(long[]... parts) {
-        return Arrays.stream(parts).flatMapToLong(LongStream::of).toArray();
-    }
-
     /** Some with windows, of which the later turns are longer, and some whose layers share keys and values. */
     @ParameterizedTest
     @ValueSource(
@@ -217,132 +177,6 @@ class ReadingTest {
         }
     }
 
-    /** The first layer has read the tokens by then, and the second one not. */
-    @Test
-    void aFaultWhileReadingLeavesNothing() throws Exception {
-        try (Model model = open("llama_gqa");
-                Reading reading = new Reading()) {
-            assertAsRead(model, FIRST, reading, FIRST.length);
-            Linear second = Objects.requireNonNull(model.linears().get("model.layers.1.self_attn.q_proj"));
-            second.setForward((layer, input) -> {
-                throw new OutOfMemoryError("native");
-            });
-            long[] further = joined(FIRST, new long[] {1, 2});
-            assertThrows(OutOfMemoryError.class, () -> goOn(Generator.of(model), further, reading));
-            second.setForward(null);
-            assertAsRead(model, further, reading, further.length);
-        }
-    }
-
-    /** Adapters have keys and values of their own, and what was read without one is read again with it. */
-    @Test
-    void anotherAdapterReadsAnew() throws Exception {
-        try (Model model = open("llama_gqa");
-                Reading reading = new Reading();
-                Reading base = new Reading()) {
-            assertAsRead(model, FIRST, base, FIRST.length);
-            try (LoraAdapter adapter =
-                    PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
-                assertNotEquals(
-                        Generator.of(model).greedy(FIRST, ANSWER, Set.of()),
-                        withoutAdapter(model, adapter),
-                        "the adapter says something else");
-                assertAsRead(model, FIRST, reading, FIRST.length);
-                adapter.detach();
-                // what the one and the other has read is there still
-                assertAsRead(model, FIRST, base, 1);
-                adapter.attach();
-                assertAsRead(model, FIRST, reading, 1);
-                assertAsRead(model, FIRST, base, FIRST.length);
-                adapter.merge();
-                assertAsRead(model, FIRST, reading, FIRST.length);
-                adapter.unmerge();
-                assertAsRead(model, FIRST, reading, FIRST.length);
-                assertAsRead(model, FIRST, reading, 1);
-                try (LoraAdapter other =
-                        PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
-                    assertFalse(adapter.isAttached());
-                    assertAsRead(model, FIRST, reading, FIRST.length);
-                }
-                adapter.attach();
-                assertAsRead(model, FIRST, reading, FIRST.length);
-            }
-            assertAsRead(model, FIRST, reading, FIRST.length);
-        }
-    }
-
-    /** What is put by with an adapter may have been another's to change. */
-    @Test
-    void aChangeWhileAnAdapterIsPutByReadsAnew() throws Exception {
-        try (Model model = open("llama_gqa");
-                Reading reading = new Reading();
-                Reading base = new Reading()) {
-            assertAsRead(model, FIRST, base, FIRST.length);
-            try (LoraAdapter adapter =
-                            PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model);
-                    LoraAdapter other =
-                            PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
-                assertAsRead(model, FIRST, reading, FIRST.length);
-                adapter.attach();
-                adapter.mergeAndClose(null);
-                other.attach();
-                assertAsRead(model, FIRST, reading, FIRST.length);
-                other.detach();
-                assertAsRead(model, FIRST, base, FIRST.length);
-                other.attach();
-                doubled(model);
-                other.detach();
-                assertAsRead(model, FIRST, base, FIRST.length);
-            }
-        }
-    }
-
-    /** Writes to a weight, and says so. */
-    private static void doubled(Model model) {
-        try (NativeScope scope = new NativeScope();
-                AutoGradMode frozen = new AutoGradMode(false)) {
-            model.weights().get("model.embed_tokens.weight").mul_(new Scalar(2.0));
-            model.weights().markChanged();
-        }
-    }
-
-    private static Continuation withoutAdapter(Model model, LoraAdapter adapter) {
-        adapter.detach();
-        try {
-            return Generator.of(model).greedy(FIRST, ANSWER, Set.of());
-        } finally {
-            adapter.attach();
-        }
-    }
-
-    /** Half of the answer is that of one model, and half that of another: nothing to go on from. */
-    @Test
-    void aModelThatChangesMeanwhileLeavesNothing() throws Exception {
-        try (Model model = open("llama_gqa");
-                Reading reading = new Reading();
-                LoraAdapter adapter =
-                        PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
-            goOn(Generator.of(model), FIRST, reading, (row, id) -> {
-                adapter.detach();
-                return true;
-            });
-            adapter.attach();
-            assertAsRead(model, FIRST, reading, FIRST.length);
-        }
-    }
-
-    @Test
-    void anotherModelReadsAnew() throws Exception {
-        try (Model model = open("llama_gqa");
-                Model other = open("llama_gqa");
-                Reading reading = new Reading()) {
-            assertAsRead(model, FIRST, reading, FIRST.length);
-            assertAsRead(other, FIRST, reading, FIRST.length);
-            other.weights().markChanged();
-            assertAsRead(other, FIRST, reading, FIRST.length);
-        }
-    }
-
     /** A listener may ask with the reading that its own answer is made with. */
     @Test
     void whatIsAskedMeanwhileIsReadFromItsBeginning() throws Exception {
@@ -388,14 +222,5 @@ class ReadingTest {
                     assertThrows(IllegalStateException.class, () -> goOn(generator, FIRST, reading));
             assertEquals("the reading is closed", closed.getMessage());
         }
-    }
-
-    /** In float64: where weights are random two tokens may be so near each other that rounding would choose. */
-    private static Model open(String name) throws IOException {
-        return open(Fixture.directory(name));
-    }
-
-    private static Model open(Path directory) throws IOException {
-        return Models.open(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(Dtype.F64));
     }
 }
