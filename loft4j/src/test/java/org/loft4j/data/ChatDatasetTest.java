@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.DataException;
 
+/** What is learnt of a conversation that a template writes, and what is left out where it is too long. */
 class ChatDatasetTest {
     private static final String CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
             + "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
@@ -356,18 +357,6 @@ class ChatDatasetTest {
     }
 
     @Test
-    void wholeNumbersKeepAllTheirDigits() throws IOException {
-        String number = "-123456789012345678901234567890";
-        Conversation row = ChatRowsTest.withTools(directory, "[{\"id\": " + number + "}]");
-        ChatTemplate template =
-                template("{{ tools | tojson }} {{ tools[0] }} {{ tools[0].id }}{% set id = tools[0].id %}"
-                        + " {{ id | int }} {{ id is number }} {{ id is integer }} {{ id | float }}");
-        assertEquals(
-                "[{\"id\": N}] {'id': N} N N True True -1.2345678901234568e+29".replace("N", number),
-                template.render(row.messages(), false, row.variables()).text());
-    }
-
-    @Test
     void aFormatIsOfOneMoment() throws IOException {
         ChatFormat now = new ChatFormat(template("{{ strftime_now('%d %b %Y, %S.%f') }}" + CHATML));
         assertEquals(now.template().prompt(TALK), now.template().prompt(TALK));
@@ -380,27 +369,5 @@ class ChatDatasetTest {
                 encode(past, 1000, new Conversation(TALK)).fingerprint());
         assertNotEquals(
                 dataset.fingerprint(), encode(now, 1000, new Conversation(TALK)).fingerprint());
-    }
-
-    @Test
-    void theTokenizersConfigurationAddsTheBeginningOnce() throws IOException {
-        template(CHATML);
-        assertArrayEquals(new long[] {256, 'a'}, tokenizer.encode("a", true));
-        assertArrayEquals(new long[] {'a'}, tokenizer.encode("a", false));
-        assertArrayEquals(new long[] {256, 'a'}, tokenizer.encodePrompt("a"));
-        Dataset plain = Dataset.causalLm(List.of(new PlainText("a")), tokenizer, 10);
-        assertArrayEquals(new long[] {256, 'a', 258}, plain.get(0).ids());
-        Path other = Files.createDirectory(directory.resolve("other"));
-        ByteModel.write(
-                other,
-                "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\", \"add_bos_token\": false, \"add_eos_token\": true}",
-                "<s>",
-                "</s>");
-        try (Tokenizer ends = Tokenizer.open(other)) {
-            assertArrayEquals(new long[] {'a', 257}, ends.encode("a", true));
-            assertArrayEquals(new long[] {'a'}, ends.encodePrompt("a"));
-            Dataset once = Dataset.causalLm(List.of(new PlainText("a")), ends, 10);
-            assertArrayEquals(new long[] {'a', 257}, once.get(0).ids());
-        }
     }
 }

@@ -233,4 +233,18 @@ class ChatTemplateTest {
             }
         }
     }
+
+    @Test
+    void wholeNumbersKeepAllTheirDigits() throws IOException {
+        String number = "-123456789012345678901234567890";
+        Conversation row = ChatRowsTest.withTools(directory, "[{\"id\": " + number + "}]");
+        Files.writeString(
+                directory.resolve("chat_template.jinja"),
+                "{{ tools | tojson }} {{ tools[0] }} {{ tools[0].id }}{% set id = tools[0].id %}"
+                        + " {{ id | int }} {{ id is number }} {{ id is integer }} {{ id | float }}");
+        ChatTemplate template = ChatTemplate.open(directory);
+        assertEquals(
+                "[{\"id\": N}] {'id': N} N N True True -1.2345678901234568e+29".replace("N", number),
+                template.render(row.messages(), false, row.variables()).text());
+    }
 }

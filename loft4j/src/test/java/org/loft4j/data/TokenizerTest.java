@@ -201,4 +201,33 @@ class TokenizerTest {
         tokenizer.close();
         assertThrows(IllegalStateException.class, () -> tokenizer.encode("a", true));
     }
+
+    @Test
+    void theTokenizersConfigurationAddsTheBeginningOnce() throws IOException {
+        ByteModel.write(
+                folder,
+                "{\"bos_token\": \"<s>\", \"eos_token\": \"<|im_end|>\", \"pad_token\": \"<|im_end|>\", \"add_bos_token\": true}",
+                "<s>",
+                "<|im_start|>",
+                "<|im_end|>");
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertArrayEquals(new long[] {256, 'a'}, tokenizer.encode("a", true));
+            assertArrayEquals(new long[] {'a'}, tokenizer.encode("a", false));
+            assertArrayEquals(new long[] {256, 'a'}, tokenizer.encodePrompt("a"));
+            Dataset plain = Dataset.causalLm(List.of(new PlainText("a")), tokenizer, 10);
+            assertArrayEquals(new long[] {256, 'a', 258}, plain.get(0).ids());
+        }
+        Path other = Files.createDirectory(folder.resolve("other"));
+        ByteModel.write(
+                other,
+                "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\", \"add_bos_token\": false, \"add_eos_token\": true}",
+                "<s>",
+                "</s>");
+        try (Tokenizer ends = Tokenizer.open(other)) {
+            assertArrayEquals(new long[] {'a', 257}, ends.encode("a", true));
+            assertArrayEquals(new long[] {'a'}, ends.encodePrompt("a"));
+            Dataset once = Dataset.causalLm(List.of(new PlainText("a")), ends, 10);
+            assertArrayEquals(new long[] {'a', 257}, once.get(0).ids());
+        }
+    }
 }
