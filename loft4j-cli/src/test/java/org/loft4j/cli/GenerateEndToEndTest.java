@@ -2,19 +2,17 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.cli.StoryCalls.ONCE;
+import static org.loft4j.cli.StoryCalls.loft;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.ByteArrayInputStream;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,22 +26,18 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
-/** The verbs that write text, on a small trained language model. */
+/** {@code loft generate}, on a small trained language model; {@link ChatTurnsEndToEndTest} has {@code loft chat}. */
 class GenerateEndToEndTest {
-    private static final String ONCE = ", there was a little girl named Lily. She loved to play outside in the park.";
-
     @TempDir
     Path folder;
 
+    private StoryCalls calls;
     private Path model;
 
     @BeforeEach
     void aModelThatTellsStories() throws Exception {
-        model = Fixtures.copy("stories260K", folder.resolve("stories"));
-        Files.writeString(
-                model.resolve("chat_template.jinja"),
-                "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}"
-                        + "{% endif %}{% endfor %}");
+        calls = StoryCalls.in(folder);
+        model = calls.model();
     }
 
     @Test
@@ -249,94 +243,6 @@ class GenerateEndToEndTest {
     }
 
     @Test
-    void aConversationGoesOnLineByLine() {
-        Captured call = typed("Once upon a time\n/reset\nOnce upon a time\n/exit\n", "--stop", " One day");
-        assertEquals(0, call.status(), call.err());
-        assertEquals("> " + ONCE + "\n> > " + ONCE + "\n> \n", call.out());
-    }
-
-    @Test
-    void whatIsCutOffIsSaid() {
-        Captured call = typed("Once upon a time\n", "--max-new-tokens", "3");
-        assertTrue(call.err().contains("cut off after 3 tokens"), call.err());
-    }
-
-    @Test
-    void aConversationThatOutgrowsTheModelLosesItsOldestExchanges() throws Exception {
-        String line = "Once upon a time there was a little girl who loved to play in the park with her big dog Max.\n";
-        Captured call = typed(line.repeat(12), "--max-new-tokens", "60", "--system", "Tell a story.");
-        assertEquals(0, call.status(), call.err());
-        assertEquals(13, call.out().split("> ", -1).length - 1, call.out());
-        List<String> told =
-                call.err().lines().filter(text -> text.contains("left out")).toList();
-        assertEquals(
-                List.of(
-                        "loft: the oldest exchange no longer fits into the model's 512 tokens and is left out, as later ones"
-                                + " will be"),
-                told);
-        // the last turn is asked with the system prompt and the exchanges before it that fit
-        Path template = folder.resolve("strict.jinja");
-        Files.writeString(
-                template,
-                "{% if messages[0].role != 'system' or messages[1].role != 'user' %}{{ raise_exception('order') }}{% endif %}"
-                        + Files.readString(model.resolve("chat_template.jinja")));
-        Captured strict = typed(
-                line.repeat(12), "--max-new-tokens", "60", "--system", "Tell a story.", "--chat-template", template);
-        assertEquals(call.out(), strict.out(), strict.err());
-    }
-
-    @Test
-    void aFilesLongestTextKeepsNoHalfOfTheModelFree() throws Exception {
-        String line = "the big dog ".repeat(75) + "\n";
-        Files.writeString(model.resolve("generation_config.json"), "{\"max_length\": 512}");
-        Captured call = typed("Once upon a time\n" + line, "--stop", " One day", "--temperature", "0");
-        assertEquals(0, call.status(), call.err());
-        assertTrue(!call.err().contains("left out"), call.err());
-        Files.writeString(model.resolve("generation_config.json"), "{\"max_length\": 0}");
-        Files.writeString(model.resolve("model.safetensors"), "");
-        Captured bad = typed("Once\n");
-        assertTrue(bad.err().contains("\"max_length\" must be from 1"), bad.err());
-    }
-
-    @Test
-    void aMessageThatIsTooLongByItselfLeavesTheConversationAsItWas() {
-        String turn = "Once upon a time\n";
-        String endless = "the big dog ".repeat(400) + "\n";
-        Captured without = typed(turn + turn, "--stop", " One day");
-        Captured with = typed(turn + endless + turn, "--stop", " One day");
-        assertEquals(0, with.status(), with.err());
-        assertTrue(with.err().contains("this message alone takes "), with.err());
-        assertTrue(with.err().contains("the model reads fewer than 512: say it in fewer words"), with.err());
-        assertEquals(without.out(), with.out().replace("> > ", "> "));
-    }
-
-    @Test
-    void anAnswerThatFillsTheModelSaysSo() {
-        Captured call = typed("the big dog ".repeat(126) + "\n", "--temperature", "0");
-        assertEquals(0, call.status(), call.err());
-        assertTrue(call.err().contains("cut off after 6 tokens: the model's 512 are full"), call.err());
-    }
-
-    private Captured typed(String lines, Object... options) {
-        InputStream before = System.in;
-        System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
-        try {
-            return loft(Stream.concat(Stream.of("chat", "--model", model), Stream.of(options))
-                    .toArray());
-        } finally {
-            System.setIn(before);
-        }
-    }
-
-    @Test
-    void aModelWithoutATemplateSaysSo() throws Exception {
-        Files.delete(model.resolve("chat_template.jinja"));
-        Captured call = typed("hello\n");
-        assertEquals(1, call.status());
-        assertTrue(call.err().contains("has no chat template"), call.err());
-    }
-
-    @Test
     void whatCannotBeIsRefusedAtOnce() {
         Captured call =
                 loft("generate", "--model", model, "--temperature", "-1", "--max-new-tokens", "0", "--compare-base");
@@ -388,7 +294,7 @@ class GenerateEndToEndTest {
         String text = loft("generate", "--adapter", run, "--text", "Once upon a time", "--compare-base")
                 .out();
         assertTrue(text.lines().anyMatch(line -> line.matches("base +│ adapted")), text);
-        Captured talk = typed(
+        Captured talk = calls.typed(
                 "the big dog ".repeat(40).concat("\n").repeat(4),
                 "--adapter",
                 run,
@@ -404,9 +310,5 @@ class GenerateEndToEndTest {
                         .filter(line -> line.matches("(> )?base +│ adapted"))
                         .count(),
                 talk.out());
-    }
-
-    private static Captured loft(Object... args) {
-        return Captured.loft(Stream.of(args).map(String::valueOf).toArray(String[]::new));
     }
 }
