@@ -1,6 +1,5 @@
 package org.loft4j.cli;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -14,11 +13,11 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.Statement;
 import java.util.List;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+/** {@code loft data check}: what it tells of rows, and what stops a training. */
 class DataCheckTest {
     @TempDir
     Path directory;
@@ -330,22 +329,6 @@ class DataCheckTest {
         Captured missing = Captured.loft("data", "check", directory + "/no.csv", "--model", directory + "/language");
         assertEquals(2, missing.status());
         assertTrue(missing.err().contains("no.csv: there is no such file"), missing.err());
-    }
-
-    @Test
-    void lengthsAreSummedUp() {
-        TokenLengths lengths =
-                TokenLengths.of(IntStream.rangeClosed(1, 100).boxed().collect(Collectors.toList()));
-        assertEquals(1, lengths.min());
-        assertEquals(50, lengths.quantile(0.5));
-        assertEquals(95, lengths.quantile(0.95));
-        assertEquals(100, lengths.max());
-        assertEquals(5, lengths.binWidth());
-        assertEquals("1 " + "█".repeat(20) + " 100", lengths.line());
-        TokenLengths two = TokenLengths.of(List.of(7, 3, 3, 5));
-        assertArrayEquals(new int[] {2, 0, 1, 0, 1}, two.histogram());
-        assertEquals("3 █ ▄ ▄ 7", two.line());
-        assertEquals("4 █ 4", TokenLengths.of(List.of(4)).line());
     }
 
     @Test
