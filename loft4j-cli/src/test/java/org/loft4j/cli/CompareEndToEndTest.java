@@ -2,8 +2,9 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.cli.CompareCalls.finished;
+import static org.loft4j.cli.CompareCalls.summary;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -16,73 +17,27 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
-/** A whole comparison on a small model: its table, its files, and what a stop in the middle does to them. */
+/**
+ * A whole comparison on a small model: its table, its files, and what a stop in the middle does to them. {@link CompareRefusalsEndToEndTest}
+ * has what is refused.
+ */
 class CompareEndToEndTest {
-    private static final int STEPS = 6;
     private static final long TIMEOUT_SECONDS = 120;
 
     @TempDir
     Path directory;
 
-    private Path model;
-    private Path rows;
+    private CompareCalls calls;
 
     @BeforeEach
     void makeTheTask() throws IOException {
-        model = TinyModels.encoder(directory.resolve("model"));
-        rows = TinyModels.colours(directory.resolve("rows.csv"), 40);
-    }
-
-    /** Full fine-tuning, LoFT and LoRA at two ranks, two rates, two seeds of which one sweeps: 3 + 6 + 6 runs. */
-    private String[] call(Path output, String... more) {
-        List<String> call = new ArrayList<>(
-                List.of("--methods", "loft,lora,full", "--ranks", "1,2", "--learning-rates", "1e-3,1e-2"));
-        call.addAll(Arrays.asList(more));
-        return callOf(output, call);
-    }
-
-    private String[] callOf(Path output, List<String> compared) {
-        List<String> call = new ArrayList<>(List.of("compare", "--model", model.toString()));
-        for (String option : new String[] {"--data", "--eval-data", "--test-data"}) {
-            call.addAll(List.of(option, rows.toString()));
-        }
-        call.addAll(List.of("--seeds", "0,1", "--max-steps", String.valueOf(STEPS), "--eval-steps", "3"));
-        call.addAll(List.of("--output", output.toString()));
-        call.addAll(compared);
-        return call.toArray(String[]::new);
-    }
-
-    private static JsonNode summary(String... call) throws IOException {
-        List<String> json = new ArrayList<>(Arrays.asList(call));
-        json.add("--json");
-        Captured captured = Captured.loft(json.toArray(String[]::new));
-        assertEquals(0, captured.status(), captured.err());
-        return new ObjectMapper().readTree(captured.out());
-    }
-
-    /** When each finished run was finished. */
-    private static Map<String, FileTime> finished(Path output) throws IOException {
-        Map<String, FileTime> times = new TreeMap<>();
-        if (Files.isDirectory(output.resolve("runs"))) {
-            try (Stream<Path> runs = Files.list(output.resolve("runs"))) {
-                for (Path run : runs.toList()) {
-                    Path result = run.resolve("result.json");
-                    if (Files.exists(result)) {
-                        times.put(run.getFileName().toString(), Files.getLastModifiedTime(result));
-                    }
-                }
-            }
-        }
-        return times;
+        calls = CompareCalls.in(directory);
     }
 
     /** The rows of a table without what time and memory they took. */
@@ -99,7 +54,7 @@ class CompareEndToEndTest {
     @Test
     void theTableTheFilesTheSecondCallAndOneAfterAKill() throws Exception {
         Path output = directory.resolve("compared");
-        Captured called = Captured.loft(call(output, "--json"));
+        Captured called = Captured.loft(calls.call(output, "--json"));
         assertEquals(0, called.status(), called.err());
         assertTrue(called.err().contains("loft: the test data are the validation data, which choose"), called.err());
         JsonNode summary = new ObjectMapper().readTree(called.out());
@@ -128,7 +83,7 @@ class CompareEndToEndTest {
 
         Map<String, FileTime> before = finished(output);
         assertEquals(15, before.size());
-        Captured again = Captured.loft(call(output));
+        Captured again = Captured.loft(calls.call(output));
         assertEquals(0, again.status(), again.err());
         assertEquals(before, finished(output), "a finished run was run again");
         assertTrue(again.out().startsWith(Files.readString(output.resolve("summary.txt"))), again.out());
@@ -139,7 +94,7 @@ class CompareEndToEndTest {
 
         String settings = Files.readString(output.resolve("config.yaml"));
         List<String> changed = List.of("--methods", "dora", "--ranks", "1", "--batch-size", "4");
-        Captured other = Captured.loft(callOf(output, changed));
+        Captured other = Captured.loft(calls.callOf(output, changed));
         assertEquals(2, other.status(), "another method at other settings would stand in the same table");
         assertEquals(settings, Files.readString(output.resolve("config.yaml")));
         assertTrue(other.err().contains("per_device_train_batch_size was 8 and is now 4"), other.err());
@@ -180,7 +135,7 @@ class CompareEndToEndTest {
 
     private void killedInTheMiddleItRepeatsNothingAndEndsInTheSameTable(JsonNode expected) throws Exception {
         Path killed = directory.resolve("killed");
-        Process process = start(call(killed));
+        Process process = start(calls.call(killed));
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
         while (finished(killed).size() < 4) {
             assertTrue(process.isAlive() && System.nanoTime() < deadline, () -> "no four runs: " + log());
@@ -191,7 +146,7 @@ class CompareEndToEndTest {
         Map<String, FileTime> before = finished(killed);
         assertTrue(before.size() < 15, "nothing was left to do after the kill");
 
-        JsonNode actual = summary(call(killed));
+        JsonNode actual = summary(calls.call(killed));
         Map<String, FileTime> after = finished(killed);
         before.forEach((run, time) -> assertEquals(time, after.get(run), run + " was run again"));
         assertEquals(figures(expected.get("standings")), figures(actual.get("standings")));
@@ -221,115 +176,10 @@ class CompareEndToEndTest {
     }
 
     @Test
-    void labelsByWhichRunsWouldShareADirectoryOrATitleAreRefused() {
-        Path output = directory.resolve("shared");
-        Captured call = Captured.loft(callOf(output, List.of("--methods", "full:label=lora-4,lora", "--ranks", "4")));
-        assertEquals(2, call.status());
-        assertTrue(
-                call.err()
-                        .contains("methods: full:label=lora-4 and lora:label=LoRA at rank 4 would share the directories"
-                                + " lora-4-…: give one of them another label"),
-                call.err());
-        Captured title = Captured.loft(callOf(output, List.of("--methods", "lora-plus,lora:label=LoRA+")));
-        assertEquals(2, title.status());
-        assertTrue(
-                title.err()
-                        .contains(
-                                "methods: lora-plus:label=LoRA+ and lora:label=LoRA+ would have one title in the table:"
-                                        + " give one of them another label"),
-                title.err());
-        assertFalse(Files.exists(output));
-    }
-
-    @Test
-    void everythingThatIsWrongIsSaidBeforeAnythingIsRead() {
-        Path output = directory.resolve("refused");
-        Captured captured = Captured.loft(call(output, "--methods", "loft,lora:alfa=3", "--metric", "speed"));
-        assertEquals(2, captured.status());
-        assertTrue(captured.err().contains("unknown option alfa; known are label, alpha"), captured.err());
-        assertFalse(Files.exists(output));
-        Captured metric = Captured.loft(call(output, "--metric", "perplexity"));
-        assertEquals(2, metric.status());
-        assertTrue(
-                metric.err()
-                        .contains("loss, accuracy, macro_f1, matthews, precision, recall, f1, roc_auc for this task"),
-                metric.err());
-    }
-
-    /** Its row would show what the other had brought. */
-    @Test
-    void aLabelThatWasAnotherOnesIsRefused() throws IOException {
-        Path output = directory.resolve("compared");
-        List<String> rest = List.of("--ranks", "1", "--learning-rates", "1e-3");
-        List<String> first = new ArrayList<>(List.of("--methods", "lora:alpha=64:label=x"));
-        first.addAll(rest);
-        summary(callOf(output, first));
-        List<String> second = new ArrayList<>(List.of("--methods", "loft:without=clipping:label=x"));
-        second.addAll(rest);
-        Captured other = Captured.loft(callOf(output, second));
-        assertEquals(2, other.status(), other.out());
-        assertTrue(
-                other.err().contains("of lora:alpha=64:label=x, and loft:without=clipping:label=x goes by the same"),
-                other.err());
-    }
-
-    /** Nor do finished runs of methods that have it not stand in the way. */
-    @Test
-    void whatSomeMethodsAloneHaveIsTheirsAndRefusedWhereNoneHasIt() throws IOException {
-        Path output = directory.resolve("compared");
-        summary(callOf(output, List.of("--methods", "lora", "--ranks", "1", "--learning-rates", "1e-3")));
-        List<String> more = new ArrayList<>(List.of("--methods", "loft,lora-plus", "--ranks", "1"));
-        more.addAll(List.of("--learning-rates", "1e-3", "--loft-cross-terms", "bfloat16", "--lora-plus-ratio", "8"));
-        assertEquals(6, summary(callOf(output, more)).get("runs").size());
-        ObjectMapper json = new ObjectMapper();
-        for (String run : finished(output).keySet()) {
-            Path result = output.resolve("runs").resolve(run).resolve("result.json");
-            JsonNode settings = json.readTree(result.toFile()).get("settings");
-            boolean isLoft = run.startsWith("loft");
-            boolean isPlus = run.startsWith("lora-plus");
-            assertEquals(
-                    isLoft ? "bfloat16" : "float32",
-                    settings.get("loft_cross_terms").asText(),
-                    run);
-            assertEquals(isPlus ? 8 : 16, settings.get("lora_plus_ratio").asInt(), run);
-        }
-        Captured refused = Captured.loft(callOf(output, List.of("--methods", "dora", "--lora-plus-ratio", "8")));
-        assertEquals(2, refused.status());
-        assertTrue(refused.err().contains("and the method is dora: leave it out"), refused.err());
-    }
-
-    /** A model trained further, or another one of the same sizes, does not stand in one table with the one before. */
-    @Test
-    void anotherModelInTheSameDirectoryIsRefused() throws IOException {
-        Path output = directory.resolve("compared");
-        List<String> small = List.of("--methods", "lora", "--ranks", "1", "--learning-rates", "1e-3");
-        summary(callOf(output, small));
-        Path weights = model.resolve("model.safetensors");
-        byte[] before = Files.readAllBytes(weights);
-        byte[] after = before.clone();
-        after[after.length - 3] ^= 1;
-        Files.write(weights, after);
-        String[] more = callOf(output, List.of("--methods", "lora,loft", "--ranks", "1", "--learning-rates", "1e-3"));
-        Captured other = Captured.loft(more);
-        assertEquals(2, other.status(), other.err());
-        assertTrue(other.err().contains("base_model was config.json "), other.err());
-        Files.write(weights, before);
-        // runs of a version that did not say what the model was stand for what their other settings say
-        Path result;
-        try (Stream<Path> runs = Files.list(output.resolve("runs"))) {
-            result = runs.findFirst().orElseThrow().resolve("result.json");
-        }
-        ObjectNode tree = (ObjectNode) new ObjectMapper().readTree(result.toFile());
-        assertNotNull(((ObjectNode) tree.get("settings")).remove("base_model"));
-        new ObjectMapper().writeValue(result.toFile(), tree);
-        assertEquals(4, summary(more).get("runs").size());
-    }
-
-    @Test
     void aRunThatDivergesIsSaidToHaveFailed() throws IOException {
         Path output = directory.resolve("diverged");
-        JsonNode summary = summary(
-                callOf(output, List.of("--methods", "loft-sgd", "--ranks", "2", "--learning-rates", "1e-3,1e30")));
+        JsonNode summary = summary(calls.callOf(
+                output, List.of("--methods", "loft-sgd", "--ranks", "2", "--learning-rates", "1e-3,1e30")));
         assertEquals(3, summary.get("runs").size());
         assertEquals(1e-3, summary.at("/standings/0/learning_rate").asDouble());
         long failures = 0;
@@ -343,7 +193,7 @@ class CompareEndToEndTest {
     void whatIsRecordedOfAnAdapterIsWhatWasTrained() throws IOException {
         Path output = directory.resolve("compared");
         List<String> compared = List.of("--methods", "rslora,lora:rslora,lora", "--ranks", "2", "--keep-weights");
-        Captured call = Captured.loft(callOf(output, compared));
+        Captured call = Captured.loft(calls.callOf(output, compared));
         assertEquals(0, call.status(), call.err());
         ObjectMapper json = new ObjectMapper();
         int tried = 0;
@@ -369,33 +219,5 @@ class CompareEndToEndTest {
             tried++;
         }
         assertEquals(6, tried);
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "'full,lora', --target-modules=quer, no linear layer is named quer",
-        "'lora,full', --dtype=float16, method full cannot train float16 weights",
-        "'full,lora', --modules-to-save=quer, modules_to_save: no module is named quer"
-    })
-    void whatOneMethodCannotTrainIsRefusedBeforeTheFirstRun(String methods, String option, String told)
-            throws IOException {
-        Path output = directory.resolve("compared");
-        Captured refused = Captured.loft(callOf(output, List.of("--methods", methods, option)));
-        assertEquals(2, refused.status());
-        assertTrue(refused.err().contains(told), refused.err());
-        assertEquals(Map.of(), finished(output));
-    }
-
-    /** A file of settings that a training left serves a comparison, and says packing as that does. */
-    @Test
-    void packingIsAsInTraining() throws IOException {
-        Path settings = directory.resolve("config.yaml");
-        Files.writeString(settings, "packing: none\n");
-        Captured shown = Captured.loft("config", "compare", "--config", settings.toString());
-        assertTrue(shown.out().contains("packing: none"), shown.out() + shown.err());
-        Captured refused = Captured.loft(callOf(directory.resolve("compared"), List.of("--packing", "examples")));
-        assertEquals(2, refused.status());
-        assertTrue(refused.err().contains("packing is for language models"), refused.err());
-        assertFalse(Files.exists(directory.resolve("compared")), "refused, and yet begun");
     }
 }
