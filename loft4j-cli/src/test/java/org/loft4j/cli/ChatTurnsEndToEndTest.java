@@ -11,7 +11,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code loft chat}, on a small trained language model: its turns, and those that it has no room for; {@link ChatAnswersEndToEndTest} has what is answered. */
+/**
+ * {@code loft chat}, on a small trained language model: its turns, and those that it has no room for. {@link ChatAnswersEndToEndTest} has
+ * what is answered.
+ */
 class ChatTurnsEndToEndTest {
     @TempDir
     Path folder;

@@ -16,9 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * {@code --problem-type ranking}: of balls the red one is right. {@link RankedConversationsEndToEndTest} has answers to turns.
- */
+/** {@code --problem-type ranking}: of balls the red one is right. {@link RankedConversationsEndToEndTest} has answers to turns. */
 class RankingEndToEndTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String STORIES = Fixtures.of("stories260K").toString();

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.train.TinyRewards.Case;
 
-/** The answers that a run by rewards writes down, {@code completions.jsonl}, also where it is stopped and goes on. */
+/** The answers that a run by rewards writes down in {@code completions.jsonl}, also where it is stopped and goes on. */
 class LoggedCompletionsEndToEndTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 

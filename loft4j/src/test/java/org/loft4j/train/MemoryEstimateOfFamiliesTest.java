@@ -25,7 +25,10 @@ import org.loft4j.nn.Sight;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 
-/** What the memory estimate makes of that which families have of their own: experts, distances, dropout, windows, logits that are scaled. */
+/**
+ * The outlines of every family's models, and what the memory estimate makes of that which families have of their own: experts, distances,
+ * dropout, windows, logits that are scaled.
+ */
 class MemoryEstimateOfFamiliesTest {
     private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
 
