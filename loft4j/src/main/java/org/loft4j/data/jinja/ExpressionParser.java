@@ -7,17 +7,19 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Makes expressions of tokens, by the precedence of Jinja's own parser. */
+/** Makes expressions of tokens, by the precedence of Jinja's own parser: operators, and what stands behind a value. */
 final class ExpressionParser {
     private static final int DEEPEST = 150;
     private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", "<=", ">", ">=");
     private static final Set<String> NO_ARGUMENT = Set.of("else", "or", "and", "is", "if", "in", "not", "recursive");
 
     private final TokenStream tokens;
+    private final PrimaryParser primaries;
     private int depth;
 
     ExpressionParser(TokenStream tokens) {
         this.tokens = tokens;
+        this.primaries = new PrimaryParser(tokens, this);
     }
 
     /**
@@ -36,7 +38,7 @@ final class ExpressionParser {
             }
             parts.add(withCondition ? expression() : or());
         }
-        return several ? collect(parts, Tuple::new) : parts.get(0);
+        return several ? PrimaryParser.collect(parts, Tuple::new) : parts.get(0);
     }
 
     private boolean ends() {
@@ -187,7 +189,7 @@ final class ExpressionParser {
             Expression operand = unary(false);
             value = frame -> Operators.number(operand.evaluate(frame));
         } else {
-            value = primary();
+            value = primaries.primary();
         }
         value = postfix(value);
         depth--;
@@ -257,7 +259,7 @@ final class ExpressionParser {
         } else if (next.is("(")) {
             arguments = call(frame -> null).values();
         } else if (literal) {
-            arguments = List.of(postfix(primary()));
+            arguments = List.of(postfix(primaries.primary()));
         }
         List<Expression> given = arguments;
         return frame -> test.holds(operand.evaluate(frame), Calling.arguments(frame, given, Map.of())) != negated;
@@ -278,7 +280,7 @@ final class ExpressionParser {
             if (tokens.take(".")) {
                 Token name = tokens.next();
                 if (name.kind() == Token.Kind.INTEGER) {
-                    long index = integer(name);
+                    long index = name.integer();
                     value = frame -> {
                         Object from = object.evaluate(frame);
                         frame.rendering.work(from instanceof String ? Cost.length(from) : 1);
@@ -361,108 +363,5 @@ final class ExpressionParser {
             }
         }
         return new Calling(function, values, named);
-    }
-
-    private Expression primary() {
-        Token token = tokens.next();
-        return switch (token.kind()) {
-            case NAME -> name(token.text());
-            case STRING -> string(token.text());
-            case INTEGER -> constant(integer(token));
-            case FLOAT -> constant(Double.parseDouble(token.text()));
-            case OPERATOR ->
-                switch (token.text()) {
-                    case "(" -> bracket();
-                    case "[" -> collect(items("]"), values -> values);
-                    case "{" -> dictionary();
-                    default -> throw new TemplateException("unexpected " + token.describe(), token.line());
-                };
-            default -> throw new TemplateException("unexpected " + token.describe(), token.line());
-        };
-    }
-
-    private static long integer(Token token) {
-        try {
-            return Long.parseLong(token.text());
-        } catch (NumberFormatException e) {
-            throw new TemplateException("the number " + token.text() + " is too large", token.line(), e);
-        }
-    }
-
-    private static Expression name(String name) {
-        return switch (name) {
-            case "true", "True" -> constant(true);
-            case "false", "False" -> constant(false);
-            case "none", "None" -> constant(null);
-            default -> frame -> frame.get(name);
-        };
-    }
-
-    private static Expression constant(@Nullable Object value) {
-        return frame -> value;
-    }
-
-    private Expression string(String first) {
-        StringBuilder text = new StringBuilder(first);
-        while (tokens.peek().kind() == Token.Kind.STRING) {
-            text.append(tokens.next().text());
-        }
-        return constant(text.toString());
-    }
-
-    private Expression bracket() {
-        if (tokens.take(")")) {
-            return constant(new Tuple(List.of()));
-        }
-        Expression value = tuple(true);
-        tokens.expect(")");
-        return value;
-    }
-
-    private List<Expression> items(String end) {
-        List<Expression> items = new ArrayList<>();
-        while (!tokens.take(end)) {
-            items.add(expression());
-            if (!tokens.peek().is(end)) {
-                tokens.expect(",");
-            }
-        }
-        return items;
-    }
-
-    private Expression dictionary() {
-        List<Expression> keys = new ArrayList<>();
-        List<Expression> values = new ArrayList<>();
-        while (!tokens.take("}")) {
-            keys.add(expression());
-            tokens.expect(":");
-            values.add(expression());
-            if (!tokens.peek().is("}")) {
-                tokens.expect(",");
-            }
-        }
-        return frame -> {
-            Map<@Nullable Object, @Nullable Object> made = new LinkedHashMap<>();
-            for (int i = 0; i < keys.size(); i++) {
-                made.put(Values.key(keys.get(i).evaluate(frame)), values.get(i).evaluate(frame));
-            }
-            frame.rendering.make(Cost.made(made));
-            return made;
-        };
-    }
-
-    private interface Collected {
-        Object of(List<@Nullable Object> values);
-    }
-
-    private static Expression collect(List<Expression> items, Collected made) {
-        return frame -> {
-            List<@Nullable Object> values = new ArrayList<>();
-            for (Expression item : items) {
-                values.add(item.evaluate(frame));
-            }
-            frame.rendering.make(24 + 2L * values.size());
-            return made.of(values);
-        };
     }
 }

@@ -29,6 +29,15 @@ record Token(Kind kind, String text, int line) {
         return kind == Kind.NAME && text.equals(name);
     }
 
+    /** The number of an {@link Kind#INTEGER}. */
+    long integer() {
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw new TemplateException("the number " + text + " is too large", line, e);
+        }
+    }
+
     String describe() {
         return switch (kind) {
             case END -> "the end of the template";
