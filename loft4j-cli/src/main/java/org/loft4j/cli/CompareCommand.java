@@ -292,17 +292,11 @@ final class CompareCommand implements Verb {
         FaultyRows faulty = faults.rows(err());
         TrainingRows rows = preference.settle(
                 TrainingRows.read(aim, data, held.evalData, 0, 0, faulty), data.columns.format, err());
-        boolean prompts = rows.arePrompts();
-        ComparisonSettings settings = prompts
-                ? settings(chosenMetric, method -> method.rewardLearningRate(hiddenSize))
-                : rows.arePreferences()
-                        ? settings(
-                                chosenMetric, method -> LearningRates.usual(method, hiddenSize, preference.kind(true)))
-                        : plain;
+        UsualRate rate = UsualRate.of(rows, preference);
+        ComparisonSettings settings =
+                rate.equals(UsualRate.PLAIN) ? plain : settings(chosenMetric, method -> rate.of(method, hiddenSize));
         if (!settings.rates().equals(plain.rates())) {
-            String share =
-                    prompts ? "rewards are learnt at a twentieth" : "preferences are learnt at " + preference.share();
-            err().println("loft: " + share + LearningRates.usual(settings));
+            err().println("loft: " + rate.share() + LearningRates.usual(settings));
         }
         List<Row> test = held.testData == null
                 ? null

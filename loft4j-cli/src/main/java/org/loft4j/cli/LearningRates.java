@@ -10,7 +10,6 @@ import org.loft4j.ConfigException;
 import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Trial;
-import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.train.Method;
 
 /**
@@ -82,13 +81,6 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
                     + String.join(", ", contenders.stream().map(Contender::name).toList()));
         }
         return rates;
-    }
-
-    /** The default of a method, of preferences by a loss; null where none are learnt. */
-    static double usual(Method method, long hiddenSize, PreferenceLoss.@Nullable Kind preferences) {
-        return preferences == null
-                ? method.learningRate(hiddenSize)
-                : method.preferenceLearningRate(hiddenSize, preferences);
     }
 
     private static List<String> names(Contender contender) {

@@ -177,11 +177,6 @@ final class PreferenceLossFlags {
                 ratio > 1 ? evenly : evenly * MOST);
     }
 
-    /** How the default learning rates of preferences stand to the usual ones, in words. */
-    String share() {
-        return kind == PreferenceLoss.Kind.ORPO ? "a quarter" : "a twentieth";
-    }
-
     /** What is wrong with the numbers where the loss may be that of a training, which is not known yet. */
     void checkToJudge(Problems problems) {
         problems.of(() -> over(kind == null && gamma != null ? PreferenceLoss.of(PreferenceLoss.Kind.SIMPO) : usual()));

@@ -3,7 +3,6 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -12,12 +11,9 @@ import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.cli.compare.Trial;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
-import org.loft4j.data.ImageDataset;
-import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.data.image.Augmentation;
-import org.loft4j.io.Json;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -26,18 +22,15 @@ import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
-import org.loft4j.train.ClassWeights;
 import org.loft4j.train.MemoryEstimate;
 import org.loft4j.train.MemoryPlan;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
-import org.loft4j.train.TrainResult;
 import org.loft4j.train.TrainableCheck;
 import org.loft4j.train.TrainingRun;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -191,15 +184,10 @@ final class TrainCommand implements Verb {
     }
 
     /** With the rate of the model's width, if none is given. */
-    private TrainConfig config(Path directory, LearntTask aim, boolean preferences, boolean prompts)
-            throws IOException {
+    private TrainConfig config(Path directory, LearntTask aim, UsualRate rate) throws IOException {
         TrainConfig.Builder config = settings(aim.problem());
         if (optimizer.learningRate == null) {
-            long width = Models.hiddenSize(directory);
-            config.learningRate(
-                    prompts
-                            ? method.method.rewardLearningRate(width)
-                            : LearningRates.usual(method.method, width, preference.kind(preferences)));
+            config.learningRate(rate.of(method.method, Models.hiddenSize(directory)));
         }
         return config.build();
     }
@@ -226,7 +214,7 @@ final class TrainCommand implements Verb {
     public int run() throws IOException {
         TrainingStart start = TrainingStart.of(model, learnt, embedding.prompts, data, shape(), run.output);
         LearntTask aim = start.aim();
-        TrainConfig plain = config(start.directory(), aim, false, false);
+        TrainConfig plain = config(start.directory(), aim, UsualRate.PLAIN);
         Task task = aim.task();
         TaskOptions.require(spec, aim);
         aim.require(plain);
@@ -242,17 +230,11 @@ final class TrainCommand implements Verb {
         start.require(read.classes(), err());
         read.tellShape(err());
         TrainingRows rows = preference.settle(read, data.columns.format, err());
-        boolean prompts = rows.arePrompts();
-        TrainConfig config = rows.arePreferences() || prompts
-                ? config(start.directory(), aim, rows.arePreferences(), prompts)
-                : plain;
+        UsualRate rate = UsualRate.of(rows, preference);
+        TrainConfig config = rate.equals(UsualRate.PLAIN) ? plain : config(start.directory(), aim, rate);
         if (config.learningRate() != plain.learningRate()) {
-            err().println("loft: "
-                    + (prompts
-                            ? "rewards are learnt at a twentieth"
-                            : "preferences are learnt at " + preference.share())
-                    + " of the usual learning rate, " + Trial.rateText(config.learningRate())
-                    + "; --learning-rate names another");
+            err().println("loft: " + rate.share() + " of the usual learning rate, "
+                    + Trial.rateText(config.learningRate()) + "; --learning-rate names another");
         }
         learnt.tell(start, err());
         TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());
@@ -307,12 +289,12 @@ final class TrainCommand implements Verb {
             try (Model opened = open(start, options)) {
                 if (run.dryRun) {
                     judging.start();
-                    return dryRun(start, opened, encoded, config, memory);
+                    return opened(start, opened, encoded, config).dryRun(memory);
                 }
                 Samples samples = opened.task().writes()
                         ? Samples.of(watch, format, opened, tokenizer, run.output)
                         : Samples.NONE;
-                return train(start, opened, encoded, config, samples, judging);
+                return opened(start, opened, encoded, config).train(samples, judging);
             }
         }
     }
@@ -350,22 +332,6 @@ final class TrainCommand implements Verb {
         return fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options;
     }
 
-    private int dryRun(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory)
-            throws IOException {
-        TrainingRun.requireFits(opened, encoded, config);
-        ClassWeights weights = config.loss().classWeights().counted(opened, encoded.train());
-        LossFlags.tell(config, weights, err());
-        EmbeddingFlags.tell(config, opened, err());
-        // before the steps: they may be more than the machine can hold
-        say("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"
-                + Budget.place(opened.description().device()));
-        DryRun dry = DryRun.of(opened, encoded, config, weights, start.lora(shape()), start.adapter(), memory);
-        PrintWriter out = spec.commandLine().getOut();
-        out.print(common.json ? Json.text(dry.tree(run.output)) + "\n" : dry.text(run.output));
-        out.flush();
-        return ExitCode.OK;
-    }
-
     private int runOnImages(TrainingStart start, TrainConfig config) throws IOException {
         TrainingImages.requireNoFlagsOfTexts(stream, faults);
         TrainingImages rows = TrainingImages.read(start.aim(), data, images, eval, run.seed);
@@ -375,21 +341,12 @@ final class TrainCommand implements Verb {
                 .withLabels(rows.classes().labels().names())
                 .withMultiLabel(start.aim().multiLabel())
                 .withNewClasses(rows.classes().anew());
-        long states = TrainingImages.states(start.directory(), ofShapes(options));
-        int held = rows.eval() == null
-                ? 0
-                : Math.min(config.evalBatchSize(), rows.eval().size());
-        MemoryEstimate memory = memory(
-                start,
-                options,
-                new Load(Math.min(config.batchSize(), rows.train().size()), states, held, states),
-                rows.onHeap(),
-                shapes -> {});
+        Load load = rows.largest(config, TrainingImages.states(start.directory(), ofShapes(options)));
+        MemoryEstimate memory = memory(start, options, load, rows.onHeap(), shapes -> {});
         try (Model opened = open(start, options)) {
             TrainData encoded = rows.encode(opened, start.directory(), augmentation());
-            return run.dryRun
-                    ? dryRun(start, opened, encoded, config, memory)
-                    : train(start, opened, encoded, config, Samples.NONE, RewardFlags.Judging.NONE);
+            OpenedTraining training = opened(start, opened, encoded, config);
+            return run.dryRun ? training.dryRun(memory) : training.train(Samples.NONE, RewardFlags.Judging.NONE);
         }
     }
 
@@ -416,54 +373,8 @@ final class TrainCommand implements Verb {
         return opened;
     }
 
-    private int train(
-            TrainingStart start,
-            Model opened,
-            TrainData encoded,
-            TrainConfig config,
-            Samples samples,
-            RewardFlags.Judging judging)
-            throws IOException {
-        watch.warn(opened.task(), err());
-        TrainReport report = new TrainReport(start.model(model), run.output, config);
-        try (TrainingRun training = start.begin(opened, encoded, config, start.lora(shape()), run)) {
-            // of a run that goes on they were looked at when it began
-            if (training.step() == 0) {
-                check(encoded, opened.description().vocabularySize());
-            }
-            try (Interruption interruption = report.interruption(training, judging, run.stopDeadline, this::say)) {
-                if (!training.isFinished()) {
-                    judging.start();
-                    Settings.write(run.output.resolve(SETTINGS), spec, left().of(config, start), left().keys());
-                }
-                training.begin();
-                err().println(report.start(opened, encoded, training));
-                LossFlags.tell(config, training.classWeights(), err());
-                EmbeddingFlags.tell(config, opened, err());
-                training.addListener(Terminal.progress(err()));
-                TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
-                PrintWriter out = spec.commandLine().getOut();
-                out.print(common.json ? Json.text(report.tree(result)) + "\n" : report.end(result, opened, encoded));
-                out.flush();
-                return switch (result.outcome()) {
-                    case INTERRUPTED -> Interruption.STATUS;
-                    case DIVERGED -> ExitCode.SOFTWARE;
-                    default -> ExitCode.OK;
-                };
-            }
-        }
-    }
-
-    /** Looks at what else shows only when the run comes to it. */
-    private void check(TrainData encoded, long vocabularySize) throws IOException {
-        if (encoded.train() instanceof StreamingDataset rows) {
-            StreamedRows.check(rows, vocabularySize, encoded.maxLength(), err());
-        }
-        for (Object some : Arrays.asList(encoded.train(), encoded.eval())) {
-            if (some instanceof ImageDataset images) {
-                images.requireReadable();
-            }
-        }
+    private OpenedTraining opened(TrainingStart start, Model opened, TrainData encoded, TrainConfig config) {
+        return new OpenedTraining(start, opened, encoded, config, model, left(), run, watch, common.json);
     }
 
     /** What the call leaves to the defaults of its method, by key; null for what it leaves to an adapter, which is not read. */
@@ -478,11 +389,6 @@ final class TrainCommand implements Verb {
 
     private LeftSettings left() {
         return new LeftSettings(chat, shape(), model.adapter != null);
-    }
-
-    private void say(String message) {
-        err().println(message);
-        err().flush();
     }
 
     private PrintWriter err() {

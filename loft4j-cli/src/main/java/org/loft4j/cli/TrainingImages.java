@@ -16,6 +16,8 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.train.MemoryPlan;
+import org.loft4j.train.MemoryPlan.Load;
+import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 
 /**
@@ -94,6 +96,16 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
                 Model outline = Models.outline(directory, options)) {
             return outline.imageStates(ModelImages.of(outline, directory).shape());
         }
+    }
+
+    /**
+     * The largest batches of a run.
+     *
+     * @param states of an image
+     */
+    Load largest(TrainConfig config, long states) {
+        int held = eval == null ? 0 : Math.min(config.evalBatchSize(), eval.size());
+        return new Load(Math.min(config.batchSize(), train.size()), states, held, states);
     }
 
     /** What is known of the images on the Java heap. */

@@ -19,7 +19,7 @@ class LearningRatesTest {
             List.of(Contender.of(Method.LOFT), Contender.parse("lora:alpha=64:label=LoRA-64"));
 
     private static ToDoubleFunction<Method> usual(long hiddenSize, @Nullable Kind preferences) {
-        return method -> LearningRates.usual(method, hiddenSize, preferences);
+        return method -> new UsualRate(false, preferences).of(method, hiddenSize);
     }
 
     @Test
