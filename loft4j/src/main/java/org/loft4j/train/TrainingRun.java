@@ -80,22 +80,14 @@ public final class TrainingRun implements AutoCloseable {
         this.rhythm = new RunRhythm(config, plan, nanos);
         this.rows = new RunRows(data, config, plan);
         boolean resume = onExisting == OnExisting.RESUME;
-        this.alreadyFinished = resume && output.isFinished();
-        ResumePoint point = resume && !alreadyFinished ? ResumePoint.of(output, plan, config) : ResumePoint.START;
+        ResumePoint point = resume ? ResumePoint.of(output, plan, config) : ResumePoint.START;
+        this.alreadyFinished = point.finished();
         this.startedFrom = point.checkpoint();
         this.divergedBefore = point.divergedSince();
-        if (alreadyFinished) {
-            plan.requireSame(output.directory());
-            this.state = RunState.read(output.directory(), config);
-        } else {
-            this.state = point.state(config);
-        }
+        this.state = point.state(config);
         this.parts = new RunParts(model, config, output, trainable, plan, state, pace);
         this.ending = new RunEnding(parts, base, notes, classWeights);
-        if (startedFrom != null) {
-            trainable.restore(startedFrom);
-            trainable.restoreOptimizer(startedFrom);
-        }
+        point.restore(trainable);
         if (resume && !alreadyFinished) {
             output.checkpoints().setAsideAfter(state.step());
         }
