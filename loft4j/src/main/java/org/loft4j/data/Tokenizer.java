@@ -5,11 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -43,6 +41,7 @@ public final class Tokenizer implements AutoCloseable {
     private final Path directory;
     private final NativeTokenizer tokenizer;
     private final SpecialTokens special;
+    private final EdgeTokens edges;
     private final @Nullable Languages languages;
     private final int specialCount;
     private volatile @Nullable PairTemplate pairs;
@@ -51,6 +50,7 @@ public final class Tokenizer implements AutoCloseable {
         this.directory = directory;
         this.tokenizer = tokenizer;
         this.special = SpecialTokens.read(directory, modelDirectory, tokenizer::idOf);
+        this.edges = EdgeTokens.of(special);
         this.languages = Languages.read(directory, modelDirectory, tokenizer::idOf, special);
         this.specialCount = tokenize("").ids().length;
     }
@@ -59,6 +59,7 @@ public final class Tokenizer implements AutoCloseable {
         this.directory = other.directory;
         this.tokenizer = other.tokenizer;
         this.special = other.special;
+        this.edges = other.edges;
         this.specialCount = other.specialCount;
         this.languages = languages;
     }
@@ -252,7 +253,7 @@ public final class Tokenizer implements AutoCloseable {
     private PairTemplate pairTemplate() {
         PairTemplate known = pairs;
         if (known == null) {
-            known = asConfigured(tokenizer.pairTemplate());
+            known = edges.on(tokenizer.pairTemplate());
             if (known == null) {
                 throw new ConfigException(
                         directory.resolve("tokenizer.json") + ": makes of a pair of texts what is not known here");
@@ -264,56 +265,7 @@ public final class Tokenizer implements AutoCloseable {
 
     TokenizedText tokenize(String text) {
         TokenizedText read = tokenizer.ids(text, true).text();
-        return languages == null ? asConfigured(read) : languages.around(read, languages.source());
-    }
-
-    /**
-     * tokenizer_config.json may say whether a text has a beginning and an end, and so overrule tokenizer.json, as it does in
-     * Transformers. What already stands there is not doubled.
-     */
-    private TokenizedText asConfigured(TokenizedText text) {
-        int[] head = edge(text.head(), special.bos(), special.addBos(), true);
-        int[] tail = edge(text.tail(), special.eos(), special.addEos(), false);
-        if (head.length == text.leading() && tail.length == text.trailing()) {
-            return text;
-        }
-        int[] ids = Stream.of(head, text.content(), tail)
-                .flatMapToInt(Arrays::stream)
-                .toArray();
-        return new TokenizedText(ids, head.length, tail.length);
-    }
-
-    /** The same around and between the two texts of a pair. */
-    private @Nullable PairTemplate asConfigured(@Nullable PairTemplate pair) {
-        if (pair == null) {
-            return null;
-        }
-        int[] ended = edge(pair.middle(), special.eos(), special.addEos(), true);
-        int[] middle = edge(ended, special.bos(), special.addBos(), false);
-        boolean typed = pair.secondFrom() >= 0;
-        return new PairTemplate(
-                edge(pair.head(), special.bos(), special.addBos(), true),
-                middle,
-                edge(pair.tail(), special.eos(), special.addEos(), false),
-                typed
-                        ? Math.min(middle.length, pair.secondFrom() + (ended.length > pair.middle().length ? 1 : 0))
-                        : -1);
-    }
-
-    private static int[] edge(int[] found, OptionalLong token, Optional<Boolean> wanted, boolean first) {
-        if (token.isEmpty() || wanted.isEmpty()) {
-            return found;
-        }
-        int id = Math.toIntExact(token.getAsLong());
-        boolean there = Arrays.stream(found).anyMatch(other -> other == id);
-        if (there && !wanted.get()) {
-            return Arrays.stream(found).filter(other -> other != id).toArray();
-        } else if (!there && wanted.get()) {
-            IntStream all = IntStream.of(found);
-            return (first ? IntStream.concat(IntStream.of(id), all) : IntStream.concat(all, IntStream.of(id)))
-                    .toArray();
-        }
-        return found;
+        return languages == null ? edges.on(read) : languages.around(read, languages.source());
     }
 
     /** A text as it stands, without special tokens beside its own, and where each token is in it. */
