@@ -6,6 +6,7 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -71,7 +72,7 @@ final class Budget {
     /**
      * Refuses what can never fit: what is trained and the optimizer's state are as large as they are reckoned, whatever the rows are.
      *
-     * @param machine bytes, with what is swapped out
+     * @param machine bytes, with what the system may swap out
      * @throws ConfigException if these alone need more
      */
     void requireRoom(MemoryEstimate estimate, long machine) {
@@ -79,7 +80,7 @@ final class Budget {
         if (device.kind() != DeviceSpec.Kind.CUDA && least > machine) {
             boolean adapts = plan.config().method().usesAdapter();
             throw new ConfigException("the machine has " + Quantities.bytes(machine) + " of memory, and "
-                    + (adapts ? "the adapter and its optimizer" : "the optimizer") + " alone need "
+                    + (adapts ? "the adapter and its optimizer alone need " : "the optimizer alone needs ")
                     + Quantities.bytes(least) + ": "
                     + (adapts ? "give a lower --rank" : "train an adapter, with another --method"));
         }
@@ -87,7 +88,7 @@ final class Budget {
 
     /** Tells of {@link #warning}, if there is one, and refuses by {@link #requireRoom}. */
     void holdToMachine(MemoryEstimate estimate, PrintWriter err) {
-        requireRoom(estimate, ofMachine() == Long.MAX_VALUE ? Long.MAX_VALUE : ofMachine() + swap());
+        requireRoom(estimate, ofMachine(system -> system.getTotalMemorySize() + system.getTotalSwapSpaceSize()));
         String warning = warning(estimate, ofMachine());
         if (warning != null) {
             err.println("loft: " + warning);
@@ -97,15 +98,13 @@ final class Budget {
 
     /** Bytes of memory that this process may take: those of the container where there is one; the largest number if nobody knows. */
     static long ofMachine() {
-        return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
-                ? system.getTotalMemorySize()
-                : Long.MAX_VALUE;
+        return ofMachine(OperatingSystemMXBean::getTotalMemorySize);
     }
 
-    private static long swap() {
+    private static long ofMachine(ToLongFunction<OperatingSystemMXBean> bytes) {
         return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
-                ? system.getTotalSwapSpaceSize()
-                : 0;
+                ? bytes.applyAsLong(system)
+                : Long.MAX_VALUE;
     }
 
     /** What takes the memory, and what each remedy would bring. */
