@@ -18,9 +18,8 @@ import org.loft4j.tensor.Shapes;
  * Root mean square normalisation; Zhang and Sennrich 2019 (arXiv:1910.07467), equation 4:
  * {@code y = w ⊙ x / √(mean(x²) + eps)} over the last dimension. Half types are widened to float32 inside.
  *
- * <p>On the processor a frozen norm of more than a strip of numbers, in half types of a quarter of that, goes strip by strip, each
- * of which stays in the cache, forward and back; a smaller one is left to libtorch's operations (docs/performance.md has what that
- * costs).
+ * <p>On the processor a frozen norm of more than a few numbers goes strip by strip, each of which stays in the cache, forward and
+ * back, and keeps nothing of the input's size for it; libtorch's operations keep what is normed beside the input.
  *
  * <p>Gemma stores {@code w − 1} and multiplies before it rounds to a half type.
  */
@@ -28,8 +27,8 @@ public final class RmsNorm implements Norm {
     /** Numbers of a strip: a megabyte in float32. */
     private static final long STRIP = 1 << 18;
 
-    /** In half types libtorch's operations keep a copy in float32, and gain on a function of our own with fewer numbers only. */
-    private static final long FEW_OF_HALF_TYPES = 1 << 16;
+    /** With fewer numbers libtorch's operations gain on a function of our own. */
+    private static final long FEW = 1 << 16;
 
     private final String name;
     private final Tensor weight;
@@ -63,8 +62,7 @@ public final class RmsNorm implements Norm {
         Dtype dtype = Dtype.of(x);
         Dtype wide = dtype == Dtype.F64 ? Dtype.F64 : Dtype.F32;
         Tensor w = storedLessOne ? weight.to(wide.scalarType()).add(new Scalar(1.0)) : weight;
-        long few = dtype == wide ? STRIP : FEW_OF_HALF_TYPES;
-        if (x.numel() > few && DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU && !weight.requires_grad()) {
+        if (x.numel() > FEW && DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU && !weight.requires_grad()) {
             return inStrips(x, w.to(wide.scalarType()));
         }
         Tensor input = storedLessOne ? x.to(wide.scalarType()) : x;

@@ -50,7 +50,12 @@ final class Blas {
 
     /** Whether these come with small ones, for AVX-512, that multiply operands where they lie: the large ones lay them out anew. */
     static boolean haveSmallKernels() {
-        return kernels()
+        return Small.KERNELS;
+    }
+
+    /** Asked once. */
+    private static final class Small {
+        static final boolean KERNELS = kernels()
                 .filter(kernels -> kernels.matches("(?i)skylakex|cooperlake|sapphirerapids"))
                 .isPresent();
     }

@@ -70,23 +70,28 @@ public final class BlockProduct {
         }
     }
 
-    /** An operand as BLAS has it. */
-    private record Matrix(FloatPointer start, boolean turned, int line) {
+    /** An operand as BLAS has it, of a batch or by itself. */
+    private record Matrix(FloatPointer start, boolean turned, int line, long step) {
         static Matrix of(Tensor tensor) {
-            long rows = tensor.size(0);
-            long columns = tensor.size(1);
+            long first = tensor.dim() - 2;
+            long rows = tensor.size(first);
+            long columns = tensor.size(first + 1);
             // what says nothing where there is one is any number
-            boolean turned = columns > 1 && tensor.stride(1) != 1;
-            long line = turned ? tensor.stride(1) : rows > 1 ? tensor.stride(0) : columns;
+            boolean turned = columns > 1 && tensor.stride(first + 1) != 1;
+            long line = turned ? tensor.stride(first + 1) : rows > 1 ? tensor.stride(first) : columns;
             if (line < (turned ? rows : columns)) {
-                throw new ShapeException("a matrix whose lines overlap: strides " + tensor.stride(0) + ", "
-                        + tensor.stride(1) + " of " + Shapes.text(Shapes.of(tensor)));
+                throw new ShapeException("a matrix whose lines overlap: strides " + tensor.stride(first) + ", "
+                        + tensor.stride(first + 1) + " of " + Shapes.text(Shapes.of(tensor)));
             }
-            return new Matrix(new FloatPointer(tensor.data_ptr()), turned, Math.toIntExact(line));
+            return new Matrix(
+                    new FloatPointer(tensor.data_ptr()),
+                    turned,
+                    Math.toIntExact(line),
+                    first == 0 ? 0 : tensor.stride(0));
         }
 
-        FloatPointer at(int row, int column) {
-            return start.position(turned ? (long) column * line + row : (long) row * line + column);
+        FloatPointer at(int of, int row, int column) {
+            return start.position(of * step + (turned ? (long) column * line + row : (long) row * line + column));
         }
 
         int form() {
@@ -128,42 +133,48 @@ public final class BlockProduct {
     }
 
     /**
-     * @param c {@code (rows, columns)}, with unit stride in its rows, which do not overlap
+     * The sum where it shall be, of matrices or of as many as a batch has, {@code c[i] ← Σⱼ αⱼ·aⱼ[i]·bⱼ[i]}.
+     *
+     * @param c {@code (rows, columns)} or {@code (count, rows, columns)}, with unit stride in its rows, which do not overlap
      * @param add whether to what is in c
      */
-    static void sum(Tensor c, boolean add, Term... terms) {
-        int rows = (int) c.size(0);
-        int columns = (int) c.size(1);
+    public static void sum(Tensor c, boolean add, Term... terms) {
+        int count = c.dim() == 2 ? 1 : (int) c.size(0);
+        int rows = (int) c.size(-2);
+        int columns = (int) c.size(-1);
         Matrix to = Matrix.of(c);
         Matrix[] as = new Matrix[terms.length];
         Matrix[] bs = new Matrix[terms.length];
+        int[] inner = new int[terms.length];
         boolean turns = false;
         for (int t = 0; t < terms.length; t++) {
             as[t] = Matrix.of(terms[t].a());
             bs[t] = Matrix.of(terms[t].b());
+            inner[t] = (int) terms[t].a().size(-1);
             turns |= bs[t].turned();
         }
         try (NativeScope scope = new NativeScope()) {
             Matrix strip = turns ? Matrix.of(Tensors.empty(Dtype.F32, DeviceSpec.CPU, DEPTH, WIDTH)) : to;
-            for (int j = 0; j < columns; j += WIDTH) {
-                int width = Math.min(WIDTH, columns - j);
-                boolean begun = add;
-                for (int t = 0; t < terms.length; t++) {
-                    int inner = (int) terms[t].a().size(1);
-                    int parts = (inner + DEPTH - 1) / DEPTH;
-                    int depth = (inner + parts - 1) / parts;
-                    Matrix b = bs[t];
-                    for (int k = 0; k < inner; k += depth) {
-                        int deep = Math.min(depth, inner - k);
-                        FloatPointer part = b.at(k, j);
-                        int line = b.line();
-                        if (b.turned()) {
-                            turn(part, line, width, deep, strip);
-                            part = strip.start();
-                            line = WIDTH;
+            for (int i = 0; i < count; i++) {
+                for (int j = 0; j < columns; j += WIDTH) {
+                    int width = Math.min(WIDTH, columns - j);
+                    boolean begun = add;
+                    for (int t = 0; t < terms.length; t++) {
+                        int parts = (inner[t] + DEPTH - 1) / DEPTH;
+                        int depth = (inner[t] + parts - 1) / parts;
+                        Matrix b = bs[t];
+                        for (int k = 0; k < inner[t]; k += depth) {
+                            int deep = Math.min(depth, inner[t] - k);
+                            FloatPointer part = b.at(i, k, j);
+                            int line = b.line();
+                            if (b.turned()) {
+                                turn(part, line, width, deep, strip.start(), WIDTH);
+                                part = strip.start();
+                                line = WIDTH;
+                            }
+                            column(i, as[t], k, deep, part, line, to, j, width, rows, (float) terms[t].alpha(), begun);
+                            begun = true;
                         }
-                        column(as[t], k, deep, part, line, to, j, width, rows, (float) terms[t].alpha(), begun);
-                        begun = true;
                     }
                 }
             }
@@ -171,6 +182,7 @@ public final class BlockProduct {
     }
 
     private static void column(
+            int of,
             Matrix a,
             int k,
             int deep,
@@ -192,27 +204,43 @@ public final class BlockProduct {
                     width,
                     deep,
                     alpha,
-                    a.at(i, k),
+                    a.at(of, i, k),
                     a.line(),
                     b,
                     bLine,
                     add ? 1 : 0,
-                    to.at(i, j),
+                    to.at(of, i, j),
                     to.line());
         }
     }
 
-    private static void turn(FloatPointer from, int line, int width, int deep, Matrix strip) {
+    /**
+     * Turned copies, {@code to[i] ← from[i]ᵀ}.
+     *
+     * @param from {@code (count, rows, columns)}, with unit stride in its rows
+     * @param to {@code (count, columns, rows)}, the same
+     */
+    public static void turn(Tensor from, Tensor to) {
+        Matrix source = Matrix.of(from);
+        Matrix target = Matrix.of(to);
+        int rows = (int) from.size(1);
+        int columns = (int) from.size(2);
+        for (int i = 0; i < from.size(0); i++) {
+            turn(source.at(i, 0, 0), source.line(), rows, columns, target.at(i, 0, 0), target.line());
+        }
+    }
+
+    private static void turn(FloatPointer from, int line, int rows, int columns, FloatPointer to, int toLine) {
         Extensions.cblas_somatcopy(
                 openblas_nolapack.CblasRowMajor,
                 openblas_nolapack.CblasTrans,
-                width,
-                deep,
+                rows,
+                columns,
                 1,
                 from.address() + from.position() * Float.BYTES,
                 line,
-                strip.start().address(),
-                WIDTH);
+                to.address() + to.position() * Float.BYTES,
+                toLine);
     }
 
     /** OpenBLAS' own functions, which are no part of BLAS. */

@@ -46,6 +46,32 @@ class BlockProductTest {
         }
     }
 
+    /** Of heads that lie beside each other in a row, and of turned ones. */
+    @Test
+    void batchesAreThatManyProducts() {
+        try (NativeScope scope = new NativeScope()) {
+            Random random = new Random(5);
+            Tensor heads = matrix(random, 70, 3 * 50).view(70, 3, 50).transpose(0, 1);
+            Tensor others = matrix(random, 3 * 90, 50).view(3, 90, 50);
+            Tensor turned = Tensors.empty(Dtype.F32, DeviceSpec.CPU, 3, 50, 90);
+            BlockProduct.turn(others, turned);
+            assertTrue(turned.equal(others.transpose(1, 2)));
+            for (Tensor b : new Tensor[] {turned, others.transpose(1, 2)}) {
+                Tensor c = matrix(random, 70, 3 * 90).view(70, 3, 90).transpose(0, 1);
+                Tensor before = c.clone();
+                BlockProduct.sum(c, true, new Term(0.5, heads, b));
+                Tensor expected = before.to(Dtype.F64.scalarType())
+                        .add(
+                                heads.to(Dtype.F64.scalarType())
+                                        .bmm(others.to(Dtype.F64.scalarType()).transpose(1, 2)),
+                                new Scalar(0.5));
+                double off =
+                        c.to(Dtype.F64.scalarType()).sub(expected).abs().max().item_double();
+                assertTrue(off < 1e-4, "off by " + off);
+            }
+        }
+    }
+
     private static void check(Random random) {
         int rows = size(random, 150);
         int columns = size(random, 200);
