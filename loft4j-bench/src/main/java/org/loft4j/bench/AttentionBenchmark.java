@@ -10,11 +10,13 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.Attention;
 import org.loft4j.nn.AutogradFunction;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
+import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -32,8 +34,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Causal attention of one layer, forward and back or forward alone, in two lanes that have 1024 tokens each: ours, and libtorch's
- * fused kernel, to which keys and values go once for each head of queries.
+ * Causal attention of one layer, forward and back or forward alone, in two lanes that have 1024 tokens each or a longer row, with
+ * memory that is kept as a training keeps it: ours, and libtorch's fused kernel, to which keys and values go once for each head of
+ * queries.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -50,7 +53,7 @@ public class AttentionBenchmark {
     public String heads = "8/8x64";
 
     /** Tokens of a row. */
-    @Param({"128", "256", "512", "1024"})
+    @Param({"128", "256", "512", "1024", "2048", "4096"})
     public long length;
 
     /** Whose attention. */
@@ -65,6 +68,7 @@ public class AttentionBenchmark {
 
     private final List<Layer> layers = new ArrayList<>();
     private long group;
+    private NativeHeap.@Nullable Training memory;
 
     /** Random heads and a random gradient for each lane. */
     @Setup(Level.Trial)
@@ -74,10 +78,13 @@ public class AttentionBenchmark {
         long keys = Long.parseLong(sizes[1]);
         long headDim = Long.parseLong(sizes[2]);
         group = queries / keys;
+        NativeHeap.Training kept = NativeHeap.layApart();
+        memory = kept;
         for (int i = 0; i < LANES; i++) {
             layers.add(new Layer(
                     leaf(queries, headDim), leaf(keys, headDim), leaf(keys, headDim), random(queries * headDim)));
         }
+        kept.keepFreed();
     }
 
     private Tensor leaf(long count, long headDim) {
@@ -88,7 +95,7 @@ public class AttentionBenchmark {
 
     private Tensor random(long... width) {
         long[] shape = new long[2 + width.length];
-        shape[0] = TOKENS / length;
+        shape[0] = Math.max(1, TOKENS / length);
         shape[1] = length;
         System.arraycopy(width, 0, shape, 2, width.length);
         try (NativeScope scope = new NativeScope()) {
@@ -152,5 +159,8 @@ public class AttentionBenchmark {
         }
         layers.clear();
         AutogradFunction.sweep();
+        if (memory != null) {
+            memory.close();
+        }
     }
 }
