@@ -21,8 +21,8 @@ import org.loft4j.tensor.NativeScope;
  * Causal attention on the processor with a backward pass of our own: a block of queries at a time of as many heads as a core's cache
  * holds, with the keys that it sees and no others, all before it or a window of them. Heads that share a key and value head are more
  * rows of the same products. The heads at work are copied so that each lies by itself, for in a row of the batch its tokens are as far
- * apart as all heads are wide; the blocks of all rows and heads are views of these copies, made once. As in FlashAttention (Dao et al. 2022, arXiv:2205.14135, algorithm 4) the probabilities are not kept but computed
- * again, and
+ * apart as all heads are wide; the blocks of all rows and heads are views of these copies, made once. As in FlashAttention (Dao et
+ * al. 2022, arXiv:2205.14135, algorithm 4) the probabilities are not kept but computed again, and
  *
  * <pre>  ∂V += Pᵀ·∂O,  ∂S = P ⊙ (∂O·Vᵀ − rowsum(∂O ⊙ O)),  ∂Q = scale·∂S·K,  ∂K += scale·∂Sᵀ·Q</pre>
  *
@@ -38,12 +38,13 @@ final class CausalAttention {
     /** The same where products do not go by {@link BlockProduct}, and what libtorch does for a call takes longer. */
     private static final long SCORES_OTHERWISE = 1 << 18;
 
-    /** Below it the calls take longer than the products; from the other on libtorch, which takes larger blocks itself, is as fast. */
+    /** With fewer tokens the calls take longer than the products. */
     private static final long SHORTEST = 96;
 
+    /** From here on libtorch's kernel, which takes larger blocks itself, is as fast. */
     private static final long LONGEST = 6144;
 
-    /** The other where products do not go by {@link BlockProduct}. */
+    /** The same where OpenBLAS has no small kernels. */
     private static final long LONGEST_OTHERWISE = 1536;
 
     private final double scale;
@@ -160,15 +161,15 @@ final class CausalAttention {
         Tensor kt = turnedMemory(query.size(3));
         Tensor v = empty(count, length, value.size(3));
         Tensor o = empty(count, length, group, value.size(3));
-        Tensor scores = empty(count * group * Math.min(ROWS, length) * mostKeys());
+        Tensor scores = empty(mostScores());
         List<Runnable> blocks = blocks().stream()
                 .map(block -> {
                     Probabilities p = new Probabilities(block, q, kt, scores);
                     Tensor values = block.keys(v);
-                    Tensor rows = block.queries(o);
+                    Tensor attendedRows = block.queries(o);
                     return (Runnable) () -> {
                         p.compute();
-                        product(rows, false, 1, p.p, values);
+                        product(attendedRows, false, 1, p.p, values);
                     };
                 })
                 .toList();
@@ -196,7 +197,7 @@ final class CausalAttention {
         Tensor dV = empty(count, length, value.size(3));
         Tensor dO = empty(count, length, group, value.size(3));
         Tensor sums = empty(count, length, group, 1);
-        Tensor scores = empty(count * group * Math.min(ROWS, length) * mostKeys());
+        Tensor scores = empty(mostScores());
         Tensor ofScores = torch.empty_like(scores);
         boolean seesAll = window == length;
         List<Runnable> blocks = blocks().stream()
@@ -240,6 +241,11 @@ final class CausalAttention {
             some.ofKeys(ofValue).copy_(dV);
         });
         return List.of(ofQuery, ofKey, ofValue);
+    }
+
+    /** Scores of the largest block. */
+    private long mostScores() {
+        return count * group * Math.min(ROWS, length) * mostKeys();
     }
 
     private Tensor empty(long... shape) {
@@ -295,7 +301,7 @@ final class CausalAttention {
     /** {@code (count, dim, seq)} from {@code (count, seq, dim)} */
     private void turn(Tensor x, Tensor turned) {
         if (inBlocks) {
-            BlockProduct.turn(x.stride(2) == 1 ? x : x.contiguous(), turned);
+            BlockProduct.turn(BlockProduct.dense(x), turned);
         } else {
             turned.copy_(x.transpose(1, 2));
         }

@@ -94,7 +94,7 @@ final class LaneProduct {
 
     /** Whether rows are so few that {@link #multiplyFew} is faster than a product as it is. */
     static boolean isOfFew(Tensor rows) {
-        return takes(rows) && (rows.size(0) == 1 || rows.size(0) <= FEW && Strips.PAY);
+        return takes(rows) && (rows.size(0) == 1 || rows.size(0) <= FEW && Engine.hasSmallKernels());
     }
 
     /**
@@ -105,7 +105,7 @@ final class LaneProduct {
      * @param y {@code (count, out)}
      */
     static void multiplyFew(Tensor rows, Tensor weight, Tensor y) {
-        if (Strips.PAY) {
+        if (Engine.hasSmallKernels()) {
             inStrips(rows, weight, y);
         } else {
             Lanes.unshared(() -> torch.mv_out(y.view(-1), weight, rows.view(-1)));
@@ -117,7 +117,7 @@ final class LaneProduct {
         if (!isOfFew(rows)) {
             return UNIT_OF_MANY;
         }
-        return Strips.PAY ? strip(rows) : UNIT;
+        return Engine.hasSmallKernels() ? strip(rows) : UNIT;
     }
 
     /** Outputs of a strip. */
@@ -143,11 +143,5 @@ final class LaneProduct {
                     rows,
                     weight.narrow(0, whole, out - whole).t());
         }
-    }
-
-    /** Of the library that multiplies, asked once. */
-    private static final class Strips {
-        /** Whether OpenBLAS has chosen kernels that come with small ones that make no copies. */
-        static final boolean PAY = Engine.hasSmallKernels();
     }
 }

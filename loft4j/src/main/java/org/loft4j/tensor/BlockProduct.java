@@ -40,12 +40,8 @@ public final class BlockProduct {
         return Dtype.of(x) == Dtype.F32
                 && DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU
                 && (Lanes.inside() || Engine.threads() == 1)
-                && Small.KERNELS;
-    }
-
-    /** Of the library that multiplies, asked once. */
-    private static final class Small {
-        static final boolean KERNELS = Blas.haveSmallKernels() && Extensions.areFound();
+                && Blas.haveSmallKernels()
+                && Extensions.FOUND;
     }
 
     /** Whether blocks of a matrix {@code (inner, columns)} are read fast enough where they lie. */
@@ -53,13 +49,13 @@ public final class BlockProduct {
         return b.stride(1) == 1 && b.stride(0) >= b.size(1) && b.stride(0) <= WIDEST;
     }
 
-    /** A matrix itself, if its rows lie side by side, each after the other; else a copy of which that is true. */
+    /** A matrix itself, or those of a batch, if its rows lie side by side, each after the other; else a copy of which that is true. */
     public static Tensor dense(Tensor matrix) {
-        return matrix.stride(1) == 1 && matrix.stride(0) >= matrix.size(1) ? matrix : matrix.contiguous();
+        return matrix.stride(-1) == 1 && matrix.stride(-2) >= matrix.size(-1) ? matrix : matrix.contiguous();
     }
 
     /**
-     * {@code α·a·b}
+     * {@code α·a·b}, of matrices or, for {@link #sum}, of as many as a batch has
      *
      * @param a {@code (rows, inner)}, with unit stride in either dimension
      * @param b {@code (inner, columns)}, the same
@@ -245,11 +241,7 @@ public final class BlockProduct {
 
     /** OpenBLAS' own functions, which are no part of BLAS. */
     private static final class Extensions {
-        private static final boolean FOUND = Blas.paths().stream().anyMatch(Extensions::isIn);
-
-        static boolean areFound() {
-            return FOUND;
-        }
+        static final boolean FOUND = Blas.paths().stream().anyMatch(Extensions::isIn);
 
         private static boolean isIn(String path) {
             try {
