@@ -30,6 +30,14 @@ public final class BlockProduct {
     /** Rows that kernels take at once, of which blocks have whole multiples. */
     private static final int UNIT = 6;
 
+    /** Rows and depth from which lines of b that lie apart are copied first: fewer take less time where they lie. */
+    private static final int COPIED_ROWS = 256;
+
+    private static final int COPIED_DEPTH = 64;
+
+    /** Numbers that are read ahead at most, half a core's second cache: more would drive out what is read with them. */
+    private static final int AHEAD = 1 << 17;
+
     /** Bytes that a result {@link #withRoom} has beyond its numbers. */
     private static final long ROOM = 256;
 
@@ -93,6 +101,11 @@ public final class BlockProduct {
         int form() {
             return turned ? openblas_nolapack.CblasTrans : openblas_nolapack.CblasNoTrans;
         }
+
+        /** Whether blocks of it are laid out anew before rows of so many products are multiplied by them. */
+        boolean isLaidOut(int rows, int inner) {
+            return turned || line > WIDTH && rows >= COPIED_ROWS && inner >= COPIED_DEPTH;
+        }
     }
 
     /** The sum, {@code (rows, columns)}. */
@@ -142,15 +155,15 @@ public final class BlockProduct {
         Matrix[] as = new Matrix[terms.length];
         Matrix[] bs = new Matrix[terms.length];
         int[] inner = new int[terms.length];
-        boolean turns = false;
+        boolean laysOut = false;
         for (int t = 0; t < terms.length; t++) {
             as[t] = Matrix.of(terms[t].a());
             bs[t] = Matrix.of(terms[t].b());
             inner[t] = (int) terms[t].a().size(-1);
-            turns |= bs[t].turned();
+            laysOut |= bs[t].isLaidOut(rows, inner[t]);
         }
         try (NativeScope scope = new NativeScope()) {
-            Matrix strip = turns ? Matrix.of(Tensors.empty(Dtype.F32, DeviceSpec.CPU, DEPTH, WIDTH)) : to;
+            Matrix strip = laysOut ? Matrix.of(Tensors.empty(Dtype.F32, DeviceSpec.CPU, DEPTH, WIDTH)) : to;
             for (int i = 0; i < count; i++) {
                 for (int j = 0; j < columns; j += WIDTH) {
                     int width = Math.min(WIDTH, columns - j);
@@ -159,12 +172,13 @@ public final class BlockProduct {
                         int parts = (inner[t] + DEPTH - 1) / DEPTH;
                         int depth = (inner[t] + parts - 1) / parts;
                         Matrix b = bs[t];
+                        readAhead(b, i, j, width, inner[t]);
                         for (int k = 0; k < inner[t]; k += depth) {
                             int deep = Math.min(depth, inner[t] - k);
                             FloatPointer part = b.at(i, k, j);
                             int line = b.line();
-                            if (b.turned()) {
-                                turn(part, line, width, deep, strip.start(), WIDTH);
+                            if (b.isLaidOut(rows, inner[t])) {
+                                layOut(part, b, deep, width, strip.start());
                                 part = strip.start();
                                 line = WIDTH;
                             }
@@ -175,6 +189,37 @@ public final class BlockProduct {
                 }
             }
         }
+    }
+
+    /**
+     * Reads a strip that is to be turned from end to end, as the processor foresees it; turning takes lines side by side, and would
+     * wait for each where they are not in a cache.
+     */
+    private static void readAhead(Matrix b, int of, int j, int width, int inner) {
+        if (b.turned() && b.line() == inner && width * inner < AHEAD) {
+            openblas_nolapack.cblas_sasum(width * inner, b.at(of, 0, j), 1);
+        }
+    }
+
+    /** A block of b, {@code (deep, width)}, with lines of {@link #WIDTH}. */
+    private static void layOut(FloatPointer block, Matrix b, int deep, int width, FloatPointer strip) {
+        if (b.turned()) {
+            turn(block, b.line(), width, deep, strip, WIDTH);
+        } else {
+            Extensions.LAPACKE_slacpy_work(
+                    openblas_nolapack.CblasColMajor,
+                    Extensions.ALL,
+                    width,
+                    deep,
+                    address(block),
+                    b.line(),
+                    address(strip),
+                    WIDTH);
+        }
+    }
+
+    private static long address(FloatPointer at) {
+        return at.address() + at.position() * Float.BYTES;
     }
 
     private static void column(
@@ -233,14 +278,17 @@ public final class BlockProduct {
                 rows,
                 columns,
                 1,
-                from.address() + from.position() * Float.BYTES,
+                address(from),
                 line,
-                to.address() + to.position() * Float.BYTES,
+                address(to),
                 toLine);
     }
 
-    /** OpenBLAS' own functions, which are no part of BLAS. */
+    /** Functions of OpenBLAS beside BLAS. */
     private static final class Extensions {
+        /** Of a matrix, not one triangle. */
+        static final byte ALL = 'A';
+
         static final boolean FOUND = Blas.paths().stream().anyMatch(Extensions::isIn);
 
         private static boolean isIn(String path) {
@@ -253,6 +301,9 @@ public final class BlockProduct {
                 return false;
             }
         }
+
+        static native int LAPACKE_slacpy_work(
+                int order, byte part, int rows, int columns, long a, int aLine, long b, int bLine);
 
         static native void cblas_somatcopy(
                 int order, int transpose, int rows, int columns, float alpha, long a, int aLine, long b, int bLine);

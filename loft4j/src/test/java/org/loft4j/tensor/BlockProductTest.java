@@ -73,7 +73,7 @@ class BlockProductTest {
     }
 
     private static void check(Random random) {
-        int rows = size(random, 150);
+        int rows = size(random, 400);
         int columns = size(random, 200);
         boolean add = random.nextBoolean();
         Tensor whole = matrix(random, rows, columns + 3);
