@@ -9,8 +9,12 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 import org.loft4j.cli.AskedTexts.Asked;
+import org.loft4j.data.Conversation;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.Row;
+import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.TextEmbedder;
 import org.loft4j.model.SentenceFiles;
@@ -69,31 +73,6 @@ final class EmbedCommand implements Verb {
     int topK = 5;
 
     @Option(
-            names = "--query-prompt",
-            paramLabel = "WORDS",
-            description =
-                    "Put these words before each --query, such as 'query: '. Default: as in training, else the prompt 'query' of the"
-                            + " model's files (config_sentence_transformers.json), else their default one, else none.")
-    @Nullable
-    String queryPrompt;
-
-    @Option(
-            names = "--prompt",
-            paramLabel = "WORDS",
-            description =
-                    "Put these words before each text, such as 'passage: '. Default: as in training, else the prompt 'document',"
-                            + " 'passage' or 'corpus' of the model's files, else their default one, else none.")
-    @Nullable
-    String prompt;
-
-    @Option(
-            names = "--prompt-name",
-            paramLabel = "NAME",
-            description = "Put the words before each text that the model's files have by this name. Default: none.")
-    @Nullable
-    String promptName;
-
-    @Option(
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
@@ -150,6 +129,12 @@ final class EmbedCommand implements Verb {
     @Mixin(name = "Rows")
     ColumnFlags columns;
 
+    @Mixin(name = "Words before texts")
+    TextPromptFlags prompts;
+
+    @Mixin(name = "Rows with faults")
+    FaultFlags faults;
+
     @Mixin(name = "Model")
     ModelFlags model;
 
@@ -174,12 +159,7 @@ final class EmbedCommand implements Verb {
         if (texts != null && data != null) {
             problems.add("--text and --data exclude each other");
         }
-        if (queryPrompt != null && queries == null) {
-            problems.add("--query-prompt stands before a --query, and there is none: give --prompt for the texts");
-        }
-        if (prompt != null && promptName != null) {
-            problems.add("--prompt and --prompt-name exclude each other");
-        }
+        prompts.check(problems, queries != null);
         if (output != null && (queries != null || common.json)) {
             problems.add("--output is for vectors, and excludes --query and --json");
         }
@@ -220,9 +200,9 @@ final class EmbedCommand implements Verb {
             requireDimensions(loaded.model().vectorSize());
             boolean unit = normalize != null ? normalize : files != null && files.normalised();
             TextEmbedder embedder = new TextEmbedder(loaded.model(), tokenizer, length, batchSize, unit);
-            String before = words(files);
+            String before = prompts.ofTexts(files);
             if (queries != null) {
-                String beforeQuery = queryPrompt != null ? queryPrompt : files == null ? "" : files.queryPrompt();
+                String beforeQuery = prompts.ofQueries(files);
                 tellOfPrompts(before, ", before each query " + MatchFlags.words(beforeQuery), before + beforeQuery);
                 search(queries, embedder, before, beforeQuery);
             } else {
@@ -287,21 +267,6 @@ final class EmbedCommand implements Verb {
         err.flush();
     }
 
-    /** What stands before each text. */
-    private String words(@Nullable SentenceFiles files) {
-        if (prompt != null) {
-            return prompt;
-        }
-        if (files == null && promptName != null) {
-            throw new ConfigException("--prompt-name " + promptName
-                    + " needs config_sentence_transformers.json beside the model, and there is none: give --prompt");
-        }
-        if (files == null) {
-            return "";
-        }
-        return promptName == null ? files.documentPrompt() : files.prompt(promptName);
-    }
-
     private void search(List<String> asked, TextEmbedder embedder, String before, String beforeQuery)
             throws IOException {
         List<float[]> vectors =
@@ -363,23 +328,23 @@ final class EmbedCommand implements Verb {
 
     /** Whether all vectors were wanted. */
     private boolean embedAll(TextEmbedder embedder, String before, Taking taking) throws IOException {
+        LeftOutRows leftOut = new LeftOutRows();
         AskedCall call = new AskedCall(
-                texts, null, data, columns, null, spec.commandLine().getErr());
-        RowsLine line = Terminal.rows(spec.commandLine().getErr(), call.count(embedder::hasTokens));
+                texts,
+                null,
+                data,
+                columns,
+                faults.skip ? leftOut : null,
+                spec.commandLine().getErr());
+        RowsLine line =
+                Terminal.rows(spec.commandLine().getErr(), call.count(EmbedCommand::single, embedder::hasTokens));
         boolean[] whole = {true};
-        try (AskedTexts asked = call.open(embedder::hasTokens)) {
-            long[] done = {0};
+        long[] done = {0};
+        try (AskedTexts asked = call.open(EmbedCommand::single, embedder::hasTokens)) {
             asked.inParts(batchSize, some -> {
-                List<String> single = new ArrayList<>();
-                for (Asked one : some) {
-                    if (one.textPair() != null) {
-                        throw one.origin()
-                                .fault("holds a pair of texts, and a vector is made of one: name its column"
-                                        + " (--text-column)");
-                    }
-                    single.add(before.concat(one.text()));
-                }
-                List<float[]> vectors = embed(embedder, single);
+                List<float[]> vectors = embed(
+                        embedder,
+                        some.stream().map(one -> before.concat(one.text())).toList());
                 line.clear();
                 whole[0] = taking.of(some, vectors);
                 done[0] += some.size();
@@ -391,6 +356,17 @@ final class EmbedCommand implements Verb {
         } finally {
             line.clear();
         }
+        leftOut.tell(done[0], "row", spec.commandLine().getErr());
         return whole[0];
+    }
+
+    /** What a vector is made of. */
+    private static Asked single(Row row) throws DataException {
+        if (row instanceof TextPair || row instanceof Conversation) {
+            throw row.origin()
+                    .fault((row instanceof TextPair ? "holds a pair of texts" : "is a conversation")
+                            + ", and a vector is made of one text: name its column (--text-column)");
+        }
+        return Asked.of(row);
     }
 }

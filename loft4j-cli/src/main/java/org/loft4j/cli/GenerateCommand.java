@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.cli.AskedTexts.Faults;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
@@ -93,6 +94,9 @@ final class GenerateCommand implements Verb {
     @Mixin(name = "Rows")
     ColumnFlags columns;
 
+    @Mixin(name = "Rows with faults")
+    FaultFlags faults;
+
     @Mixin(name = "Conversation")
     PromptFlags prompt;
 
@@ -120,6 +124,8 @@ final class GenerateCommand implements Verb {
     @Spec
     CommandSpec spec;
 
+    private final LeftOutRows leftOut = new LeftOutRows();
+
     /** Texts that ended at the greatest number of tokens. */
     private long cut;
 
@@ -145,17 +151,10 @@ final class GenerateCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        List<Row> rows = data == null
-                ? Objects.requireNonNull(texts).stream()
-                        .map(text -> (Row) new PlainText(text, Origin.MEMORY))
-                        .toList()
-                : DataFiles.read(data, columns.asked());
-        for (Row row : rows) {
-            if (row instanceof TextPair) {
-                throw row.origin()
-                        .fault("is a pair of texts, and one text is continued: name its column (--text-column)");
-            }
-        }
+        List<Row> rows = usable(
+                rows(),
+                TextPair.class,
+                "is a pair of texts, and one text is continued: name its column (--text-column)");
         FoundModel found = FoundModel.of(model);
         int most = most(found);
         SamplingConfig chosen = chosen(found, most);
@@ -163,8 +162,11 @@ final class GenerateCommand implements Verb {
                 Tokenizer opened = loaded.openTokenizer()) {
             Tokenizer tokenizer = languages.of(opened);
             Generator ids = Generator.of(loaded.model());
-            Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer, ids);
-            check(rows, prompts, ids);
+            if (found.task() == Task.SEQ2SEQ_LM) {
+                rows = withoutTurns(rows);
+            }
+            Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer, ids, faults());
+            leftOut.tell(prompts.prompts().size(), "row", spec.commandLine().getErr());
             TextGenerator generator = new TextGenerator(ids, tokenizer);
             PromptFlags.tell(prompts.unwritten(), spec.commandLine().getErr());
             Request request = prompts.request(most, sampling.stop, chosen, tokenizer);
@@ -228,42 +230,51 @@ final class GenerateCommand implements Verb {
         return chosen;
     }
 
-    /** Refuses a prompt that cannot be continued before the first is, whose answer would be lost. */
-    private static void check(List<Row> rows, Prompts prompts, Generator generator) throws DataException {
-        for (int i = 0; i < rows.size(); i++) {
-            Origin origin = rows.get(i).origin();
-            try {
-                generator.check(List.of(prompts.prompts().get(i).ids()));
-            } catch (ConfigException e) {
-                if (origin.equals(Origin.MEMORY)) {
-                    throw e;
-                }
-                throw origin.fault(String.valueOf(e.getMessage()));
+    private List<Row> rows() throws DataException {
+        if (data == null) {
+            return Objects.requireNonNull(texts).stream()
+                    .map(text -> (Row) new PlainText(text, Origin.MEMORY))
+                    .toList();
+        }
+        return faults.skip
+                ? DataFiles.readWithoutFaulty(data, columns.asked(), leftOut::add)
+                        .rows()
+                : DataFiles.read(data, columns.asked());
+    }
+
+    /** What becomes of rows that cannot be continued. */
+    private Faults faults() {
+        return faults.skip ? leftOut::add : Faults.END;
+    }
+
+    /** Rows but those of a kind, which are at fault. */
+    private List<Row> usable(List<Row> rows, Class<? extends Row> kind, String fault) throws DataException {
+        List<Row> usable = new ArrayList<>();
+        for (Row row : rows) {
+            if (kind.isInstance(row)) {
+                faults().of(row.origin().fault(fault));
+            } else {
+                usable.add(row);
             }
         }
+        return usable;
     }
 
     /** An encoder-decoder reads a text as a whole. */
-    private void requireNoTurns(List<Row> rows) throws DataException {
+    private List<Row> withoutTurns(List<Row> rows) throws DataException {
         String none = "an encoder-decoder (" + Task.SEQ2SEQ_LM.word() + ") has no turns";
         if (Boolean.TRUE.equals(chat) || prompt.template != null) {
             throw new ConfigException((prompt.template == null ? "--chat" : "--chat-template")
                     + " makes turns of texts, and " + none + ": leave it out");
         }
-        for (Row row : rows) {
-            if (row instanceof Conversation) {
-                throw row.origin()
-                        .fault("holds messages, and " + none
-                                + ": name the column of the text it is to read (--prompt-column)");
-            }
-        }
+        return usable(
+                rows,
+                Conversation.class,
+                "holds messages, and " + none + ": name the column of the text it is to read (--prompt-column)");
     }
 
     /** How turns are written; null where there are none. */
     private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
-        if (loaded.model().task() == Task.SEQ2SEQ_LM) {
-            requireNoTurns(rows);
-        }
         TrainedChat trained = loaded.trainedChat();
         boolean turns = chat != null ? chat : trained != null && trained.wrapPrompts();
         if (turns || rows.stream().anyMatch(Conversation.class::isInstance)) {

@@ -8,11 +8,14 @@ import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.DataException;
+import org.loft4j.cli.AskedTexts.Faults;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.Message;
+import org.loft4j.data.Origin;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
@@ -49,21 +52,47 @@ record Prompts(List<Prompt> prompts, @Nullable ChatTemplate template, SortedSet<
      * @param format how turns are written, and whether a text is one; rows of messages are in any case. Null where there are none
      * @param flags whose variables overrule those of the rows
      * @param generator that is asked
+     * @param faults takes what is wrong with rows that cannot be continued
+     * @throws ConfigException if one of no file is too long for the model
      */
     static Prompts of(
-            List<Row> rows, @Nullable ChatFormat format, PromptFlags flags, Tokenizer tokenizer, Generator generator)
+            List<Row> rows,
+            @Nullable ChatFormat format,
+            PromptFlags flags,
+            Tokenizer tokenizer,
+            Generator generator,
+            Faults faults)
             throws DataException {
         List<Prompt> prompts = new ArrayList<>();
         SortedSet<String> unwritten = new TreeSet<>();
         for (Row row : rows) {
-            if (format != null && (format.wrapPrompts() || row instanceof Conversation)) {
-                prompts.add(turn(row, format, flags, tokenizer, unwritten));
-            } else {
-                String text = text(row);
-                prompts.add(new Prompt(text, generator.goesOn() ? text : "", generator.ids(tokenizer, text)));
+            try {
+                Prompt prompt;
+                if (format != null && (format.wrapPrompts() || row instanceof Conversation)) {
+                    prompt = turn(row, format, flags, tokenizer, unwritten);
+                } else {
+                    String text = text(row);
+                    prompt = new Prompt(text, generator.goesOn() ? text : "", generator.ids(tokenizer, text));
+                }
+                check(prompt, row.origin(), generator);
+                prompts.add(prompt);
+            } catch (DataException e) {
+                faults.of(e);
             }
         }
         return new Prompts(prompts, format == null ? null : format.template(), unwritten);
+    }
+
+    /** Refuses a prompt that cannot be continued before the first is, whose answer would be lost. */
+    private static void check(Prompt prompt, Origin origin, Generator generator) throws DataException {
+        try {
+            generator.check(List.of(prompt.ids()));
+        } catch (ConfigException e) {
+            if (origin.equals(Origin.MEMORY)) {
+                throw e;
+            }
+            throw origin.fault(String.valueOf(e.getMessage()));
+        }
     }
 
     private static Prompt turn(

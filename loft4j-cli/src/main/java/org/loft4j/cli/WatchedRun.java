@@ -49,10 +49,9 @@ final class WatchedRun {
                     .map(text -> (Row) new PlainText(text, Origin.MEMORY))
                     .toList();
             Generator generator = Generator.of(model);
-            Prompts prompts = Prompts.of(rows, turns, new PromptFlags(), tokenizer, generator);
+            Prompts prompts;
             try {
-                generator.check(
-                        prompts.prompts().stream().map(Prompts.Prompt::ids).toList());
+                prompts = Prompts.of(rows, turns, new PromptFlags(), tokenizer, generator, AskedTexts.Faults.END);
             } catch (ConfigException e) {
                 throw new ConfigException("--sample-prompt: " + e.getMessage(), e);
             }

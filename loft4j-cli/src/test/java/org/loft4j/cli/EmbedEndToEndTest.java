@@ -197,6 +197,28 @@ class EmbedEndToEndTest {
         assertTrue(silent.err().contains("they are by pooling last (--pooling)"), silent.err());
     }
 
+    @Test
+    void rowsThatCannotBeUsedMayBeLeftOut() throws IOException {
+        Path rows = Files.writeString(
+                directory.resolve("rows.jsonl"), "{\"text\": \"a b\"}\n{\"text\": 3}\n{\"text\": \"c d\"}\n");
+        Path file = directory.resolve("vectors.jsonl");
+        String[] call = {"embed", "--model", BASE, "--data", rows.toString(), "--output", file.toString()};
+        Captured refused = Captured.loft(call);
+        assertEquals(1, refused.status(), refused.out());
+        assertTrue(refused.err().contains("line 2"), refused.err());
+        assertFalse(Files.exists(file));
+        Captured without = Captured.loft(with(call, "--skip-faulty-rows"));
+        assertEquals(0, without.status(), without.err());
+        assertEquals(2, Files.readAllLines(file).size());
+        assertTrue(without.err().contains("loft: 1 row is left out (--skip-faulty-rows):\n  "), without.err());
+        Files.delete(file);
+        Files.writeString(rows, "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}\n");
+        Captured none = Captured.loft(with(call, "--skip-faulty-rows"));
+        assertEquals(1, none.status(), none.err());
+        assertTrue(none.err().contains("line 1: is a conversation, and a vector is made of one text"), none.err());
+        assertFalse(Files.exists(file));
+    }
+
     private Path sentences() throws IOException {
         Path base = Fixtures.copy("stories260K", directory.resolve("sentences"));
         new SentenceFiles(Pooling.MEAN, true, 0, false, Map.of(), null, null).write(base, 64);

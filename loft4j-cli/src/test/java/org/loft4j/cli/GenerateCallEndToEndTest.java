@@ -42,6 +42,30 @@ class GenerateCallEndToEndTest {
         assertEquals(0, quiet.status(), quiet.err());
     }
 
+    /** What cannot be read, and what is too long for the model. */
+    @Test
+    void rowsThatCannotBeContinuedMayBeLeftOut() throws Exception {
+        Path rows = Files.writeString(
+                folder.resolve("rows.jsonl"),
+                "{\"text\": \"Once\"}\n{\"text\": 3}\n{\"text\": \"" + "Once upon a time ".repeat(400)
+                        + "\"}\n{\"text\": \"The cat\"}\n");
+        String[] call = {"generate", "--model", MODEL, "--data", rows.toString(), "--max-new-tokens", "2", "--json"};
+        Captured refused = loft(call);
+        assertEquals(1, refused.status(), refused.out());
+        assertTrue(refused.out().isEmpty(), refused.out());
+        Captured without = loft(call, "--skip-faulty-rows");
+        assertEquals(0, without.status(), without.err());
+        JsonNode answers = new ObjectMapper().readTree(without.out());
+        assertEquals(2, answers.size());
+        assertEquals("The cat", answers.get(1).get("prompt").asText());
+        assertTrue(without.err().contains("loft: 2 rows are left out (--skip-faulty-rows):\n  "), without.err());
+        assertTrue(without.err().contains("line 3: "), without.err());
+        Files.writeString(rows, "{\"text\": \"a\", \"text_pair\": \"b\"}\n");
+        Captured none = loft(call, "--skip-faulty-rows");
+        assertEquals(1, none.status(), none.err());
+        assertTrue(none.err().contains("line 1: is a pair of texts"), none.err());
+    }
+
     /** The seconds of each were those of all in its batch. */
     @Test
     void theSecondsOfTheTextsOfABatchAreItsOwn() throws Exception {

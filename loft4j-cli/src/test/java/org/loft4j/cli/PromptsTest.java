@@ -48,7 +48,7 @@ class PromptsTest {
         ChatFormat format = new ChatFormat(ChatTemplate.read(template, MODEL), LossOn.ASSISTANT, turns, Map.of());
         try (Model model = Models.open(MODEL, ModelOptions.of(Task.CAUSAL_LM));
                 Tokenizer tokenizer = Tokenizer.open(MODEL)) {
-            return Prompts.of(List.of(row), format, flags, tokenizer, Generator.of(model))
+            return Prompts.of(List.of(row), format, flags, tokenizer, Generator.of(model), AskedTexts.Faults.END)
                     .prompts()
                     .get(0);
         }
