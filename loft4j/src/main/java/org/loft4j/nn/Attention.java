@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Engine;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.RandomStream;
 
@@ -23,7 +24,7 @@ public final class Attention {
     /** Scores that are kept whole for the backward pass of one layer at most: 48 MB in all. */
     private static final long MOST_SCORES = 8L << 20;
 
-    /** Up to which making heads float32 for our attention and back takes longer than it saves. */
+    /** Up to which our attention, in float32, takes longer where OpenBLAS has no small kernels. */
     private static final long FEW_SCORES = 2L << 20;
 
     private Attention() {}
@@ -180,7 +181,7 @@ public final class Attention {
         return heads.isHalf() && (unfused || device.kind() == DeviceSpec.Kind.CPU) ? Dtype.F32 : heads;
     }
 
-    /** The same result by another way: unfused where the rows are short or the scores few, else in float32. */
+    /** The same result by another way: by our attention, unfused where the rows are short or the scores few, else in float32. */
     private static Tensor attendInHalf(
             Tensor query,
             Tensor key,
@@ -190,9 +191,13 @@ public final class Attention {
             double dropout,
             double scale) {
         long scores = query.size(0) * query.size(1) * query.size(2) * key.size(1);
-        if (keepsScores(scores, isOurs(query, key, value, bias, causal, dropout))) {
+        boolean ours = isOurs(query, key, value, bias, causal, dropout);
+        if (keepsScores(scores, ours)) {
             Tensor hidden = causal ? future(query) : bias;
             return attendUnfused(query, key, value, hidden, dropout, scale, 0);
+        }
+        if (ours) {
+            return CausalAttention.attend(query, key, value, scale);
         }
         Tensor wideBias = bias == null ? null : wide(bias);
         return attendFused(wide(query), wide(key), wide(value), wideBias, causal, dropout, scale)
@@ -203,18 +208,23 @@ public final class Attention {
      * Whether heads of a half type on the processor leave their scores behind for the backward pass.
      *
      * @param scores of one call
-     * @param length of a row in tokens
-     * @param window how many tokens each sees; the length where that is all
-     * @param causalInLane whether it is of a decoder, in a thread that keeps to one core: the scores that are more than a few go to
-     *     our own attention there, which keeps none
+     * @param ours whether {@link #isOurs} of a decoder, in a thread that keeps to one core: it keeps none
      */
-    public static boolean keepsScores(long scores, long length, long window, boolean causalInLane) {
-        return keepsScores(scores, causalInLane && CausalAttention.takes(length, window));
+    public static boolean keepsScores(long scores, boolean ours) {
+        if (ours) {
+            return !Engine.hasSmallKernels() && scores <= FEW_SCORES;
+        }
+        return scores <= MOST_SCORES;
     }
 
-    /** The same where it is known whether {@link CausalAttention} would compute them in float32. */
-    static boolean keepsScores(long scores, boolean ours) {
-        return scores <= (ours ? FEW_SCORES : MOST_SCORES);
+    /**
+     * Whether rows are neither so short nor so long that our own attention is the slower one.
+     *
+     * @param length of a row in tokens
+     * @param window how many tokens each sees; the length where that is all
+     */
+    public static boolean isOurs(long length, long window) {
+        return CausalAttention.takes(length, window);
     }
 
     static Tensor wide(Tensor x) {

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.BlockProduct;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Engine;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
@@ -22,7 +23,8 @@ import org.loft4j.tensor.NativeScope;
  * holds, with the keys that it sees and no others, all before it or a window of them. Heads that share a key and value head are more
  * rows of the same products. The heads at work are copied so that each lies by itself, for in a row of the batch its tokens are as far
  * apart as all heads are wide; the blocks of all rows and heads are views of these copies, made once. As in FlashAttention (Dao et
- * al. 2022, arXiv:2205.14135, algorithm 4) the probabilities are not kept but computed again, and
+ * al. 2022, arXiv:2205.14135, algorithm 4) the probabilities are not kept but computed again. Heads of a half type become float32
+ * with these copies, and only what comes out is rounded:
  *
  * <pre>  ∂V += Pᵀ·∂O,  ∂S = P ⊙ (∂O·Vᵀ − rowsum(∂O ⊙ O)),  ∂Q = scale·∂S·K,  ∂K += scale·∂Sᵀ·Q</pre>
  *
@@ -71,11 +73,12 @@ final class CausalAttention {
         this.keyHeads = key.size(2);
         this.group = query.size(2) / keyHeads;
         this.window = Math.min(window, length);
-        this.inBlocks = BlockProduct.pays(query);
+        Tensor corner = query.narrow(0, 0, 1).narrow(1, 0, Math.min(ROWS, length));
+        this.hidden = Attention.future(Dtype.of(query).isHalf() ? Attention.wide(corner) : corner);
+        this.options = hidden.options();
+        this.inBlocks = BlockProduct.pays(hidden);
         long most = (inBlocks ? SCORES : SCORES_OTHERWISE) / (group * ROWS * mostKeys());
         this.count = largestPart(keyHeads, Math.max(1, most));
-        this.options = query.options();
-        this.hidden = Attention.future(query.narrow(1, 0, Math.min(ROWS, length)));
     }
 
     /** The largest number, no more than {@code most}, of which the whole is a multiple. */
@@ -94,7 +97,7 @@ final class CausalAttention {
 
     /**
      * Whether this is the faster way: on the processor, in a thread that keeps to one core, unless sequences are very short or
-     * very long. Heads of a half type are better made float32 for it. It does not depend on whether a gradient is wanted, so that what is computed twice has the same digits.
+     * very long. It does not depend on whether a gradient is wanted, so that what is computed twice has the same digits.
      */
     static boolean pays(Tensor query, Tensor key, Tensor value) {
         return pays(query, key, value, query.size(1));
@@ -156,7 +159,7 @@ final class CausalAttention {
     }
 
     private Tensor forward(Tensor query, Tensor key, Tensor value) {
-        Tensor attended = empty(rows, length, query.size(2), value.size(3));
+        Tensor attended = query.new_empty(rows, length, query.size(2), value.size(3));
         Tensor q = empty(count, length, group, query.size(3));
         Tensor kt = turnedMemory(query.size(3));
         Tensor v = empty(count, length, value.size(3));
@@ -185,7 +188,7 @@ final class CausalAttention {
 
     private List<Tensor> backward(Tensor query, Tensor key, Tensor value, Tensor attended, Tensor gradient) {
         Tensor ofAttended = gradient.reshape(attended.sizes());
-        Tensor rowSums = ofAttended.mul(attended).sum(new long[] {3}, true, new ScalarTypeOptional());
+        Tensor rowSums = computed(ofAttended).mul(attended).sum(new long[] {3}, true, new ScalarTypeOptional());
         Tensor ofQuery = torch.empty_like(query);
         Tensor ofKey = torch.empty_like(key);
         Tensor ofValue = torch.empty_like(value);
@@ -248,6 +251,11 @@ final class CausalAttention {
         return count * group * Math.min(ROWS, length) * mostKeys();
     }
 
+    /** In the type of the products. */
+    private Tensor computed(Tensor x) {
+        return x.to(hidden.scalar_type());
+    }
+
     private Tensor empty(long... shape) {
         return torch.empty(shape, options, null);
     }
@@ -301,7 +309,7 @@ final class CausalAttention {
     /** {@code (count, dim, seq)} from {@code (count, seq, dim)} */
     private void turn(Tensor x, Tensor turned) {
         if (inBlocks) {
-            BlockProduct.turn(BlockProduct.dense(x), turned);
+            BlockProduct.turn(BlockProduct.dense(computed(x)), turned);
         } else {
             turned.copy_(x.transpose(1, 2));
         }

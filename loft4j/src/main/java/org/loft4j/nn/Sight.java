@@ -208,17 +208,19 @@ public final class Sight {
             return Attention.attend(query, key, value, bias, causal, dropout, scale);
         }
         boolean ours = window > 0 && dropout == 0 && CausalAttention.pays(query, key, value, window);
-        if (isBetterWide(query, ours)) {
+        boolean betterWide = isBetterWide(query, ours);
+        if (ours && (betterWide || !Dtype.of(query).isHalf())) {
+            return CausalAttention.attend(query, key, value, scale, window);
+        }
+        if (betterWide) {
             return attend(Attention.wide(query), Attention.wide(key), Attention.wide(value), dropout, scale)
                     .to(query.scalar_type());
         }
-        return ours && !Dtype.of(query).isHalf()
-                ? CausalAttention.attend(query, key, value, scale, window)
-                : inParts(
-                        query,
-                        forEach(query, key),
-                        forEach(query, value),
-                        (sight, q, k, v) -> sight.attend(q, k, v, dropout, scale));
+        return inParts(
+                query,
+                forEach(query, key),
+                forEach(query, value),
+                (sight, q, k, v) -> sight.attend(q, k, v, dropout, scale));
     }
 
     /** The same by a kernel that ends in {@link Attention#attend}. */

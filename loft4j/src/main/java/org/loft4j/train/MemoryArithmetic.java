@@ -287,7 +287,7 @@ final class MemoryArithmetic {
      * more than are kept ({@link Attention}).
      */
     private long wideHeads(LayerShapes layer, boolean training) {
-        boolean plain = training && layer.recurrent() == null && bytesOfScore(layer, true) == 0;
+        boolean plain = training && layer.recurrent() == null && bytesOfScore(layer, true) == 0 && !isOurs(layer);
         return half && onProcessor() && plain ? 4 * layer.heads() : 0;
     }
 
@@ -307,13 +307,16 @@ final class MemoryArithmetic {
             return wide;
         }
         // a call has those of a lane
+        return half && training && Attention.keepsScores(scores(layer) / lanes, isOurs(layer)) ? FLOAT + size : 0;
+    }
+
+    /** Whether our own attention computes it. */
+    private boolean isOurs(LayerShapes layer) {
+        Looks looks = layer.looks();
         long columns = plan.load().columns();
-        long window = looks == null || looks.kind().window() == 0
-                ? columns
-                : looks.kind().window();
-        boolean causalInLane = lanes > 1 && looks != null && (window >= columns || looks.isOurs());
-        boolean kept = Attention.keepsScores(scores(layer) / lanes, columns, window, causalInLane);
-        return half && training && kept ? FLOAT + size : 0;
+        long window = looks == null ? 0 : looks.kind().window();
+        window = window == 0 ? columns : window;
+        return lanes > 1 && looks != null && (window >= columns || looks.isOurs()) && Attention.isOurs(columns, window);
     }
 
     /** What distances add to the scores, once for all layers; those of what is written are alike in all rows. */

@@ -234,6 +234,42 @@ class CausalAttentionTest {
         }
     }
 
+    /** What is rounded are the heads, what comes out and the gradients: no more than where the probabilities are rounded too. */
+    @ParameterizedTest
+    @CsvSource({"BF16, 2, 256, 8, 8, 64", "F16, 1, 130, 6, 2, 32", "BF16, 1, 1000, 4, 1, 16"})
+    void halfTypesAreRoundedLessThanByProductsOfTheirOwn(
+            Dtype half, long batch, long length, long heads, long keyHeads, long headDim) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor values = random(Dtype.F64, batch, length, heads + 2 * keyHeads, headDim)
+                    .to(half.scalarType());
+            Tensor[] all = {leaf(values.to(Dtype.F64.scalarType())), leaf(values), leaf(values)};
+            Tensor direction = random(Dtype.F64, batch, length, heads * headDim).to(half.scalarType());
+            List<Tensor> attended = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                int which = i;
+                Tensor query = all[i].narrow(2, 0, heads);
+                Tensor key = all[i].narrow(2, heads, keyHeads);
+                Tensor value = all[i].narrow(2, heads + keyHeads, keyHeads);
+                inALane(() -> {
+                    Tensor y = which == 1
+                            ? Attention.attendUnfused(query, key, value, future(length), 0, SCALE, 0)
+                            : CausalAttention.attend(query, key, value, SCALE);
+                    attended.add(NativeScope.keep(y.detach()));
+                    y.mul(direction.to(y.scalar_type())).sum().backward();
+                });
+            }
+            assertEquals(half, Dtype.of(attended.get(2)));
+            double off = relative(attended.get(2), attended.get(0));
+            double bar = relative(attended.get(1), attended.get(0));
+            assertTrue(off < bar, "off by " + off + ", products of the half type by " + bar);
+            double ofGradients = relative(all[2].grad(), all[0].grad());
+            double barOfGradients = relative(all[1].grad(), all[0].grad());
+            assertTrue(
+                    ofGradients < barOfGradients,
+                    "gradients are off by " + ofGradients + ", with products of the half type by " + barOfGradients);
+        }
+    }
+
     @Test
     void aValueAloneMayAskForItsGradient() {
         try (NativeScope scope = new NativeScope()) {

@@ -63,7 +63,7 @@ class SightTest {
         torch.manual_seed(4);
         try (NativeScope scope = new NativeScope()) {
             int columns = 3000;
-            assertFalse(Attention.keepsScores(2L * HEADS * columns * 800, columns, columns, false));
+            assertFalse(Attention.keepsScores(2L * HEADS * columns * 800, false));
             Tensor[] half = new Tensor[3];
             Tensor[] wide = new Tensor[3];
             for (int i = 0; i < half.length; i++) {
@@ -82,7 +82,7 @@ class SightTest {
         torch.manual_seed(5);
         try (NativeScope scope = new NativeScope()) {
             int columns = 600;
-            assertTrue(Attention.keepsScores(2L * HEADS * columns * columns, columns, columns, false));
+            assertTrue(Attention.keepsScores(2L * HEADS * columns * columns, false));
             Tensor[] half = new Tensor[3];
             Tensor[] wide = new Tensor[3];
             for (int i = 0; i < half.length; i++) {
