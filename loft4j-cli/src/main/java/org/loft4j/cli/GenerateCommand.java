@@ -257,6 +257,9 @@ final class GenerateCommand implements Verb {
                 usable.add(row);
             }
         }
+        if (usable.isEmpty()) {
+            leftOut.tell(0, "row", spec.commandLine().getErr());
+        }
         return usable;
     }
 

@@ -53,7 +53,7 @@ record Prompts(List<Prompt> prompts, @Nullable ChatTemplate template, SortedSet<
      * @param flags whose variables overrule those of the rows
      * @param generator that is asked
      * @param faults takes what is wrong with rows that cannot be continued
-     * @throws ConfigException if one of no file is too long for the model
+     * @throws ConfigException if one of no file is too long for the model, or the template does not take it
      */
     static Prompts of(
             List<Row> rows,
@@ -67,15 +67,9 @@ record Prompts(List<Prompt> prompts, @Nullable ChatTemplate template, SortedSet<
         SortedSet<String> unwritten = new TreeSet<>();
         for (Row row : rows) {
             try {
-                Prompt prompt;
-                if (format != null && (format.wrapPrompts() || row instanceof Conversation)) {
-                    prompt = turn(row, format, flags, tokenizer, unwritten);
-                } else {
-                    String text = text(row);
-                    prompt = new Prompt(text, generator.goesOn() ? text : "", generator.ids(tokenizer, text));
-                }
-                check(prompt, row.origin(), generator);
-                prompts.add(prompt);
+                SortedSet<String> unwrittenHere = new TreeSet<>();
+                prompts.add(prompt(row, format, flags, tokenizer, generator, unwrittenHere));
+                unwritten.addAll(unwrittenHere);
             } catch (DataException e) {
                 faults.of(e);
             }
@@ -83,15 +77,30 @@ record Prompts(List<Prompt> prompts, @Nullable ChatTemplate template, SortedSet<
         return new Prompts(prompts, format == null ? null : format.template(), unwritten);
     }
 
-    /** Refuses a prompt that cannot be continued before the first is, whose answer would be lost. */
-    private static void check(Prompt prompt, Origin origin, Generator generator) throws DataException {
+    /** One that can be continued: else its answer would be lost, and those before it made for nothing. */
+    private static Prompt prompt(
+            Row row,
+            @Nullable ChatFormat format,
+            PromptFlags flags,
+            Tokenizer tokenizer,
+            Generator generator,
+            Set<String> unwritten)
+            throws DataException {
         try {
+            Prompt prompt;
+            if (format != null && (format.wrapPrompts() || row instanceof Conversation)) {
+                prompt = turn(row, format, flags, tokenizer, unwritten);
+            } else {
+                String text = text(row);
+                prompt = new Prompt(text, generator.goesOn() ? text : "", generator.ids(tokenizer, text));
+            }
             generator.check(List.of(prompt.ids()));
+            return prompt;
         } catch (ConfigException e) {
-            if (origin.equals(Origin.MEMORY)) {
+            if (row.origin().equals(Origin.MEMORY)) {
                 throw e;
             }
-            throw origin.fault(String.valueOf(e.getMessage()));
+            throw row.origin().fault(String.valueOf(e.getMessage()));
         }
     }
 

@@ -35,7 +35,7 @@ final class WatchedRun {
          * being begun.
          *
          * @param format how the training writes conversations: a prompt is then a turn of the user; null where it has none
-         * @throws ConfigException if a prompt is too long for the model
+         * @throws ConfigException if a prompt is too long for the model, or the template does not take it
          */
         static Samples of(WatchFlags watch, @Nullable ChatFormat format, Model model, Tokenizer tokenizer, Path output)
                 throws DataException {

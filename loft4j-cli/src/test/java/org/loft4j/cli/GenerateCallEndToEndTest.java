@@ -66,6 +66,40 @@ class GenerateCallEndToEndTest {
         assertTrue(none.err().contains("line 1: is a pair of texts"), none.err());
     }
 
+    /** And of the roles that the template leaves out, those of rows that are asked are told alone. */
+    @Test
+    void conversationsThatTheTemplateRefusesMayBeLeftOut() throws Exception {
+        Path template = Files.writeString(
+                folder.resolve("template.jinja"),
+                "{% for m in messages %}{% if m.content == 'bad' %}{{ raise_exception('no bad ones') }}{% endif %}"
+                        + "{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}");
+        String turn = "{\"role\": \"user\", \"content\": \"%s\"}";
+        Path rows = Files.writeString(
+                folder.resolve("rows.jsonl"),
+                "{\"messages\": [" + turn.formatted("Once") + "]}\n{\"messages\": [{\"role\": \"system\","
+                        + " \"content\": \"a\"}, " + turn.formatted("bad") + "]}\n");
+        String[] call = {
+            "generate",
+            "--model",
+            MODEL,
+            "--data",
+            rows.toString(),
+            "--chat-template",
+            template.toString(),
+            "--max-new-tokens",
+            "2",
+            "--json"
+        };
+        Captured refused = loft(call);
+        assertEquals(1, refused.status(), refused.out());
+        assertTrue(refused.err().contains("line 2: ") && refused.err().contains("no bad ones"), refused.err());
+        Captured without = loft(call, "--skip-faulty-rows");
+        assertEquals(0, without.status(), without.err());
+        assertEquals(1, new ObjectMapper().readTree(without.out()).size());
+        assertTrue(without.err().contains("loft: 1 row is left out (--skip-faulty-rows):\n  "), without.err());
+        assertFalse(without.err().contains("system"), without.err());
+    }
+
     /** The seconds of each were those of all in its batch. */
     @Test
     void theSecondsOfTheTextsOfABatchAreItsOwn() throws Exception {

@@ -188,7 +188,6 @@ final class CausalAttention {
 
     private List<Tensor> backward(Tensor query, Tensor key, Tensor value, Tensor attended, Tensor gradient) {
         Tensor ofAttended = gradient.reshape(attended.sizes());
-        Tensor rowSums = computed(ofAttended).mul(attended).sum(new long[] {3}, true, new ScalarTypeOptional());
         Tensor ofQuery = torch.empty_like(query);
         Tensor ofKey = torch.empty_like(key);
         Tensor ofValue = torch.empty_like(value);
@@ -228,12 +227,12 @@ final class CausalAttention {
                 })
                 .toList();
         eachHeads(some -> {
+            dO.copy_(some.ofQueries(ofAttended));
+            sums.copy_(dO.mul(some.ofQueries(attended)).sum(new long[] {3}, true, new ScalarTypeOptional()));
             q.copy_(some.ofQueries(query));
             k.copy_(some.ofKeys(key));
             turn(k, kt);
             turn(some.ofKeys(value), vt);
-            dO.copy_(some.ofQueries(ofAttended));
-            sums.copy_(some.ofQueries(rowSums));
             if (!seesAll) {
                 dK.zero_();
                 dV.zero_();
@@ -249,11 +248,6 @@ final class CausalAttention {
     /** Scores of the largest block. */
     private long mostScores() {
         return count * group * Math.min(ROWS, length) * mostKeys();
-    }
-
-    /** In the type of the products. */
-    private Tensor computed(Tensor x) {
-        return x.to(hidden.scalar_type());
     }
 
     private Tensor empty(long... shape) {
@@ -309,7 +303,7 @@ final class CausalAttention {
     /** {@code (count, dim, seq)} from {@code (count, seq, dim)} */
     private void turn(Tensor x, Tensor turned) {
         if (inBlocks) {
-            BlockProduct.turn(BlockProduct.dense(computed(x)), turned);
+            BlockProduct.turn(BlockProduct.dense(x.to(hidden.scalar_type())), turned);
         } else {
             turned.copy_(x.transpose(1, 2));
         }

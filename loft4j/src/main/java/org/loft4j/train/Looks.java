@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
@@ -31,8 +32,9 @@ record Looks(CausalDecoder.LayerKind kind, boolean bounded, boolean sinks, boole
                 own != null && own.queryNorm() instanceof HeadByHead);
     }
 
-    /** Whether a lane has our own attention for it where rows are longer than the window. */
-    boolean isOurs() {
-        return !kind.bothSides() && !bounded && !sinks;
+    /** Whether a lane has our own attention for rows of so many tokens. */
+    boolean isOurs(long columns) {
+        long window = kind.window() == 0 ? columns : kind.window();
+        return !kind.bothSides() && !bounded && !sinks && Attention.isOurs(columns, window);
     }
 }

@@ -313,10 +313,9 @@ final class MemoryArithmetic {
     /** Whether our own attention computes it. */
     private boolean isOurs(LayerShapes layer) {
         Looks looks = layer.looks();
-        long columns = plan.load().columns();
-        long window = looks == null ? 0 : looks.kind().window();
-        window = window == 0 ? columns : window;
-        return lanes > 1 && looks != null && (window >= columns || looks.isOurs()) && Attention.isOurs(columns, window);
+        return (lanes > 1 || Lanes.count() == 1)
+                && looks != null
+                && looks.isOurs(plan.load().columns());
     }
 
     /** What distances add to the scores, once for all layers; those of what is written are alike in all rows. */
