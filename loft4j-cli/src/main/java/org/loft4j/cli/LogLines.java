@@ -1,36 +1,53 @@
 package org.loft4j.cli;
 
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.logging.ConsoleHandler;
 import java.util.logging.Formatter;
-import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogManager;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
-/** Shows the library's log on stderr, one line a message. */
-final class LogLines extends Formatter {
-    private static final Logger LIBRARY = Logger.getLogger("org.loft4j");
-
-    /** Shows warnings. */
+/** Shows the library's log on stderr, one line a message. Public, as is {@link Settings}, for Java's log makes both by name. */
+public final class LogLines extends Formatter {
+    /** Shows warnings. Java's log takes a sixth of what a help page takes to set up: it asks for its settings when it is used. */
     static void bind() {
-        LogManager.getLogManager().reset();
-        Handler handler = new ConsoleHandler();
-        handler.setFormatter(new LogLines());
-        handler.setLevel(Level.ALL);
-        Logger.getLogger("").addHandler(handler);
-        Logger.getLogger("").setLevel(Level.WARNING);
+        System.setProperty("java.util.logging.config.class", Settings.class.getName());
     }
 
     /** Shows what the library has to say beside warnings as well. */
     static void verbose() {
-        LIBRARY.setLevel(Level.FINE);
+        Library.LOGGER.setLevel(Level.FINE);
     }
 
     @Override
     public String format(LogRecord record) {
         Throwable thrown = record.getThrown();
-        return "loft: " + record.getLevel().getName().toLowerCase(java.util.Locale.ROOT) + ": " + formatMessage(record)
+        return "loft: " + record.getLevel().getName().toLowerCase(Locale.ROOT) + ": " + formatMessage(record)
                 + (thrown == null ? "" : " (" + thrown + ")") + System.lineSeparator();
+    }
+
+    /** What {@code java.util.logging.config.class} names. */
+    public static final class Settings {
+        /** Sets up Java's log. */
+        public Settings() throws IOException {
+            String handler = ConsoleHandler.class.getName();
+            String settings = String.join(
+                    "\n",
+                    ".level=WARNING",
+                    "handlers=" + handler,
+                    handler + ".level=ALL",
+                    handler + ".formatter=" + LogLines.class.getName());
+            LogManager.getLogManager()
+                    .readConfiguration(new ByteArrayInputStream(settings.getBytes(StandardCharsets.ISO_8859_1)));
+        }
+    }
+
+    /** Kept: Java's log forgets a logger and its level with the last reference. */
+    private static final class Library {
+        static final Logger LOGGER = Logger.getLogger("org.loft4j");
     }
 }
