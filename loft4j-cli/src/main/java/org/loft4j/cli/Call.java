@@ -169,6 +169,9 @@ final class Call {
 
     private List<String> messages(Exception error) {
         String message = String.valueOf(error.getMessage());
+        if (error instanceof UnmatchedArgumentException unmatched && UnknownVerb.is(unmatched)) {
+            return List.of(UnknownVerb.message(unmatched));
+        }
         if (error instanceof UnmatchedArgumentException unmatched
                 && !unmatched.getSuggestions().isEmpty()) {
             return List.of(

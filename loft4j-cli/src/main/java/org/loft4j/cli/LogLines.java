@@ -3,15 +3,19 @@ package org.loft4j.cli;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.logging.ConsoleHandler;
+import java.util.logging.Filter;
 import java.util.logging.Formatter;
 import java.util.logging.Level;
 import java.util.logging.LogManager;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
-/** Shows the library's log on stderr, one line a message. Public, as is {@link Settings}, for Java's log makes both by name. */
+/** Shows the library's log on stderr, one line a message. Public, as is what lies within, for Java's log makes it by name. */
 public final class LogLines extends Formatter {
     /** Shows warnings. Java's log takes a sixth of what a help page takes to set up: it asks for its settings when it is used. */
     static void bind() {
@@ -40,9 +44,20 @@ public final class LogLines extends Formatter {
                     ".level=WARNING",
                     "handlers=" + handler,
                     handler + ".level=ALL",
+                    handler + ".filter=" + Once.class.getName(),
                     handler + ".formatter=" + LogLines.class.getName());
             LogManager.getLogManager()
                     .readConfiguration(new ByteArrayInputStream(settings.getBytes(StandardCharsets.ISO_8859_1)));
+        }
+    }
+
+    /** A model is opened more than once in a call, and has the same to say each time. */
+    public static final class Once implements Filter {
+        private final Set<String> said = ConcurrentHashMap.newKeySet();
+
+        @Override
+        public boolean isLoggable(LogRecord record) {
+            return said.add(record.getLevel() + record.getMessage() + Arrays.toString(record.getParameters()));
         }
     }
 

@@ -68,7 +68,24 @@ class LoftTest {
     void anUnknownVerbIsAWrongCallAndTheNearestIsNamed() {
         Captured call = Captured.loft("inspct");
         assertEquals(2, call.status());
-        assertTrue(call.err().contains("did you mean inspect?"), call.err());
+        assertTrue(
+                call.err()
+                        .startsWith(
+                                "loft: there is no verb 'inspct'; did you mean inspect?\nloft: the verbs are demo, "),
+                call.err());
+        assertTrue(Captured.loft("pred", "--model", "x").err().contains("'pred'; did you mean predict?"));
+        String far = Captured.loft("sing").err();
+        assertTrue(far.startsWith("loft: there is no verb 'sing'\n"), far);
+        String within = Captured.loft("data", "chek").err();
+        assertTrue(within.startsWith("loft data: there is no verb 'chek'; did you mean check?\n"), within);
+    }
+
+    @Test
+    void whatOtherToolsCallAVerbIsToldByItsNameHere() {
+        String serve = Captured.loft("serve", "--model", "x").err();
+        assertTrue(serve.startsWith("loft: there is no verb 'serve'; here it is export --to gguf, "), serve);
+        String finetune = Captured.loft("finetune", "--model", "x").err();
+        assertTrue(finetune.startsWith("loft: there is no verb 'finetune'; here it is train, "), finetune);
     }
 
     @Test

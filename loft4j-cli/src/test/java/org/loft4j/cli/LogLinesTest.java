@@ -18,7 +18,9 @@ class LogLinesTest {
             if (args.length > 0) {
                 LogLines.verbose();
             }
-            ours.log(System.Logger.Level.WARNING, "{0} is odd", "rows.csv");
+            for (String file : List.of("rows.csv", "rows.csv", "more.csv")) {
+                ours.log(System.Logger.Level.WARNING, "{0} is odd", file);
+            }
             ours.log(System.Logger.Level.WARNING, "cannot be read", new IllegalStateException("full"));
             ours.log(System.Logger.Level.INFO, "as asked for");
             Logger.getLogger("com.example").info("nobody asked");
@@ -39,10 +41,11 @@ class LogLinesTest {
     }
 
     @Test
-    void warningsStandOnALineEach() throws Exception {
+    void warningsStandOnALineEachAndAreNotRepeated() throws Exception {
         assertEquals(
                 List.of(
                         "loft: warning: rows.csv is odd",
+                        "loft: warning: more.csv is odd",
                         "loft: warning: cannot be read (java.lang.IllegalStateException: full)"),
                 said());
     }
@@ -50,7 +53,7 @@ class LogLinesTest {
     @Test
     void theRestOfTheLibrarysLogIsShownOnRequest() throws Exception {
         List<String> said = said("verbose");
-        assertEquals(3, said.size(), said.toString());
-        assertEquals("loft: info: as asked for", said.get(2));
+        assertEquals(4, said.size(), said.toString());
+        assertEquals("loft: info: as asked for", said.get(3));
     }
 }
