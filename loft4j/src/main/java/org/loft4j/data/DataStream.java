@@ -141,8 +141,10 @@ public final class DataStream implements RowSource {
                 next();
                 left--;
             }
-            // what is left out shows only when it is read
-            boolean reads = kind instanceof RowKind.Plain && blank != 0;
+            // what is left out shows only when it is read, and so does how many rows a record of texts that belong
+            // together makes
+            boolean reads =
+                    faults != null || kind instanceof RowKind.Matched || kind instanceof RowKind.Plain && blank != 0;
             skipped |= left > 0 && !reads;
             while (left > 0 && (reads ? next() != null : reading.pass())) {
                 left--;

@@ -8,12 +8,16 @@ import org.loft4j.nn.PromptSampler;
 
 /** One continuation as it grows, token by token. */
 final class WrittenRow {
+    private static final int FIRST_ROOM = 256;
+
     private final int number;
     private final Sampler sampler;
     private final TokenRules rules;
     private final int begun;
-    private final long[] ids;
+    private final int limit;
     private final Stop last;
+    // with room for more: a model without a last position may be asked for as many tokens as there are numbers
+    private long[] ids;
     private int size;
     private @Nullable Stop stop;
 
@@ -28,7 +32,8 @@ final class WrittenRow {
         this.sampler = sampler;
         this.rules = rules;
         this.begun = prompt.length;
-        this.ids = Arrays.copyOf(prompt, begun + limit);
+        this.limit = limit;
+        this.ids = Arrays.copyOf(prompt, begun + Math.min(limit, FIRST_ROOM));
         this.last = last;
     }
 
@@ -38,11 +43,13 @@ final class WrittenRow {
 
     /** The new id, which is read next unless it is the last. */
     long take(float[] logits, PromptSampler.Listener listener) {
-        int limit = ids.length - begun;
         OptionalLong forced = rules.forced(size, limit);
         rules.hide(logits, ids, begun + size, size);
         boolean cut = rules.cuts(size, limit) && sampler.next(logits) != forced.orElseThrow();
         long id = forced.isPresent() ? sampler.take(forced.getAsLong()) : sampler.next(logits);
+        if (begun + size == ids.length) {
+            ids = Arrays.copyOf(ids, begun + (int) Math.min(limit, 2L * size));
+        }
         ids[begun + size++] = id;
         boolean more = listener.onToken(number, id);
         if (rules.ends().contains(id) && !cut) {

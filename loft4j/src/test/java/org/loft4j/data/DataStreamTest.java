@@ -9,7 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -114,6 +118,69 @@ class DataStreamTest {
                 try (RowCursor cursor = stream.open()) {
                     cursor.skip(skipped);
                     assertEquals(expected.subList(skipped, ROWS), rest(cursor), "from " + skipped);
+                }
+            }
+        }
+    }
+
+    /** Records of one positive, of several, and of lists in both. */
+    @Test
+    void aRecordOfSeveralRowsIsSkippedRowByRow() throws IOException {
+        StringBuilder records = new StringBuilder();
+        for (int i = 0; i < ROWS; i++) {
+            String positives = IntStream.rangeClosed(0, i % 3)
+                    .mapToObj(k -> "\"p" + k + "\"")
+                    .collect(Collectors.joining(","));
+            records.append("{\"query\":\"q")
+                    .append(i)
+                    .append("\",\"pos\":[")
+                    .append(positives)
+                    .append("]}\n");
+        }
+        Path file = Files.writeString(folder.resolve("rows.jsonl"), records);
+        assertSkipsWhatIsRead(file, ROWS / 3 * 6 + 1 + 2, null);
+    }
+
+    /** Faults are not among the rows. */
+    @Test
+    void whatIsLeftOutIsNotSkippedAsARow() throws IOException {
+        Path file = Files.writeString(
+                folder.resolve("rows.jsonl"),
+                "{\"text\":\"a\"}\n{\"text\":7}\n{\"text\":\"b\"}\nno json\n{\"text\":\"c\"}\n{\"text\":\"d\"}\n");
+        List<DataException> faults = new ArrayList<>();
+        assertSkipsWhatIsRead(file, 4, faults::add);
+        assertEquals(
+                List.of(2L, 4L),
+                faults.stream()
+                        .map(fault -> Long.parseLong(fault.getMessage().replaceAll("(?s).*, line ([0-9]+).*", "$1")))
+                        .distinct()
+                        .sorted()
+                        .toList());
+    }
+
+    /** @param faults takes those of rows; null where there are none */
+    private static void assertSkipsWhatIsRead(Path file, int count, @Nullable Consumer<DataException> faults)
+            throws IOException {
+        DataReference data = DataReference.of(file);
+        Supplier<DataStream> open = () -> faults == null
+                ? DataFiles.stream(data, Columns.auto())
+                : DataFiles.streamWithoutFaulty(data, Columns.auto(), faults);
+        DataStream read = open.get();
+        List<Row> expected;
+        try (RowCursor cursor = read.open()) {
+            expected = rest(cursor);
+        }
+        assertEquals(count, expected.size());
+        for (int first = 0; first <= count; first++) {
+            for (int skipped = 0; first + skipped <= count; skipped++) {
+                for (DataStream stream : List.of(read, open.get())) {
+                    try (RowCursor cursor = stream.open()) {
+                        for (int i = 0; i < first; i++) {
+                            assertEquals(expected.get(i), cursor.next());
+                        }
+                        cursor.skip(skipped);
+                        assertEquals(expected.subList(first + skipped, count), rest(cursor), first + ", " + skipped);
+                    }
                 }
             }
         }

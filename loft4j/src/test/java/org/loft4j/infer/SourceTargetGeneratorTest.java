@@ -84,6 +84,27 @@ class SourceTargetGeneratorTest {
         }
     }
 
+    /** T5 has no last position: what is asked for at most is no size of anything. */
+    @Test
+    void asManyTokensAsThereAreNumbersTakeTheMemoryOfThoseThatAreWritten() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("t5");
+                Model model = open(fixture)) {
+            Generator generator = Generator.of(model);
+            long[] text = texts(fixture).get(0);
+            List<Long> written = new ArrayList<>();
+            Continuation ended = generator
+                    .generate(List.of(text), Integer.MAX_VALUE, Set.of(), SamplingConfig.GREEDY, (row, id) -> {
+                        written.add(id);
+                        return written.size() < 300;
+                    })
+                    .get(0);
+            assertEquals(Continuation.Stop.LISTENER, ended.stop());
+            assertEquals(written, Arrays.stream(ended.ids()).boxed().toList());
+            assertArrayEquals(ended.ids(), generator.greedy(text, 300, Set.of()).ids());
+        }
+    }
+
     /** As Transformers' processors of logits make it of generation_config.json. */
     @Test
     void whatTheFilesForceOrForbidIsHeldTo() throws IOException {

@@ -138,9 +138,30 @@ class StreamedMatchesEndToEndTest {
         }
     }
 
+    /** Records of one, two and three positives, each of which is a row. */
+    private DataStream streamOfLists(int count) throws IOException {
+        List<String> records = IntStream.range(0, count)
+                .mapToObj(i -> "{\"query\": \"" + words(5 + i % 6, 2) + "\", \"pos\": ["
+                        + IntStream.rangeClosed(0, i % 3)
+                                .mapToObj(k -> '"' + words(40 + 10 * i % 90 + k, 3) + '"')
+                                .collect(Collectors.joining(", "))
+                        + "]}")
+                .toList();
+        Path file = Files.write(directory.resolve("lists.jsonl"), records);
+        return DataFiles.stream(DataReference.of(file), Columns.auto());
+    }
+
     @Test
     void stoppedAndResumedItEndsBitForBitWhereItWouldHaveEnded() throws IOException {
-        DataStream rows = stream(40);
+        assertEndsAlike(stream(40));
+    }
+
+    @Test
+    void soItDoesWithListsOfPositives() throws IOException {
+        assertEndsAlike(streamOfLists(20));
+    }
+
+    private void assertEndsAlike(DataStream rows) throws IOException {
         Path whole = directory.resolve("whole");
         long steps = train(rows, whole, -1).totalSteps();
         Path stopped = directory.resolve("stopped");
