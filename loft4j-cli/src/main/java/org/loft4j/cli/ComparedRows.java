@@ -81,6 +81,7 @@ final class ComparedRows {
                 .encode(rows.train(), some -> rows.encode(some, tokenizer, format, rowLength, blocks), "training");
         Dataset texts = kept.examples().texts();
         TrainingRows.tell(
+                rows.learnt().task(),
                 kept.rows().size(),
                 blocks ? 0 : kept.examples().size(),
                 texts.truncations(),

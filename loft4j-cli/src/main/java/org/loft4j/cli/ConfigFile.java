@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -194,6 +195,8 @@ final class ConfigFile implements IDefaultValueProvider {
             ConfigKeys keys = ConfigKeys.all();
             JsonNode tree = new YAMLMapper(YAMLFactory.builder()
                             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                            // a key with nothing behind it is null in YAML; "" is the empty text
+                            .enable(YAMLParser.Feature.EMPTY_STRING_AS_NULL)
                             .build())
                     .readTree(Files.readString(file));
             if (tree instanceof ObjectNode object) {

@@ -145,7 +145,7 @@ final class DataCheckCommand implements Verb {
         Task task = aim.task();
         DataReport read = read(aim, maxLength);
         ScannedRows train = read.parts().get(0).rows();
-        TrainingRows.tellOfLabels(
+        LearntClasses.tellOfRows(
                 task, learnt.asked, train.some(), spec.commandLine().getErr());
         learnt.tell(aim, spec.commandLine().getErr());
         List<String> stops = new ArrayList<>();

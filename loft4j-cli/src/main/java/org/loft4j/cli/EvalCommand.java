@@ -306,7 +306,7 @@ final class EvalCommand implements Verb {
                             spec.commandLine().getErr())
                     : evaluator.evaluate(examples);
             if (told != null) {
-                told.write(kept, encoder);
+                told.write(kept, encoder, tokenizer, maxLength);
             }
             long cut = kept.examples().texts().truncations().rows();
             if (cut > 0) {

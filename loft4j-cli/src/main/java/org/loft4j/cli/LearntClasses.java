@@ -1,14 +1,20 @@
 package org.loft4j.cli;
 
+import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
+import org.loft4j.data.MultiLabelText;
+import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
@@ -21,6 +27,9 @@ import org.loft4j.nn.Task;
  * @param told what there is to say of it; empty where the model's classes are those of the data, or it has none of its own
  */
 record LearntClasses(Labels labels, boolean anew, String told) {
+    /** Rows of which it is told that they are all alike. */
+    private static final int ENOUGH = 10;
+
     /**
      * The model's classes stay as they are where the data has no others, whatever the case of the names, and where it numbers all of
      * them from 0 on. LABEL_0, LABEL_1 … say nothing of what a class is.
@@ -155,6 +164,27 @@ record LearntClasses(Labels labels, boolean anew, String told) {
         return labels < 2 || labels <= rows / 2
                 ? ""
                 : labels + " labels in so few rows teach little: is it the right --label-column?";
+    }
+
+    /**
+     * Says of rows with labels that a language model learns their texts alone, where nobody has asked for that, and of labels which all
+     * rows have that nothing can be learnt of them.
+     */
+    static void tellOfRows(Task task, @Nullable Task asked, List<Row> rows, PrintWriter err) {
+        if (asked == null && task == Task.CAUSAL_LM && !rows.isEmpty() && rows.get(0) instanceof LabeledText) {
+            err.println("loft: the labels are not learnt, for a language model learns texts alone;"
+                    + " --task sequence-classification learns them");
+        }
+        Set<String> labels = new TreeSet<>();
+        rows.forEach(row -> labels.addAll(row instanceof MultiLabelText several ? several.labels() : List.of()));
+        boolean everywhere = rows.stream()
+                .allMatch(row -> row instanceof MultiLabelText several
+                        && several.labels().size() == labels.size());
+        if (labels.size() > 1 && rows.size() >= ENOUGH && everywhere) {
+            err.println("loft: every row has every label (" + some(List.copyOf(labels))
+                    + "), so that there is nothing to tell apart; flags for all labels are read from columns of their own"
+                    + " (--label-columns)");
+        }
     }
 
     /** The first of some labels, in words. */

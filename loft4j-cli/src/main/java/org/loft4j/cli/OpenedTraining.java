@@ -82,7 +82,7 @@ record OpenedTraining(
     /** Looks at what else shows only when the run comes to it. */
     private void check() throws IOException {
         if (data.train() instanceof StreamingDataset rows) {
-            StreamedRows.check(rows, model.description().vocabularySize(), data.maxLength(), err());
+            StreamedRows.check(rows, model, data.maxLength(), err());
         }
         for (Object some : Arrays.asList(data.train(), data.eval())) {
             if (some instanceof ImageDataset images) {

@@ -13,12 +13,16 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.Labels;
 import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.TaggedWords;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.data.WordTokens;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
@@ -41,8 +45,12 @@ final class RowPredictions {
     private final List<Told> worst = new ArrayList<>();
     private int rows;
 
-    /** A row with what the model makes of it. */
-    private record Told(JudgedRow row, RowOutcome outcome) {
+    /**
+     * A row with what the model makes of it.
+     *
+     * @param words for each word of the row its place among the outcome's, −1 where it has none; empty where words have no classes
+     */
+    private record Told(JudgedRow row, RowOutcome outcome, int[] words) {
         /** What is not a number is worse than anything. */
         double rank() {
             return Double.isNaN(outcome.loss()) ? Double.POSITIVE_INFINITY : outcome.loss();
@@ -61,9 +69,29 @@ final class RowPredictions {
         return asking == null ? evaluator : evaluator.withEach(asking.outcomes::put);
     }
 
-    /** Writes the file of rows. */
-    void write(FaultyRows.Kept kept, StreamingDataset.Encoder encoder) throws IOException {
-        write(kept.rows().stream().map(JudgedRow::of).toList(), counts(kept, encoder));
+    /**
+     * Writes the file of rows.
+     *
+     * @param maxLength by which they were encoded
+     */
+    void write(FaultyRows.Kept kept, StreamingDataset.Encoder encoder, Tokenizer tokenizer, int maxLength)
+            throws IOException {
+        write(
+                kept.rows().stream().map(JudgedRow::of).toList(),
+                counts(kept, encoder),
+                row -> kept.rows().get(row) instanceof TaggedWords tagged
+                        ? places(WordTokens.of(tagged.words(), tokenizer, maxLength))
+                        : new int[0]);
+    }
+
+    /** Which of the words that have a token each one is. */
+    private static int[] places(WordTokens tokens) {
+        int[] places = tokens.firsts();
+        int next = 0;
+        for (int word = 0; word < places.length; word++) {
+            places[word] = places[word] < 0 ? -1 : next++;
+        }
+        return places;
     }
 
     /** Writes the file of images. */
@@ -71,7 +99,7 @@ final class RowPredictions {
         IntStream all = IntStream.range(0, images.size());
         int[] one = new int[images.size()];
         Arrays.fill(one, 1);
-        write(all.mapToObj(i -> JudgedRow.of(images, i)).toList(), one);
+        write(all.mapToObj(i -> JudgedRow.of(images, i)).toList(), one, row -> new int[0]);
     }
 
     /** How many examples each row became: one, but of conversations some may be several. */
@@ -89,8 +117,9 @@ final class RowPredictions {
      *
      * @param judged the rows, in the order of their examples
      * @param examples how many each row became
+     * @param words of a row by its place
      */
-    private void write(List<JudgedRow> judged, int[] examples) throws IOException {
+    private void write(List<JudgedRow> judged, int[] examples, IntFunction<int[]> words) throws IOException {
         List<Told> all = new ArrayList<>();
         int next = 0;
         for (int row = 0; row < examples.length; row++) {
@@ -99,11 +128,11 @@ final class RowPredictions {
                     .toList();
             next += examples[row];
             RowOutcome outcome = own.size() == 1 ? own.get(0) : together(own);
-            all.add(new Told(judged.get(row), outcome));
+            all.add(new Told(judged.get(row), outcome, words.apply(row)));
         }
         AtomicFiles.write(file, channel -> {
             for (Told told : all) {
-                String line = Json.text(Objects.requireNonNull(Json.finite(tree(told.row(), told.outcome())))) + "\n";
+                String line = Json.text(Objects.requireNonNull(Json.finite(tree(told)))) + "\n";
                 AtomicFiles.writeFully(channel, ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
             }
         });
@@ -122,7 +151,9 @@ final class RowPredictions {
         return new RowOutcome(sum / Math.max(1, targets), targets, new int[0], new double[0]);
     }
 
-    private Map<String, @Nullable Object> tree(JudgedRow row, RowOutcome outcome) {
+    private Map<String, @Nullable Object> tree(Told told) {
+        JudgedRow row = told.row();
+        RowOutcome outcome = told.outcome();
         Map<String, @Nullable Object> tree = new LinkedHashMap<>(row.fields());
         tree.put("loss", outcome.loss());
         double[] outputs = outcome.outputs();
@@ -141,8 +172,8 @@ final class RowPredictions {
             tree.put("predicted", several(outputs));
             tree.put("probabilities", byName(outputs));
         } else if (model.task() == Task.TOKEN_CLASSIFICATION) {
-            tree.put("predicted", names(outcome.told()));
-            tree.put("probabilities", outputs);
+            tree.put("predicted", ofWords(told.words(), place -> names.get(outcome.told()[place])));
+            tree.put("probabilities", ofWords(told.words(), place -> outputs[place]));
         } else {
             tree.put("predicted", names.get(outcome.told()[0]));
             tree.put("probability", outputs[outcome.told()[0]]);
@@ -158,8 +189,13 @@ final class RowPredictions {
                 .toList();
     }
 
-    private List<String> names(int[] classes) {
-        return IntStream.of(classes).mapToObj(names::get).toList();
+    /** As many as there are words, so that both stand side by side. */
+    private static <T> List<@Nullable T> ofWords(int[] words, IntFunction<T> told) {
+        List<@Nullable T> all = new ArrayList<>();
+        for (int place : words) {
+            all.add(place < 0 ? null : told.apply(place));
+        }
+        return all;
     }
 
     private Map<String, Double> byName(double[] probabilities) {
@@ -172,7 +208,7 @@ final class RowPredictions {
 
     /** The rows of the greatest loss, as the file has them. */
     List<Map<String, @Nullable Object>> worst() {
-        return worst.stream().map(told -> tree(told.row(), told.outcome())).toList();
+        return worst.stream().map(this::tree).toList();
     }
 
     /** The same for people. */
@@ -201,10 +237,10 @@ final class RowPredictions {
 
     private String told(Told told) {
         double[] outputs = told.outcome().outputs();
-        Object predicted = tree(told.row(), told.outcome()).get("predicted");
+        Object predicted = tree(told).get("predicted");
         if (predicted instanceof List<?> several) {
             return several.stream()
-                    .map(one -> PredictCommand.field(String.valueOf(one)))
+                    .map(one -> one == null ? "–" : PredictCommand.field(one.toString()))
                     .collect(Collectors.joining(model.isMultiLabel() ? ", " : " "));
         }
         if (predicted != null) {

@@ -4,10 +4,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
+import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Pasted;
+import org.loft4j.data.DataReference;
 import org.loft4j.train.ChatDate;
 import org.loft4j.train.Evaluation;
+import org.loft4j.train.Method;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.StartingAdapter;
 import org.loft4j.train.TrainConfig;
@@ -124,10 +128,10 @@ final class RunFlags {
      * @param verb of the call, which may have read the output directory from a file
      * @param start directory of the adapter that the run starts from; null for none, or one of the hub
      */
-    void check(Problems problems, CommandSpec verb, @Nullable Path config, @Nullable Path start) {
+    void check(Problems problems, CommandSpec verb, @Nullable Path config, @Nullable Path start, Method method) {
         requireNotMoved(problems, verb, config);
         tellOfSettings(problems, verb, config);
-        requireDirectory(problems, start);
+        requireDirectory(problems, config, start, method);
         problems.of(this::maxMemory);
         if (resume && overwrite) {
             problems.add("--resume and --overwrite exclude each other");
@@ -175,7 +179,7 @@ final class RunFlags {
     }
 
     /** Before rows and model are read, which takes minutes where they are large. */
-    private void requireDirectory(Problems problems, @Nullable Path start) {
+    private void requireDirectory(Problems problems, @Nullable Path config, @Nullable Path start, Method method) {
         if (output == null || dryRun) {
             return;
         }
@@ -185,11 +189,34 @@ final class RunFlags {
                     // it may hold a run, which must not be overwritten then
                     StartingAdapter.requireBeside(start, output);
                 }
-                onExisting().require(output);
+                Path settings = output.resolve(TrainCommand.SETTINGS);
+                boolean mayBeWritten =
+                        resume || (config != null && Files.exists(settings) && Files.isSameFile(config, settings));
+                onExisting().require(output, method, mayBeWritten ? Set.of() : Set.of(TrainCommand.SETTINGS));
             } catch (IOException e) {
                 // whoever opens the run says what is wrong with its directory
             }
             return output;
+        });
+    }
+
+    /** Refuses to lose rows to the files of the run. */
+    void requireKept(Problems problems, @Nullable DataReference... data) {
+        Path directory = output;
+        if (directory == null || dryRun) {
+            return;
+        }
+        problems.of(() -> {
+            try {
+                for (DataReference rows : data) {
+                    for (Path file : rows == null || rows.isQuery() ? List.<Path>of() : rows.files()) {
+                        onExisting().requireKept(directory, file, "the data");
+                    }
+                }
+            } catch (IOException e) {
+                // whoever reads them says what is wrong with them
+            }
+            return directory;
         });
     }
 

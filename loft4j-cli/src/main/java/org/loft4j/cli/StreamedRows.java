@@ -22,6 +22,7 @@ import org.loft4j.data.RowSource;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
+import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
 
 /**
@@ -113,17 +114,19 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
     /**
      * Encodes each row once, so that none ends the run hours in, and says what became of them.
      *
-     * @param vocabularySize token ids that the model knows
+     * @param model that learns them
      */
-    static void check(StreamingDataset rows, long vocabularySize, int maxLength, PrintWriter err) throws IOException {
+    static void check(StreamingDataset rows, Model model, int maxLength, PrintWriter err) throws IOException {
         err.println("loft: tokenizing each row once, so that one which cannot be learnt is known before the training");
         err.flush();
         ExampleScan all = rows.scanExamples();
+        long vocabularySize = model.description().vocabularySize();
         if (all.largestId() >= vocabularySize) {
             throw new ConfigException("the training data has token id " + all.largestId()
                     + ", but the model knows only " + vocabularySize
                     + " tokens: the tokenizer is that of another model, or tokens were added to it");
         }
-        TrainingRows.tell(all.rows(), all.examples(), all.truncations(), all.altered(), maxLength, "training", err);
+        TrainingRows.tell(
+                model.task(), all.rows(), all.examples(), all.truncations(), all.altered(), maxLength, "training", err);
     }
 }

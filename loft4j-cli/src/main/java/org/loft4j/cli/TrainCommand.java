@@ -164,7 +164,9 @@ final class TrainCommand implements Verb {
         chat.check(problems);
         images.check(problems);
         eval.check(problems);
-        run.check(problems, spec, common.config, model.adapter == null ? null : model.adapter.directory());
+        Path start = model.adapter == null ? null : model.adapter.directory();
+        run.check(problems, spec, common.config, start, method.method);
+        run.requireKept(problems, data.data, eval.file);
         watch.check(problems, spec.commandLine().getParseResult(), reward.areGiven());
         if (run.dryRun && stream.streaming) {
             problems.add("--dry-run reads all rows, which --streaming is there to avoid: leave one of them out");
@@ -237,7 +239,7 @@ final class TrainCommand implements Verb {
                     + Trial.rateText(config.learningRate()) + "; --learning-rate names another");
         }
         learnt.tell(start, err());
-        TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());
+        LearntClasses.tellOfRows(task, learnt.asked, rows.train(), err());
         ModelOptions options = rows.options(options(start));
         int maxLength = start.maxLength(data.maxLength, err());
         reward.require(rows.all(List.of()));

@@ -166,14 +166,6 @@ record TrainingRows(
                 + things + " alone: " + some(alone);
     }
 
-    /** Says of rows with labels that a language model learns their texts alone, where nobody has asked for that. */
-    static void tellOfLabels(Task task, @Nullable Task asked, List<Row> rows, PrintWriter err) {
-        if (asked == null && task == Task.CAUSAL_LM && !rows.isEmpty() && rows.get(0) instanceof LabeledText) {
-            err.println("loft: the labels are not learnt, for a language model learns texts alone;"
-                    + " --task sequence-classification learns them");
-        }
-    }
-
     /** Whether a language model learns which of two answers to each prompt is preferred, or answers that are judged one by one. */
     boolean arePreferences() {
         return (train.get(0) instanceof Preference && !learnt.ranking()) || areJudged();
@@ -295,6 +287,7 @@ record TrainingRows(
         FaultyRows.Kept kept = faulty.encode(rows, some -> encode(some, tokenizer, chat, maxLength, packed), kind);
         Dataset texts = kept.examples().texts();
         tell(
+                learnt.task(),
                 kept.rows().size(),
                 packed ? 0 : kept.examples().size(),
                 texts.truncations(),
@@ -307,7 +300,14 @@ record TrainingRows(
 
     /** Says how many examples rows became where these are more, how many had to be cut, and which answers are altered. */
     static void tell(
-            long rows, long examples, Truncations cut, long altered, int maxLength, String kind, PrintWriter err) {
+            Task task,
+            long rows,
+            long examples,
+            Truncations cut,
+            long altered,
+            int maxLength,
+            String kind,
+            PrintWriter err) {
         if (examples > rows) {
             err.println("loft: " + rows + " " + kind + " rows became " + examples
                     + " examples: the chat template writes earlier answers otherwise than it asks for them, or answers of"
@@ -315,7 +315,8 @@ record TrainingRows(
         }
         if (cut.rows() > 0) {
             err.println("loft: " + cut.rows() + " of " + rows + " " + kind + " rows were cut to " + maxLength
-                    + " tokens" + (cut.completions() > 0 ? ", the completion itself in " + cut.completions() : ""));
+                    + " tokens" + (cut.completions() > 0 ? ", the completion itself in " + cut.completions() : "")
+                    + (cut.completions() > 0 && task == Task.CAUSAL_LM ? ", of whose prompts one token is left" : ""));
         }
         if (altered > 0) {
             err.println(

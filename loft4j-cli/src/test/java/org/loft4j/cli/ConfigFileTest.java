@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -52,6 +53,22 @@ class ConfigFileTest {
         assertEquals("bfloat16", train.device.dtype);
         assertEquals(false, train.config().groupByLength());
         assertEquals(6, train.config().batchSize());
+    }
+
+    /** Both are null in YAML. */
+    @Test
+    void aKeyWithNothingBehindItSetsNothing() throws IOException {
+        TrainCommand train = parse("""
+                model_name_or_path: somewhere
+                train_file: rows.csv
+                output_dir: run
+                validation_file:
+                label_column:
+                max_length: null
+                """);
+        assertNull(train.eval.file);
+        assertNull(train.data.labelColumn);
+        assertNull(train.data.maxLength);
     }
 
     /** As the trainers of Hugging Face and LLaMA-Factory have them. */
@@ -309,7 +326,7 @@ class ConfigFileTest {
             quoteCharacter = '#',
             value = {
                 "r: four | r: 'four' is not a whole number",
-                "r: | r: '' is not a whole number",
+                "r: '' | r: '' is not a whole number",
                 "learning_rate: [1, 2] | learning_rate: '1,2' is not a number",
                 "eval_steps: 2.5 | eval_steps: '2.5' is not a whole number",
                 "num_train_epochs: half | num_train_epochs: 'half' is not a number",

@@ -130,6 +130,19 @@ class EveryTaskEndToEndTest {
         assertEquals(told.get("tags"), told.get("predicted"));
         assertEquals(6, told.get("probabilities").size());
         assertTrue(scores.get("f1").asDouble() > 0.95, scores.toString());
+        // what is told stands at its word, where others have no token or lie too far behind
+        Path odd = Files.writeString(
+                folder.resolve("odd.jsonl"),
+                "{\"tokens\": [\"so\", \"Tim\", \"a\", \"ball\"], \"tags\": [\"O\", \"B-PER\", \"O\", \"O\"]}\n");
+        Path short3 = folder.resolve("short.jsonl");
+        JsonNode few =
+                json(where, "eval", "--data", odd.toString(), "--max-length", "3", "--predictions", short3.toString());
+        JsonNode some = ToldRows.of(short3, few, "predicted").get(0);
+        assertEquals(4, some.get("predicted").size(), some.toString());
+        assertEquals(4, some.get("probabilities").size(), some.toString());
+        assertEquals("B-PER", some.get("predicted").get(1).asText(), some.toString());
+        assertTrue(some.get("predicted").get(3).isNull(), some.toString());
+        assertTrue(some.get("probabilities").get(3).isNull(), some.toString());
         Captured call = Captured.loft(arguments(where, "predict", "--text", "then Tim saw a red ball"));
         assertEquals(0, call.status(), call.err());
         assertTrue(call.out().lines().anyMatch(line -> line.matches("B-PER\t0\\.\\d+\tTim")), call.out());

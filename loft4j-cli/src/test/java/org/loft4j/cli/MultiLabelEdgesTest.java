@@ -154,6 +154,21 @@ class MultiLabelEdgesTest {
                 told.err());
     }
 
+    /** Flags of two labels are names that every row has: only all rows together show it. */
+    @Test
+    void labelsThatEveryRowHasAreTold() throws IOException {
+        String[] several = {"--problem-type", "multi_label_classification", "--dry-run"};
+        String flags =
+                "{\"text\": \"red ball\", \"labels\": [0, 1]}\n{\"text\": \"blue\", \"labels\": [1, 0]}\n".repeat(5);
+        Captured told = call("train", file("flags.jsonl", flags), several);
+        assertEquals(0, told.status(), told.err());
+        assertTrue(
+                told.err().contains("loft: every row has every label (\"0\", \"1\"), so that there is nothing to tell"),
+                told.err());
+        Captured some = call("train", file("some.jsonl", flags + "{\"text\": \"one\", \"labels\": []}\n"), several);
+        assertFalse(some.err().contains("every row has every label"), some.err());
+    }
+
     /** A model that has learnt nothing yet says nothing of its rows. */
     @Test
     void rowsAreInspectedAsTheyWillBeLearnt() throws IOException {

@@ -102,4 +102,51 @@ class OverwriteEndToEndTest {
             }
         }
     }
+
+    private void refused(String words, Captured call) {
+        assertEquals(2, call.status(), call.err());
+        assertTrue(call.err().contains(words), call.err());
+    }
+
+    /** As in the folder of a project. */
+    @Test
+    void filesOfOthersAreLeftAlone() throws IOException {
+        run = Files.createDirectory(folder.resolve("project"));
+        for (String name : List.of("README.md", "config.yaml", "report.html")) {
+            Path mine = Files.writeString(run.resolve(name), "mine: 1\n");
+            refused(run + " holds " + name + ", which is no part of a run and would be written over", train());
+            assertEquals("mine: 1\n", Files.readString(mine));
+            Files.delete(mine);
+        }
+        // settings that the call was given are those of the run
+        Path settings = Files.writeString(run.resolve("config.yaml"), "seed: 3\n");
+        Captured own = train("--config", settings.toString());
+        assertEquals(0, own.status(), own.err());
+        assertTrue(Files.readString(settings).contains("seed: 3"));
+    }
+
+    @Test
+    void aModelIsNotTrainedInPlace() throws IOException {
+        run = Fixtures.copy("stories260K", folder.resolve("model"));
+        Map<String, String> before = files();
+        String[] full = {"--model", run.toString(), "--method", "full"};
+        refused(run + " holds ", train(full));
+        refused(
+                " is the directory of the model, whose weights the trained ones would take the place of",
+                train("--model", run.toString(), "--method", "full", "--overwrite"));
+        Map<String, String> after = files();
+        after.remove(".lock");
+        assertEquals(before, after);
+    }
+
+    @Test
+    void dataInTheRunThatIsOverwrittenIsKept() throws IOException {
+        data = Files.move(data, run.resolve("samples.jsonl"));
+        Map<String, String> before = files();
+        refused("the data " + data + " lies in the run that --overwrite would remove", train("--overwrite"));
+        assertEquals(before, files());
+        data = Files.move(data, run.resolve("tales.jsonl"));
+        assertEquals(0, train("--overwrite").status());
+        assertTrue(Files.exists(data));
+    }
 }

@@ -141,14 +141,35 @@ class TrainingRowsTest {
     @Test
     void whatTheTemplateLeavesOutOfAnswersIsTold() {
         StringWriter told = new StringWriter();
-        TrainingRows.tell(5, 5, new Truncations(0, 0, 0), 0, 100, "training", new PrintWriter(told, true));
+        TrainingRows.tell(
+                Task.CAUSAL_LM, 5, 5, new Truncations(0, 0, 0), 0, 100, "training", new PrintWriter(told, true));
         assertEquals("", told.toString());
-        TrainingRows.tell(5, 5, new Truncations(0, 0, 0), 2, 100, "training", new PrintWriter(told, true));
+        TrainingRows.tell(
+                Task.CAUSAL_LM, 5, 5, new Truncations(0, 0, 0), 2, 100, "training", new PrintWriter(told, true));
         assertTrue(
                 told.toString()
                         .startsWith(
                                 "loft: the chat template leaves out part of 2 answers of the training rows, or of the"
                                         + " prompt before, such as <think> or a tool's call: "),
                 told.toString());
+    }
+
+    /** Of a text that is written of another one, the other is cut by itself. */
+    @Test
+    void whatIsLeftOfPromptsIsTold() {
+        StringWriter told = new StringWriter();
+        TrainingRows.tell(
+                Task.CAUSAL_LM, 5, 5, new Truncations(3, 2, 9), 0, 40, "training", new PrintWriter(told, true));
+        TrainingRows.tell(
+                Task.CAUSAL_LM, 5, 5, new Truncations(3, 0, 9), 0, 40, "training", new PrintWriter(told, true));
+        TrainingRows.tell(
+                Task.SEQ2SEQ_LM, 5, 5, new Truncations(3, 2, 9), 0, 40, "training", new PrintWriter(told, true));
+        String cut = "loft: 3 of 5 training rows were cut to 40 tokens";
+        assertEquals(
+                List.of(
+                        cut + ", the completion itself in 2, of whose prompts one token is left",
+                        cut,
+                        cut + ", the completion itself in 2"),
+                told.toString().lines().toList());
     }
 }

@@ -91,7 +91,7 @@ public record DataReference(String text) {
      *
      * @throws DataException if there are none
      */
-    List<Path> files() throws DataException {
+    public List<Path> files() throws DataException {
         Path path = existing();
         if (path != null) {
             return List.of(path);

@@ -247,6 +247,9 @@ final class JsonRows {
             throw origin.fault("\"" + column + "\" must be an array of names, found " + describe(value));
         }
         for (JsonNode label : value) {
+            if (label.isBoolean()) {
+                throw origin.fault("\"" + column + "\" holds " + label + SeveralLabels.FLAGS);
+            }
             labels.add(label(label, column, origin));
         }
         return labels;

@@ -16,9 +16,30 @@ final class RowCheck {
             String first = filled(kind.text(), text, origin);
             return pair == null ? new PlainText(first, origin) : new TextPair(first, pair, origin);
         }
-        // blanks around a label are never meant: "spam" and " spam" would be two classes
-        String name = label.strip();
+        String name = name(label);
         return new LabeledText(filled(kind.text(), text, origin), pair, filled(column, name, origin), origin);
+    }
+
+    /**
+     * The name of a class without the blanks around it, which are never meant: "spam" and " spam" would be two classes. Blanks are also
+     * those that do not break, as spreadsheets and web pages leave them, and what cannot be seen at all, such as a byte order mark.
+     */
+    static String name(String label) {
+        int start = 0;
+        int end = label.length();
+        while (start < end && isBlank(label.codePointAt(start))) {
+            start += Character.charCount(label.codePointAt(start));
+        }
+        while (start < end && isBlank(label.codePointBefore(end))) {
+            end -= Character.charCount(label.codePointBefore(end));
+        }
+        return label.substring(start, end);
+    }
+
+    private static boolean isBlank(int character) {
+        return Character.isWhitespace(character)
+                || Character.isSpaceChar(character)
+                || Character.getType(character) == Character.FORMAT;
     }
 
     static Row multiLabeled(RowKind.MultiLabeled kind, String text, String textPair, List<String> labels, Origin origin)

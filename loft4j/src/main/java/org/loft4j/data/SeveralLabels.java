@@ -96,7 +96,7 @@ public record SeveralLabels(@Nullable String separator, List<String> columns) {
     static List<String> names(List<String> labels, String column, Origin origin) throws DataException {
         List<String> names = new ArrayList<>();
         for (String label : labels) {
-            String name = label.strip();
+            String name = RowCheck.name(label);
             if (name.isEmpty()) {
                 throw origin.fault("\"" + column + "\" holds a label without a name");
             }

@@ -32,6 +32,9 @@ public final class StreamingDataset implements TrainingSet {
     /** How many rows are shuffled together unless said otherwise. */
     public static final int SHUFFLE_BUFFER = 10_000;
 
+    /** What a fingerprint of rows that are streamed says, and of others does not. */
+    public static final String SHUFFLED = ", shuffled by ";
+
     private final RowSource source;
     private final RowScan scan;
     private final Encoder encoder;
@@ -121,7 +124,7 @@ public final class StreamingDataset implements TrainingSet {
     /** Of what the rows say, and of what the first of them are encoded to. */
     @Override
     public String fingerprint() {
-        return scan.rows() + " rows, crc32c " + Long.toHexString(scan.checksum()) + ", shuffled by " + shuffleBuffer
+        return scan.rows() + " rows, crc32c " + Long.toHexString(scan.checksum()) + SHUFFLED + shuffleBuffer
                 + ", the first as tokens: " + sample.fingerprint();
     }
 

@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Set;
 import org.loft4j.ConfigException;
 
 /** What to do with an output directory that holds a run already. */
@@ -23,10 +24,11 @@ public enum OnExisting {
      * Refuses an output directory that a training would refuse once it has its model and its data. Nothing is made there, so that
      * it can be asked before these are read.
      *
+     * @param more names of files that the caller writes there itself
      * @throws ConfigException if it is a file or lies below one, may not be written to, is in use by another run, or holds a run that
-     *     is not to be touched
+     *     is not to be touched, or files of others that a run would write over
      */
-    public void require(Path directory) throws IOException {
+    public void require(Path directory, Method method, Set<String> more) throws IOException {
         Path above = directory.toAbsolutePath();
         while (!Files.exists(above) && above.getParent() != null) {
             above = above.getParent();
@@ -40,6 +42,32 @@ public enum OnExisting {
         // whoever has to wait for a run is not to be told how to remove it
         RunLock.requireFree(directory);
         requireNoRun(directory);
+        requireNoOthers(directory, method, more);
+    }
+
+    /**
+     * Refuses to lose a file that a run reads, where its output directory is overwritten.
+     *
+     * @param what it is, for the error
+     * @throws ConfigException if it lies where the run writes, or removes what was there
+     */
+    public void requireKept(Path directory, Path file, String what) throws IOException {
+        if (this == OVERWRITE) {
+            RunOutput.requireKept(directory, file, what);
+        }
+    }
+
+    void requireNoOthers(Path directory, Method method, Set<String> more) throws IOException {
+        Path file = this == OVERWRITE ? null : RunOutput.others(directory, method, more);
+        if (file != null) {
+            throw new ConfigException(holdsOthers(directory, file));
+        }
+    }
+
+    static String holdsOthers(Path directory, Path file) {
+        return "output_dir " + directory + " holds " + file.getFileName()
+                + ", which is no part of a run and would be written over: choose another directory, or let it be"
+                + " overwritten (--overwrite)";
     }
 
     void requireNoRun(Path directory) throws IOException {

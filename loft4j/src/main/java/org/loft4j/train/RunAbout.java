@@ -5,8 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 
 /**
@@ -19,6 +21,17 @@ public final class RunAbout {
 
     /** The file's name. */
     public static final String FILE = "run.json";
+
+    /** Whether a directory has such a file, and not another of this name. */
+    static boolean isIn(Path directory) {
+        Path file = directory.resolve(FILE);
+        try {
+            return Files.isRegularFile(file)
+                    && Json.read(file).keys().containsAll(List.of("total_steps", "first_step", "process_started"));
+        } catch (CheckpointException e) {
+            return false;
+        }
+    }
 
     /** Says that this process has begun, or goes on, with a run. */
     RunAbout(Path file, RunPlan plan, long step, boolean images) throws IOException {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,15 +31,12 @@ final class RunOutput implements AutoCloseable {
 
     private static final String CARD = "README.md";
 
-    /** What a run ends with, beside weights of a model and the files of its tokenizer; the page is written by whoever shows it. */
-    private static final Set<String> RESULT = Set.of(
-            PeftFiles.CONFIG,
-            PeftFiles.WEIGHTS,
-            "config.json",
-            CopiedFiles.GENERATION,
-            TaskFile.NAME,
-            CARD,
-            "report.html");
+    /** What a run ends with, beside the files of a tokenizer; the page is written by whoever shows it. */
+    private static final Set<String> OF_ADAPTER =
+            Set.of(PeftFiles.CONFIG, PeftFiles.WEIGHTS, TaskFile.NAME, CARD, "report.html");
+
+    /** The same beside the weights of a model that is trained itself. */
+    private static final Set<String> OF_MODEL = Set.of("config.json", CopiedFiles.GENERATION);
 
     private final Path directory;
     private final Checkpoints checkpoints;
@@ -56,13 +54,18 @@ final class RunOutput implements AutoCloseable {
     /**
      * Takes the directory for this process.
      *
-     * @throws ConfigException if another process has it, or it holds a run and that is to be refused
+     * @param modelDirectory of the model that is trained; null for none
+     * @throws ConfigException if another process has it, it holds a run and that is to be refused, or what somebody else has left
+     *     there would be lost
      */
-    static RunOutput open(Path directory, OnExisting onExisting) throws IOException {
+    static RunOutput open(Path directory, OnExisting onExisting, Method method, @Nullable Path modelDirectory)
+            throws IOException {
         RunOutput output = new RunOutput(directory, RunLock.acquire(directory), onExisting == OnExisting.OVERWRITE);
         try {
             output.checkpoints.removeLeftovers();
             onExisting.requireNoRun(directory);
+            onExisting.requireNoOthers(directory, method, Set.of());
+            output.requireModelKept(method, modelDirectory);
             return output;
         } catch (IOException | RuntimeException | Error e) {
             output.close();
@@ -75,21 +78,72 @@ final class RunOutput implements AutoCloseable {
     }
 
     /**
+     * The first of the files in a directory without a run that one would write over, though they are none of a run's; null if there
+     * is none. Those that a run has left which died before its first checkpoint are its own.
+     *
+     * @param more names of files that are written beside those of the run
+     */
+    static @Nullable Path others(Path directory, Method method, Set<String> more) throws IOException {
+        if (!Files.isDirectory(directory) || holdsRun(directory) || RunAbout.isIn(directory)) {
+            return null;
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.filter(file -> more.contains(name(file))
+                            || LOGS.contains(name(file))
+                            || OF_ADAPTER.contains(name(file))
+                            || (!method.usesAdapter() && isOfModel(file)))
+                    .min(Comparator.naturalOrder())
+                    .orElse(null);
+        }
+    }
+
+    /** Refuses to leave the result where it would take the place of what it was trained from, or of another's tokenizer. */
+    private void requireModelKept(Method method, @Nullable Path modelDirectory) throws IOException {
+        if (holdsRun(directory) || RunAbout.isIn(directory)) {
+            return;
+        }
+        if (is(modelDirectory)) {
+            if (!method.usesAdapter()) {
+                throw new ConfigException(
+                        "output_dir " + directory + " is the directory of the model, whose weights the"
+                                + " trained ones would take the place of: choose another directory");
+            }
+        } else if (!overwrites && !CopiedFiles.in(directory).isEmpty()) {
+            throw new ConfigException(OnExisting.holdsOthers(
+                    directory, directory.resolve(CopiedFiles.in(directory).get(0))));
+        }
+    }
+
+    /**
      * Refuses to overwrite what the new run starts from.
      *
      * @param source directory of its model; null for none
      * @throws ConfigException if it lies in what would be removed
      */
     void requireKept(@Nullable Path source) throws IOException {
-        if (!overwrites || source == null || !Files.isDirectory(source)) {
+        if (overwrites && source != null && Files.isDirectory(source)) {
+            requireKept(directory, source, "the model");
+        }
+    }
+
+    /**
+     * The same of anything that a new run in a directory needs.
+     *
+     * @param what it is, for the error
+     */
+    static void requireKept(Path directory, Path source, String what) throws IOException {
+        if (!Files.isDirectory(directory) || !Files.exists(source)) {
             return;
         }
         Path run = directory.toRealPath();
         Path from = source.toRealPath();
         if (from.startsWith(run) && !from.equals(run)) {
-            String top = run.relativize(from).getName(0).toString();
-            if (Checkpoints.isRemoved(top) || top.equals(EVENTS)) {
-                throw new ConfigException("the model " + source + " lies in the run that --overwrite would remove from "
+            Path top = run.relativize(from).getName(0);
+            if (Checkpoints.isRemoved(name(top))
+                    || name(top).equals(EVENTS)
+                    || LOGS.contains(name(top))
+                    || isResult(top)) {
+                throw new ConfigException(what + " " + source + " lies in the run that --overwrite would remove from "
                         + directory + ": choose another output directory, or move it out of there first");
             }
         }
@@ -141,8 +195,15 @@ final class RunOutput implements AutoCloseable {
     }
 
     private static boolean isResult(Path file) {
-        String name = file.getFileName().toString();
-        return RESULT.contains(name) || name.matches("model.*\\.safetensors(\\.index\\.json)?");
+        return OF_ADAPTER.contains(name(file)) || isOfModel(file);
+    }
+
+    private static boolean isOfModel(Path file) {
+        return OF_MODEL.contains(name(file)) || name(file).matches("model.*\\.safetensors(\\.index\\.json)?");
+    }
+
+    private static String name(Path file) {
+        return file.getFileName().toString();
     }
 
     private boolean is(@Nullable Path modelDirectory) throws IOException {

@@ -43,6 +43,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
     private static final String LABELS = "labels";
     private static final String START = "starting_adapter";
     private static final String NONE = "none";
+    private static final String ROWS = "train_data";
     private static final String REWARDS = "rewards";
 
     /** Beside {@link #BASE}, what earlier versions did not write down: a run of theirs goes on with a warning. */
@@ -132,7 +133,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         MatchPrompts prompts = RunNotes.prompts(data);
         settings.put(QUERY_PROMPT, quoted(prompts.query()));
         settings.put(DOCUMENT_PROMPT, quoted(prompts.document()));
-        settings.put("train_data", data.train().fingerprint());
+        settings.put(ROWS, data.train().fingerprint());
         if (data.train() instanceof StreamingDataset) {
             // the checksum of such rows knows only of the first of them what they become
             settings.put("tokenizer", base.tokenizer());
@@ -208,15 +209,15 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
                 differences.add(difference);
             }
         }
+        if (!differences.isEmpty()) {
+            throw new ConfigException("cannot resume from " + checkpoint + ": " + String.join("; ", differences)
+                    + "; use the settings of the run, or another output directory");
+        }
         if (!unknown.isEmpty()) {
             LOG.log(
                     System.Logger.Level.WARNING,
                     checkpoint + " is of an earlier version and does not say what these were: "
                             + String.join(", ", unknown) + "; see to it that they are the same");
-        }
-        if (!differences.isEmpty()) {
-            throw new ConfigException("cannot resume from " + checkpoint + ": " + String.join("; ", differences)
-                    + "; use the settings of the run, or another output directory");
         }
     }
 
@@ -232,8 +233,22 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             case ADAPTER -> ofAdapters(before, now);
             // of a thousand classes the first
             case LABELS -> key + " were " + Shown.text(before) + " and are now " + Shown.text(now);
-            default -> key + " was " + before + " and is now " + now;
+            case ROWS ->
+                was(key, before, now)
+                        + (isStreamed(before) == isStreamed(now)
+                                ? ""
+                                : ", for rows " + (isStreamed(now) ? "are" : "were") + " streamed "
+                                        + (isStreamed(now) ? "now" : "then") + " (--streaming)");
+            default -> was(key, before, now);
         };
+    }
+
+    private static String was(String key, String before, String now) {
+        return key + " was " + before + " and is now " + now;
+    }
+
+    private static boolean isStreamed(String fingerprint) {
+        return fingerprint.contains(StreamingDataset.SHUFFLED);
     }
 
     /** Those of their settings that differ; both are a record in words, {@code LoraConfig[rank=4, alpha=8.0, …]}. */

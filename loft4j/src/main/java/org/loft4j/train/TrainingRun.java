@@ -161,7 +161,11 @@ public final class TrainingRun implements AutoCloseable {
         try {
             InTraining training = InTraining.of(model);
             held.add(training::close);
-            RunOutput output = RunOutput.open(outputDirectory, onExisting);
+            RunOutput output = RunOutput.open(
+                    outputDirectory,
+                    onExisting,
+                    config.method(),
+                    model.description().directory());
             held.add(output::close);
             output.requireKept(model.description().directory());
             ChatFormat chat = data.train().chatFormat();

@@ -117,6 +117,8 @@ class MultiLabelRowsTest {
                 "{\"text\": \"a\", \"labels\": [\"x\", 0.5]} ! \"labels\" must be a name or a whole number, found 0.5",
                 "{\"text\": \"a\", \"labels\": [1.0, 0.0]} ! \"labels\" must be a name or a whole number, found 1.0: flags for all labels are not",
                 "{\"text\": \"a\", \"labels\": [1, 0, 0]} ! \"labels\" holds the number 0 twice: flags for all labels are not read from a list; write",
+                "{\"text\": \"a\", \"labels\": [true, false]} ! \"labels\" holds true: flags for all labels are not read from a list; write",
+                "{\"text\": \"a\", \"labels\": [\"x\", \"\\u00a0\"]} ! \"labels\" holds a label without a name",
                 "{\"text\": \"a\", \"labels\": [\"x\", \" \"]} ! \"labels\" holds a label without a name",
                 "{\"text\": \"a\", \"labels\": \"['x', 'y']\"} ! \"labels\" is a list that was written as text",
                 "{\"text\": \"\", \"labels\": []} ! \"text\" is empty",

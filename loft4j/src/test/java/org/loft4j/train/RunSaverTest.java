@@ -235,7 +235,7 @@ class RunSaverTest {
                     saver.save(step, Map.of(), NONE);
                 }
                 saver.await();
-                RunOutput.open(directory, OnExisting.RESUME).close();
+                RunOutput.open(directory, OnExisting.RESUME, Method.LORA, null).close();
             } finally {
                 hold(Files.exists(left) ? left : first, false);
             }

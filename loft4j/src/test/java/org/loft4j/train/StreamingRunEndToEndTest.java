@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -122,6 +123,7 @@ class StreamingRunEndToEndTest {
         String moved = assertThrows(ConfigException.class, () -> train(rows, output, -1))
                 .getMessage();
         assertTrue(moved.contains("train_data was 75 rows, crc32c "), moved);
+        assertFalse(moved.contains("--streaming"), moved);
         // the same rows in another format are the same
         DataReference same = RowFiles.JSON_LINES.write(directory, texts);
         assertEquals(TrainResult.Outcome.FINISHED, train(same, output, -1).outcome());
