@@ -296,7 +296,7 @@ final class CommandReward implements Reward, AutoCloseable {
         all().forEach(ProcessHandle::destroyForcibly);
     }
 
-    /** Lets it see the end of what it reads, then asks it to end, and ends it where neither is enough. */
+    /** Lets it see the end of what it reads, then asks it, and what it has started, to end, and ends them where neither is enough. */
     @Override
     public void close() {
         try {
@@ -304,14 +304,20 @@ final class CommandReward implements Reward, AutoCloseable {
         } catch (IllegalStateException e) {
             // Java is ending, and so does the program
         }
+        // of one that has ended nobody can tell what it had started
+        List<ProcessHandle> all = all();
         questions.add(Optional.empty());
-        if (running != null && !isGone()) {
-            List<ProcessHandle> all = all();
-            all.forEach(ProcessHandle::destroy);
-            CompletableFuture.allOf(all.stream().map(ProcessHandle::onExit).toArray(CompletableFuture[]::new))
-                    .completeOnTimeout(null, PATIENCE_SECONDS, TimeUnit.SECONDS)
-                    .join();
-            all.forEach(ProcessHandle::destroyForcibly);
+        if (running == null) {
+            return;
+        }
+        boolean gone = isGone();
+        List<ProcessHandle> living = all.stream().filter(ProcessHandle::isAlive).toList();
+        living.forEach(ProcessHandle::destroy);
+        CompletableFuture.allOf(living.stream().map(ProcessHandle::onExit).toArray(CompletableFuture[]::new))
+                .completeOnTimeout(null, PATIENCE_SECONDS, TimeUnit.SECONDS)
+                .join();
+        living.forEach(ProcessHandle::destroyForcibly);
+        if (!gone) {
             isGone();
         }
     }

@@ -18,6 +18,7 @@ import org.loft4j.cli.compare.Baseline;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
+import org.loft4j.cli.compare.SummaryFiles;
 import org.loft4j.cli.compare.TrialData;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Row;
@@ -214,6 +215,9 @@ final class CompareCommand implements Verb {
             CompareReport.check(problems, spec);
             return;
         }
+        Path file = output.resolve(TrainCommand.SETTINGS);
+        problems.of(() ->
+                SummaryFiles.requireNoOthers(output, Settings.areOf(file, output) ? null : TrainCommand.SETTINGS));
         FoldFlags.require(problems, "--model=MODEL", model);
         ModelFlags.requireModel(problems, spec, model);
         held.check(problems);

@@ -3,10 +3,10 @@ package org.loft4j.cli;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -166,25 +166,31 @@ record LearntClasses(Labels labels, boolean anew, String told) {
                 : labels + " labels in so few rows teach little: is it the right --label-column?";
     }
 
-    /**
-     * Says of rows with labels that a language model learns their texts alone, where nobody has asked for that, and of labels which all
-     * rows have that nothing can be learnt of them.
-     */
+    /** Says of rows with labels that a language model learns their texts alone, where nobody has asked for that. */
     static void tellOfRows(Task task, @Nullable Task asked, List<Row> rows, PrintWriter err) {
         if (asked == null && task == Task.CAUSAL_LM && !rows.isEmpty() && rows.get(0) instanceof LabeledText) {
             err.println("loft: the labels are not learnt, for a language model learns texts alone;"
                     + " --task sequence-classification learns them");
         }
-        Set<String> labels = new TreeSet<>();
-        rows.forEach(row -> labels.addAll(row instanceof MultiLabelText several ? several.labels() : List.of()));
-        boolean everywhere = rows.stream()
-                .allMatch(row -> row instanceof MultiLabelText several
-                        && several.labels().size() == labels.size());
-        if (labels.size() > 1 && rows.size() >= ENOUGH && everywhere) {
-            err.println("loft: every row has every label (" + some(List.copyOf(labels))
-                    + "), so that there is nothing to tell apart; flags for all labels are read from columns of their own"
-                    + " (--label-columns)");
-        }
+    }
+
+    /** What is said of labels of which a text may have several, and all rows have all; empty where some have not. */
+    static String everywhere(Map<String, Long> counts, long rows) {
+        boolean everywhere =
+                counts.size() > 1 && rows >= ENOUGH && counts.values().stream().allMatch(count -> count == rows);
+        return everywhere
+                ? "every row has every label (" + some(List.copyOf(counts.keySet()))
+                        + "), so that there is nothing to tell apart; flags for all labels are read from columns of their own"
+                        + " (--label-columns)"
+                : "";
+    }
+
+    /** How many rows have each label. */
+    static Map<String, Long> counts(List<Row> rows) {
+        return rows.stream()
+                .filter(MultiLabelText.class::isInstance)
+                .flatMap(row -> ((MultiLabelText) row).labels().stream())
+                .collect(Collectors.groupingBy(label -> label, TreeMap::new, Collectors.counting()));
     }
 
     /** The first of some labels, in words. */

@@ -1,9 +1,11 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -190,8 +192,9 @@ final class RunFlags {
                     StartingAdapter.requireBeside(start, output);
                 }
                 Path settings = output.resolve(TrainCommand.SETTINGS);
-                boolean mayBeWritten =
-                        resume || (config != null && Files.exists(settings) && Files.isSameFile(config, settings));
+                boolean mayBeWritten = resume
+                        || (config != null && Files.exists(settings) && Files.isSameFile(config, settings))
+                        || Settings.areOf(settings, output);
                 onExisting().require(output, method, mayBeWritten ? Set.of() : Set.of(TrainCommand.SETTINGS));
             } catch (IOException e) {
                 // whoever opens the run says what is wrong with its directory
@@ -209,7 +212,7 @@ final class RunFlags {
         problems.of(() -> {
             try {
                 for (DataReference rows : data) {
-                    for (Path file : rows == null || rows.isQuery() ? List.<Path>of() : rows.files()) {
+                    for (Path file : rows == null ? List.<Path>of() : rows.isQuery() ? named(rows) : rows.files()) {
                         onExisting().requireKept(directory, file, "the data");
                     }
                 }
@@ -218,6 +221,22 @@ final class RunFlags {
             }
             return directory;
         });
+    }
+
+    /** Files of the output directory that a query names, as far as it does. */
+    private List<Path> named(DataReference query) throws IOException {
+        if (output == null || !Files.isDirectory(output)) {
+            return List.of();
+        }
+        List<Path> named = new ArrayList<>();
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(output)) {
+            for (Path file : files) {
+                if (query.names(file) || query.names(file.toAbsolutePath())) {
+                    named.add(file);
+                }
+            }
+        }
+        return named;
     }
 
     /** Hugging Face's trainers know the scores by the names that they have in the log, too. */

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,6 +57,20 @@ final class Settings {
         tree.keySet().removeAll(left);
         String told = open.isEmpty() ? "" : "# left open by the call:\n" + comment(yaml(open));
         AtomicFiles.write(file, (yaml(tree) + told).getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Whether a file holds the settings of a call with such an output directory. */
+    static boolean areOf(Path file, Path output) {
+        try {
+            return Files.isRegularFile(file)
+                    && new YAMLMapper()
+                            .readTree(Files.readString(file))
+                            .path("output_dir")
+                            .asText()
+                            .equals(output.toString());
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /** Whether a call leaves it to others what a setting is. */

@@ -96,6 +96,8 @@ record TrainingRows(
             classes = LearntClasses.of(own.inOrder(read.classes()), read.classes(), learnt.modelLabels());
             data.labels.requireAll(classes.labels());
             shape += classes.ofRows(learnt, found, train.size());
+            String everywhere = LearntClasses.everywhere(LearntClasses.counts(train), train.size());
+            shape += everywhere.isEmpty() ? "" : "; " + everywhere;
         }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);

@@ -11,6 +11,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class UnknownVerb {
     private static final String TRAIN = "train, which takes --method, --packing, preferences and rewards";
 
+    /** Letters that differ where two are swapped. */
+    private static final int FEW = 2;
+
     private static final Map<String, String> ELSEWHERE = Map.ofEntries(
             Map.entry("classify", "predict"),
             Map.entry("dpo", TRAIN),
@@ -54,7 +57,9 @@ final class UnknownVerb {
 
     private static Optional<String> nearest(String word, CommandLine command) {
         return command.getSubcommands().keySet().stream()
-                .filter(verb -> verb.startsWith(word) || ConfigKeys.distance(word, verb) <= word.length() / 3)
+                .filter(verb -> word.length() > 2
+                        && (verb.startsWith(word)
+                                || ConfigKeys.distance(word, verb) <= Math.max(FEW, word.length() / 3)))
                 .min(Comparator.comparingInt(verb -> ConfigKeys.distance(word, verb)));
     }
 }

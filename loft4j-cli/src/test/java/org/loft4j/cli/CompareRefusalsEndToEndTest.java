@@ -58,6 +58,20 @@ class CompareRefusalsEndToEndTest {
     }
 
     @Test
+    void filesOfOthersAreLeftAlone() throws IOException {
+        Path output = Files.createDirectory(directory.resolve("project"));
+        for (String name : List.of("config.yaml", "summary.md", "runs.csv")) {
+            Path mine = Files.writeString(output.resolve(name), "mine: 1\n");
+            Captured call = Captured.loft(calls.call(output, "--methods", "lora"));
+            assertEquals(2, call.status());
+            assertTrue(
+                    call.err().contains(output + " holds no comparison, but " + name + ", which one would write over"),
+                    call.err());
+            Files.delete(mine);
+        }
+    }
+
+    @Test
     void everythingThatIsWrongIsSaidBeforeAnythingIsRead() {
         Path output = directory.resolve("refused");
         Captured captured = Captured.loft(calls.call(output, "--methods", "loft,lora:alfa=3", "--metric", "speed"));

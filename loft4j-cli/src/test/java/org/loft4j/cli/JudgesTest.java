@@ -97,6 +97,25 @@ class JudgesTest {
         assertEquals("asked to end", Files.readString(asked));
     }
 
+    /** What it has left running in the background goes with it. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void whatAProgramHasStartedEndsWithIt() throws Exception {
+        long before = programs();
+        Path script = Files.writeString(
+                folder.resolve("judge.sh"), "sleep 600 >/dev/null 2>&1 &\nwhile read -r line; do echo 1; done\n");
+        List<ProcessHandle> started;
+        try (CommandReward judge = new CommandReward("sh '" + script + "'", 600, left::get)) {
+            judge.start();
+            assertEquals(1, judge.of(answer("e")));
+            started = ProcessHandle.current().descendants().toList();
+            assertTrue(programs() >= before + 2, started.toString());
+        }
+        for (ProcessHandle each : started) {
+            each.onExit().get(SOON.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
     @Test
     void quotesKeepBlanksWithinAnArgument() {
         assertEquals(

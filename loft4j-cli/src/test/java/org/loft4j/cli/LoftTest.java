@@ -74,6 +74,8 @@ class LoftTest {
                                 "loft: there is no verb 'inspct'; did you mean inspect?\nloft: the verbs are demo, "),
                 call.err());
         assertTrue(Captured.loft("pred", "--model", "x").err().contains("'pred'; did you mean predict?"));
+        assertTrue(Captured.loft("tarin").err().contains("'tarin'; did you mean train?"));
+        assertTrue(Captured.loft("").err().startsWith("loft: there is no verb ''\n"));
         String far = Captured.loft("sing").err();
         assertTrue(far.startsWith("loft: there is no verb 'sing'\n"), far);
         String within = Captured.loft("data", "chek").err();

@@ -163,7 +163,7 @@ class MultiLabelEdgesTest {
         Captured told = call("train", file("flags.jsonl", flags), several);
         assertEquals(0, told.status(), told.err());
         assertTrue(
-                told.err().contains("loft: every row has every label (\"0\", \"1\"), so that there is nothing to tell"),
+                told.err().contains("; every row has every label (\"0\", \"1\"), so that there is nothing to tell"),
                 told.err());
         Captured some = call("train", file("some.jsonl", flags + "{\"text\": \"one\", \"labels\": []}\n"), several);
         assertFalse(some.err().contains("every row has every label"), some.err());

@@ -114,7 +114,7 @@ class OverwriteEndToEndTest {
         run = Files.createDirectory(folder.resolve("project"));
         for (String name : List.of("README.md", "config.yaml", "report.html")) {
             Path mine = Files.writeString(run.resolve(name), "mine: 1\n");
-            refused(run + " holds " + name + ", which is no part of a run and would be written over", train());
+            refused(run + " holds no run, but " + name + ", which one would write over", train());
             assertEquals("mine: 1\n", Files.readString(mine));
             Files.delete(mine);
         }
@@ -125,15 +125,26 @@ class OverwriteEndToEndTest {
         assertTrue(Files.readString(settings).contains("seed: 3"));
     }
 
+    /** As one that was killed between its settings and its first step. */
+    @Test
+    void settingsThatARunHasLeftAreItsOwn() throws IOException {
+        String settings = Files.readString(run.resolve("config.yaml"));
+        Path begun = Files.createDirectory(folder.resolve("begun"));
+        Files.writeString(begun.resolve("config.yaml"), settings.replace(run.toString(), begun.toString()));
+        run = begun;
+        Captured again = train();
+        assertEquals(0, again.status(), again.err());
+    }
+
     @Test
     void aModelIsNotTrainedInPlace() throws IOException {
         run = Fixtures.copy("stories260K", folder.resolve("model"));
         Map<String, String> before = files();
         String[] full = {"--model", run.toString(), "--method", "full"};
-        refused(run + " holds ", train(full));
-        refused(
-                " is the directory of the model, whose weights the trained ones would take the place of",
-                train("--model", run.toString(), "--method", "full", "--overwrite"));
+        refused(run + " holds no run, but config.json, ", train(full));
+        String inPlace = run + " is the directory of the model, which must stay as it is";
+        refused(inPlace, train("--model", run.toString(), "--method", "full", "--overwrite"));
+        refused(inPlace, train("--model", run.toString()));
         Map<String, String> after = files();
         after.remove(".lock");
         assertEquals(before, after);
@@ -144,6 +155,16 @@ class OverwriteEndToEndTest {
         data = Files.move(data, run.resolve("samples.jsonl"));
         Map<String, String> before = files();
         refused("the data " + data + " lies in the run that --overwrite would remove", train("--overwrite"));
+        Captured query = Captured.loft(
+                "train",
+                "--data",
+                "SELECT text FROM '" + data + "'",
+                "--model",
+                Fixtures.of("stories260K").toString(),
+                "--output",
+                run.toString(),
+                "--overwrite");
+        refused("the data " + data + " lies in the run that --overwrite would remove", query);
         assertEquals(before, files());
         data = Files.move(data, run.resolve("tales.jsonl"));
         assertEquals(0, train("--overwrite").status());

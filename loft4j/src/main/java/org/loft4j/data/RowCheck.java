@@ -48,7 +48,10 @@ final class RowCheck {
         return new MultiLabelText(
                 filled(kind.text(), text, origin),
                 pair,
-                SeveralLabels.names(labels, kind.labels().get(0), origin),
+                // columns are called as their header has it
+                kind.labels().containsAll(labels)
+                        ? labels
+                        : SeveralLabels.names(labels, kind.labels().get(0), origin),
                 origin);
     }
 

@@ -66,7 +66,7 @@ public record SeveralLabels(@Nullable String separator, List<String> columns) {
 
     /** The names in one text; none where it is blank. */
     List<String> split(String labels, String column, Origin origin) throws DataException {
-        String text = labels.strip();
+        String text = RowCheck.name(labels);
         if (text.isEmpty()) {
             return List.of();
         }

@@ -38,7 +38,12 @@ public final class SequenceVector {
 
     /** The mean of the states of all tokens; zeros for a row without any. */
     public static Tensor mean(Tensor hidden, Padding padding) {
-        Tensor tokens = padding.weights(Dtype.of(hidden));
+        Dtype dtype = Dtype.of(hidden);
+        if (dtype == Dtype.F16) {
+            // the sum of a long text is beyond its largest number
+            return mean(hidden.to(Dtype.F32.scalarType()), padding).to(dtype.scalarType());
+        }
+        Tensor tokens = padding.weights(dtype);
         if (tokens == null) {
             return hidden.mean(new long[] {1}, false, new ScalarTypeOptional());
         }

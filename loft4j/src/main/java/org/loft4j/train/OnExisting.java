@@ -3,7 +3,9 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
 
 /** What to do with an output directory that holds a run already. */
@@ -58,16 +60,19 @@ public enum OnExisting {
     }
 
     void requireNoOthers(Path directory, Method method, Set<String> more) throws IOException {
-        Path file = this == OVERWRITE ? null : RunOutput.others(directory, method, more);
-        if (file != null) {
-            throw new ConfigException(holdsOthers(directory, file));
+        List<Path> others = this == OVERWRITE ? List.of() : RunOutput.others(directory, method, more);
+        if (!others.isEmpty()) {
+            throw new ConfigException(holdsOthers(directory, others));
         }
     }
 
-    static String holdsOthers(Path directory, Path file) {
-        return "output_dir " + directory + " holds " + file.getFileName()
-                + ", which is no part of a run and would be written over: choose another directory, or let it be"
-                + " overwritten (--overwrite)";
+    static String holdsOthers(Path directory, List<Path> files) {
+        return "output_dir " + directory + " holds no run, but "
+                + files.stream()
+                        .map(file ->
+                                directory.relativize(directory.resolve(file)).toString())
+                        .collect(Collectors.joining(", "))
+                + ", which one would write over: choose another directory, or let them be overwritten (--overwrite)";
     }
 
     void requireNoRun(Path directory) throws IOException {

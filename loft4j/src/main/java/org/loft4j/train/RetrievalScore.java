@@ -108,13 +108,19 @@ record RetrievalScore(double loss, double accuracyAt1, double recallAt10, double
          */
         Found(double[] near, int[] right, int itself, double scale) {
             places = new int[right.length];
-            double wrong = 0;
-            int next = 0;
+            boolean[] wrong = new boolean[near.length];
+            Arrays.fill(wrong, true);
+            Arrays.stream(right).forEach(j -> wrong[j] = false);
+            double nearest = Double.NEGATIVE_INFINITY;
             for (int j = 0; j < near.length; j++) {
-                if (next < right.length && right[next] == j) {
-                    next++;
-                } else if (j != itself) {
-                    wrong += Math.exp(scale * (near[j] - 1));
+                wrong[j] &= j != itself;
+                nearest = wrong[j] ? Math.max(nearest, near[j]) : nearest;
+            }
+            // beside that of the nearest wrong one, which is 1
+            double exponentials = 0;
+            for (int j = 0; j < near.length; j++) {
+                if (wrong[j]) {
+                    exponentials += Math.exp(scale * (near[j] - nearest));
                     for (int i = 0; i < right.length; i++) {
                         // what is no number is not below anything
                         places[i] += near[j] < near[right[i]] ? 0 : 1;
@@ -128,8 +134,10 @@ record RetrievalScore(double loss, double accuracyAt1, double recallAt10, double
                 for (int j = 0; j < right.length; j++) {
                     places[i] += near[right[j]] > own || (near[right[j]] == own && j < i) ? 1 : 0;
                 }
-                double score = scale * (own - 1);
-                sum += Math.log(Math.exp(score) + wrong) - score;
+                double score = scale * (own - nearest);
+                sum += score > 0
+                        ? Math.log1p(exponentials * Math.exp(-score))
+                        : Math.log(Math.exp(score) + exponentials) - score;
             }
             loss = sum;
         }

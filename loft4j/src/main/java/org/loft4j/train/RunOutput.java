@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -65,7 +64,7 @@ final class RunOutput implements AutoCloseable {
             output.checkpoints.removeLeftovers();
             onExisting.requireNoRun(directory);
             onExisting.requireNoOthers(directory, method, Set.of());
-            output.requireModelKept(method, modelDirectory);
+            output.requireModelKept(modelDirectory);
             return output;
         } catch (IOException | RuntimeException | Error e) {
             output.close();
@@ -78,40 +77,51 @@ final class RunOutput implements AutoCloseable {
     }
 
     /**
-     * The first of the files in a directory without a run that one would write over, though they are none of a run's; null if there
-     * is none. Those that a run has left which died before its first checkpoint are its own.
+     * The files in a directory without a run that one would write over, though they are none of a run's, in the order of their names.
+     * Those that a run has left which died before its first checkpoint are its own.
      *
      * @param more names of files that are written beside those of the run
      */
-    static @Nullable Path others(Path directory, Method method, Set<String> more) throws IOException {
-        if (!Files.isDirectory(directory) || holdsRun(directory) || RunAbout.isIn(directory)) {
-            return null;
+    static List<Path> others(Path directory, Method method, Set<String> more) throws IOException {
+        if (!Files.isDirectory(directory) || holdsRun(directory)) {
+            return List.of();
         }
+        List<Path> all;
         try (Stream<Path> files = Files.list(directory)) {
-            return files.filter(file -> more.contains(name(file))
-                            || LOGS.contains(name(file))
-                            || OF_ADAPTER.contains(name(file))
-                            || (!method.usesAdapter() && isOfModel(file)))
-                    .min(Comparator.naturalOrder())
-                    .orElse(null);
+            all = files.sorted().toList();
         }
+        boolean died = RunAbout.isIn(directory)
+                && all.stream().noneMatch(file -> name(file).equals(PeftFiles.WEIGHTS) || isWeights(file));
+        return died
+                ? List.of()
+                : all.stream()
+                        .filter(file -> more.contains(name(file))
+                                || LOGS.contains(name(file))
+                                || OF_ADAPTER.contains(name(file))
+                                || SentenceFiles.isOne(Path.of(name(file)))
+                                || SentenceFiles.isOne(Path.of(name(file), "config.json"))
+                                || (!method.usesAdapter() && isOfModel(file)))
+                        .toList();
     }
 
-    /** Refuses to leave the result where it would take the place of what it was trained from, or of another's tokenizer. */
-    private void requireModelKept(Method method, @Nullable Path modelDirectory) throws IOException {
-        if (holdsRun(directory) || RunAbout.isIn(directory)) {
+    /** Refuses to leave a result among the files of the model that it was trained from, or beside another's tokenizer. */
+    private void requireModelKept(@Nullable Path modelDirectory) throws IOException {
+        if (isOurs()) {
             return;
         }
         if (is(modelDirectory)) {
-            if (!method.usesAdapter()) {
-                throw new ConfigException(
-                        "output_dir " + directory + " is the directory of the model, whose weights the"
-                                + " trained ones would take the place of: choose another directory");
-            }
-        } else if (!overwrites && !CopiedFiles.in(directory).isEmpty()) {
-            throw new ConfigException(OnExisting.holdsOthers(
-                    directory, directory.resolve(CopiedFiles.in(directory).get(0))));
+            throw new ConfigException("output_dir " + directory
+                    + " is the directory of the model, which must stay as it is:" + " choose another directory");
         }
+        List<Path> tokenizer = CopiedFiles.in(directory);
+        if (!overwrites && !tokenizer.isEmpty()) {
+            throw new ConfigException(OnExisting.holdsOthers(directory, tokenizer));
+        }
+    }
+
+    /** Whether a run is in the directory, or has begun there. */
+    private boolean isOurs() throws IOException {
+        return holdsRun(directory) || RunAbout.isIn(directory);
     }
 
     /**
@@ -191,7 +201,7 @@ final class RunOutput implements AutoCloseable {
             SentenceFiles.delete(directory);
         }
         Files.deleteIfExists(directory.resolve(RunState.FILE));
-        Checkpoints.delete(directory.resolve(EVENTS));
+        TensorBoardWriter.deleteAll(directory.resolve(EVENTS));
     }
 
     private static boolean isResult(Path file) {
@@ -199,7 +209,11 @@ final class RunOutput implements AutoCloseable {
     }
 
     private static boolean isOfModel(Path file) {
-        return OF_MODEL.contains(name(file)) || name(file).matches("model.*\\.safetensors(\\.index\\.json)?");
+        return OF_MODEL.contains(name(file)) || isWeights(file);
+    }
+
+    private static boolean isWeights(Path file) {
+        return name(file).matches("model.*\\.safetensors(\\.index\\.json)?");
     }
 
     private static String name(Path file) {

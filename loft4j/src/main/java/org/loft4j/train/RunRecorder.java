@@ -43,6 +43,8 @@ final class RunRecorder implements AutoCloseable {
         this.listeners = listeners;
         this.images = parts.model().imageShape() != null;
         this.diagnosticsEvery = DiagnosticsLog.every(parts.config(), plan.totalSteps());
+        // first: by it whatever else is left of a run that dies is known to be one's
+        this.about = new RunAbout(directory.resolve(RunAbout.FILE), plan, state.step(), images);
         this.log = RunLog.open(directory.resolve(RunOutput.METRICS), state.step(), this::isPending);
         DiagnosticsLog layers = null;
         CompletionsLog answered = null;
@@ -56,7 +58,6 @@ final class RunRecorder implements AutoCloseable {
                     : new DiagnosticsLog(directory.resolve(RunOutput.DIAGNOSTICS), state.step());
             answered = rewards == null ? null : completions(directory.resolve(Rewards.COMPLETIONS), rewards.logged());
             scalars = new TensorBoardWriter(directory.resolve(RunOutput.EVENTS), state.step() + 1);
-            this.about = new RunAbout(directory.resolve(RunAbout.FILE), plan, state.step(), images);
         } catch (IOException e) {
             try (log;
                     DiagnosticsLog openedLayers = layers;

@@ -5,9 +5,11 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
@@ -52,6 +54,27 @@ public final class TensorBoardWriter implements AutoCloseable {
             opened.close();
             throw e;
         }
+    }
+
+    /** Removes what such writers have left in a directory, and that if nothing else is in it. */
+    static void deleteAll(Path directory) throws IOException {
+        if (!Files.isDirectory(directory)) {
+            return;
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : files.filter(TensorBoardWriter::isOurs).toList()) {
+                Files.delete(file);
+            }
+        }
+        try {
+            Files.delete(directory);
+        } catch (DirectoryNotEmptyException e) {
+            // of others
+        }
+    }
+
+    private static boolean isOurs(Path file) {
+        return file.getFileName().toString().matches("events\\.out\\.tfevents\\.[0-9]+\\.loft4j\\.[0-9.]+");
     }
 
     private static Path newFile(Path directory) {

@@ -137,6 +137,16 @@ class MultiLabelRowsTest {
         assertTrue(fault(rows, BARS).contains("line 2: \"labels\" holds a label without a name"));
     }
 
+    /** A column is asked for as it is called, whatever is in its name. */
+    @Test
+    void columnsAreCalledAsTheirHeaderHasThem() throws IOException {
+        Columns columns = Columns.auto().withSeveral(new SeveralLabels(null, List.of("toxic\u00a0", "insult")));
+        Path rows = file("rows.csv", "text,toxic\u00a0,insult\na,1,0\nb,0,1\n");
+        assertEquals(
+                List.of("toxic\u00a0"),
+                ((MultiLabelText) DataFiles.read(rows, columns).get(0)).labels());
+    }
+
     /** A 0 or a 1 for each label is not two labels with these numbers. */
     @Test
     void flagsOfAllLabelsInOneTextAreRefused() throws IOException {

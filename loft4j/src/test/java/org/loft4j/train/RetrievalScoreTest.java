@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Objects;
@@ -57,6 +58,27 @@ class RetrievalScoreTest {
         double third = -Math.log(scored(1) / (scored(1) + scored(51) + scored(11) + scored(121) + scored(92)));
         assertEquals((first + second + third) / 4, score.loss(), 1e-12);
         assertNull(RetrievalScore.of(matches, vectors, vectors, new MatchLoss(3), () -> true));
+    }
+
+    /** At a large scale the exponential of any cosine below 1 is 0; what is left of the loss grows with the scale. */
+    @Test
+    void theLossIsFiniteAtAnyScale() {
+        double[][] vectors = new double[9][];
+        double[] angles = {0, 100, 0, 110, 200, 300, 205, 150, 250};
+        for (int i = 0; i < 9; i++) {
+            vectors[i] = at(angles[i]);
+        }
+        TextMatches matches = TextMatches.of(List.of(rows().matches()));
+        double[] losses = new double[3];
+        double[] scales = {200, 1e4, 1e6};
+        for (int i = 0; i < 3; i++) {
+            losses[i] = Objects.requireNonNull(
+                            RetrievalScore.of(matches, vectors, vectors, new MatchLoss(scales[i]), () -> false))
+                    .loss();
+        }
+        assertTrue(losses[0] > 1, "loss " + losses[0]);
+        assertEquals(losses[0] / scales[0], losses[1] / scales[1], 1e-2);
+        assertEquals(losses[1] / scales[1], losses[2] / scales[2], 1e-3);
     }
 
     @Test

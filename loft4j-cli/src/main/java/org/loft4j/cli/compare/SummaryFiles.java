@@ -2,6 +2,7 @@ package org.loft4j.cli.compare;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -10,7 +11,9 @@ import java.util.Map;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Figure;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
@@ -20,6 +23,28 @@ import org.loft4j.io.Json;
  * {@code summary.md}, {@code summary.html} and its pictures for people.
  */
 public final class SummaryFiles {
+    private static final List<String> NAMES =
+            List.of("summary.json", "summary.csv", "runs.csv", "summary.txt", "summary.md", "summary.html");
+
+    /**
+     * Refuses a directory without a comparison where one would write over what is there.
+     *
+     * @param more the name of a file that is written beside; null where that there is none of others
+     */
+    public static Path requireNoOthers(Path output, @Nullable String more) {
+        if (SummaryRule.exists(output)) {
+            return output;
+        }
+        List<String> others = Stream.concat(NAMES.stream(), Stream.ofNullable(more))
+                .filter(name -> Files.exists(output.resolve(name)))
+                .toList();
+        if (!others.isEmpty()) {
+            throw new ConfigException("output_dir " + output + " holds no comparison, but " + String.join(", ", others)
+                    + ", which one would write over: choose another directory");
+        }
+        return output;
+    }
+
     private SummaryFiles() {}
 
     /**
