@@ -96,13 +96,14 @@ final class Failure {
             return FileFault.named(e);
         }
         String message = failure.getMessage();
-        if (failure instanceof NativeMemoryException && message != null) {
+        if (failure.getClass().getName().startsWith("org.loft4j.") && message != null) {
             return message;
         }
         // libtorch appends its C++ frames to the message
         List<String> lines = message == null ? List.of() : message.lines().toList();
         String first = lines.isEmpty() ? "" : lines.get(0);
-        boolean ours = failure.getClass().getName().startsWith("org.loft4j.") || expected(failure);
-        return ours && !first.isEmpty() ? first : (failure.getClass().getSimpleName() + " " + first).strip();
+        return expected(failure) && !first.isEmpty()
+                ? first
+                : (failure.getClass().getSimpleName() + " " + first).strip();
     }
 }

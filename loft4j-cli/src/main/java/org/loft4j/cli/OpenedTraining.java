@@ -73,7 +73,7 @@ record OpenedTraining(
                 return switch (result.outcome()) {
                     case INTERRUPTED -> Interruption.STATUS;
                     case DIVERGED -> ExitCode.SOFTWARE;
-                    default -> ExitCode.OK;
+                    default -> TrainReport.isOfNoUse(result) ? ExitCode.SOFTWARE : ExitCode.OK;
                 };
             }
         }

@@ -9,6 +9,7 @@ import java.util.function.Consumer;
 import java.util.function.IntToLongFunction;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.compare.Trial;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
@@ -98,6 +99,16 @@ record TrainReport(String model, Path output, TrainConfig config) {
                         : checkpoint + " stands. " + goOn(""));
     }
 
+    private static Map<String, Double> ofResult(TrainResult result) {
+        return result.resultStep() == result.bestStep() ? result.bestEvaluation() : result.lastEvaluation();
+    }
+
+    /** Whether the result was evaluated, and its loss is no number. */
+    static boolean isOfNoUse(TrainResult result) {
+        return result.outcome() != TrainResult.Outcome.INTERRUPTED
+                && Double.isNaN(ofResult(result).getOrDefault("loss", 0.0));
+    }
+
     /**
      * How it ended, how well, and what to call next.
      *
@@ -128,8 +139,14 @@ record TrainReport(String model, Path output, TrainConfig config) {
                     : text.append("--divergence-factor 0 goes on whatever the loss does\n")
                             .toString();
         }
-        Map<String, Double> ofResult =
-                result.resultStep() == result.bestStep() ? result.bestEvaluation() : result.lastEvaluation();
+        Map<String, Double> ofResult = ofResult(result);
+        if (isOfNoUse(result)) {
+            return text.append(String.format(
+                            Locale.ROOT,
+                            "the loss of the result is no number: it is of no use; a lower --learning-rate than %s may be what it takes%n",
+                            Trial.rateText(config.learningRate())))
+                    .toString();
+        }
         // it is 0 where every row is told the same class, and whatever is told where every row has the same one
         if (ofResult.getOrDefault("matthews", 1.0) == 0 && haveSeveralClasses(learnt.eval())) {
             text.append(

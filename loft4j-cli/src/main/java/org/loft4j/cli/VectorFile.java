@@ -41,7 +41,10 @@ final class VectorFile implements AutoCloseable {
         Path target = file.toAbsolutePath();
         Path directory = Files.createDirectories(target.resolveSibling(""));
         String mark = Long.toHexString(ThreadLocalRandom.current().nextLong());
-        return new VectorFile(target, directory.resolve("." + target.getFileName() + "." + mark + ".tmp"), 0);
+        Path unfinished = directory.resolve("." + target.getFileName() + "." + mark + ".tmp");
+        // a Ctrl-C ends the call without its leave
+        unfinished.toFile().deleteOnExit();
+        return new VectorFile(target, unfinished, 0);
     }
 
     /** One tensor {@code embeddings (texts, dimension)}, float32, which is in memory until it is written. */

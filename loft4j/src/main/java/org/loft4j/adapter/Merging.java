@@ -107,6 +107,13 @@ final class Merging implements AutoCloseable {
                 relative = ratio(lost, sum.norm().item_double());
                 relativeToUpdate = ratio(lost, update);
             }
+            if (!rounded.isfinite().all().item_bool()) {
+                throw new ConfigException(layer.path() + " cannot be merged: "
+                        + (sum.isfinite().all().item_bool()
+                                ? "its sum has values that " + dtype.torchName()
+                                        + " cannot hold: take bfloat16 or float32"
+                                : "its sum has values that are no numbers, or infinite"));
+            }
             layer.base().matrix().write(rounded);
             return new MergeReport.Layer(layer.path(), dtype, maxAbs, relative, relativeToUpdate);
         }

@@ -358,7 +358,15 @@ public final class PeftFiles {
                     "tensor " + name + " must have shape " + Shapes.text(shape) + ", found " + Shapes.text(info.shape())
                             + hint);
         }
-        return file.read(name);
+        Tensor value = file.read(name);
+        if (!value.isfinite().all().item_bool()) {
+            throw new CheckpointException(
+                    file.path(),
+                    "tensor " + name
+                            + " has values that are no numbers, or infinite: the training that made it has run away;"
+                            + " take an earlier checkpoint, or train anew at a lower learning rate");
+        }
+        return value;
     }
 
     static String nameA(String path) {

@@ -124,6 +124,7 @@ final class DataReading implements RowReading {
 
     private static RowReading openTable(Path file, String name, RowCollector rows) throws DataException {
         if (name.endsWith(".jsonl.zst") || name.endsWith(".ndjson.zst")) {
+            ZstdFrames.requireWhole(file);
             return byDatabase(file.toString(), database -> database.jsonLines(file, rows));
         }
         if (name.endsWith(".parquet")) {

@@ -185,6 +185,10 @@ final class DuckDb implements AutoCloseable {
             lines.add(line.strip());
         }
         String cause = String.join(" ", lines);
+        if (cause.contains("Invalid result set")) {
+            // all that DuckDB says of packed bytes that cannot be unpacked
+            return "cannot be read to its end: it is damaged, or not what its name says";
+        }
         return cause.contains("requires the extension")
                 ? cause + ": loft4j loads none and reads nothing over the network; get the file first"
                 : cause;

@@ -27,9 +27,6 @@ import org.loft4j.tensor.Seeds;
 
 /** Images with the index of their class, or of the labels of which each may have several. They are decoded, resized and normalised when a batch asks for them. */
 public final class ImageDataset implements Examples {
-    /** How many of many faults are told. */
-    private static final int SHOWN = 20;
-
     private final LabeledImages images;
     private final int[][] labels;
     private final int known;
@@ -201,7 +198,7 @@ public final class ImageDataset implements Examples {
     /**
      * Looks for {@link #faults}.
      *
-     * @throws DataException if there are some: the first of them, each with its cause
+     * @throws DataException if there are some: all of them, each with its cause
      */
     public void requireReadable() throws IOException {
         List<Fault> faults = faults(images, shape, processor);
@@ -209,12 +206,9 @@ public final class ImageDataset implements Examples {
             throw faults.get(0).cause();
         } else if (!faults.isEmpty()) {
             String all = faults.stream()
-                    .limit(SHOWN)
                     .map(fault -> "\n  " + fault.cause().getMessage())
                     .collect(Collectors.joining());
-            throw new DataException(
-                    faults.size() + " of " + size() + " images",
-                    "cannot be used:" + all + (faults.size() > SHOWN ? "\n  …" : ""));
+            throw new DataException(faults.size() + " of " + size() + " images", "cannot be used:" + all);
         }
     }
 

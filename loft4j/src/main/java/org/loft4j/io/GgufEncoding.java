@@ -31,6 +31,9 @@ final class GgufEncoding {
         for (long start = 0; start < elements; start += PIECE) {
             try (NativeScope scope = new NativeScope()) {
                 Tensor piece = flat.narrow(0, start, Math.min(PIECE, elements - start));
+                if (!bytesAlready && !piece.isfinite().all().item_bool()) {
+                    throw new ConfigException("tensor " + name + " has values that are no numbers, or infinite");
+                }
                 Tensor bytes = encode(name, type, piece).contiguous();
                 long count = bytes.numel() * Dtype.of(bytes).bytes();
                 var memory = new BytePointer(bytes.data_ptr());
@@ -44,7 +47,7 @@ final class GgufEncoding {
         return switch (type) {
             case F32 -> piece.to(Dtype.F32.scalarType());
             case BF16 -> piece.to(Dtype.BF16.scalarType());
-            case F16 -> requireHeld(name, type, piece, piece.to(Dtype.F16.scalarType()));
+            case F16 -> requireHeld(name, type, piece.to(Dtype.F16.scalarType()));
             case MXFP4 -> piece;
             case Q8_0 -> blocks(name, piece.to(Dtype.F32.scalarType()).view(-1, type.blockSize()));
         };
@@ -59,12 +62,12 @@ final class GgufEncoding {
         Tensor floor = size.floor();
         Tensor rounded = floor.add(size.sub(floor).mul_(new Scalar(2)).floor_());
         Tensor quants = rounded.mul_(quotient.sign()).to(ScalarType.Char).view(ScalarType.Byte);
-        Tensor half = requireHeld(name, GgufType.Q8_0, scale, scale.to(Dtype.F16.scalarType()));
+        Tensor half = requireHeld(name, GgufType.Q8_0, scale.to(Dtype.F16.scalarType()));
         return torch.cat(new TensorVector(half.view(ScalarType.Byte), quants), 1);
     }
 
-    private static Tensor requireHeld(String name, GgufType type, Tensor before, Tensor after) {
-        if (!after.isfinite().all().item_bool() || !before.isfinite().all().item_bool()) {
+    private static Tensor requireHeld(String name, GgufType type, Tensor after) {
+        if (!after.isfinite().all().item_bool()) {
             throw new ConfigException("tensor " + name + " has values that " + type
                     + " cannot hold, since float16 ends at 65504: use bf16 or f32");
         }

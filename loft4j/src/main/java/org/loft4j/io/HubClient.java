@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Shown;
 
 /** What the hub says of a repository: which files a revision has, and size and checksum of each. Several threads may ask. */
 final class HubClient {
@@ -173,6 +174,6 @@ final class HubClient {
         String message = failure.getMessage();
         return failure instanceof ConnectException
                 ? "no connection"
-                : message == null ? failure.getClass().getSimpleName() : message;
+                : message == null ? failure.getClass().getSimpleName() : Shown.text(message);
     }
 }

@@ -72,6 +72,14 @@ public record Evaluation(
         return !ERRORS.contains(metric);
     }
 
+    /**
+     * The value by which this evaluation is compared with others; NaN where the loss is: a class that is told for want of numbers may
+     * be a frequent one.
+     */
+    double deciding(String metric) {
+        return Double.isNaN(loss) ? Double.NaN : values().getOrDefault(metric, Double.NaN);
+    }
+
     /** The names of the values by which an evaluation of preferences can be chosen. */
     public static final List<String> OF_PREFERENCES = List.of("loss", "accuracy", "margin");
 

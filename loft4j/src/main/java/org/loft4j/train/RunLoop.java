@@ -265,7 +265,7 @@ final class RunLoop {
             }
             throw explained(e, MemoryFault.Work.evaluationAfter(state.step()));
         }
-        boolean best = state.evaluated(evaluation.values().getOrDefault(config.metricForBest(), Double.NaN));
+        boolean best = state.evaluated(evaluation.deciding(config.metricForBest()));
         Evaluation made = evaluation;
         log(() -> recorder.evaluation(made, best));
         return best && config.loadBestAtEnd();

@@ -13,6 +13,8 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
@@ -43,6 +45,30 @@ class MergingTest {
             model.weights()
                     .asMap()
                     .forEach((name, weight) -> assertArrayEquals(before.get(name), Tensors.toFloats(weight), name));
+        }
+    }
+
+    /** Nothing is written, and the report does not say that nothing was lost. */
+    @ParameterizedTest
+    @CsvSource({
+        "NaN, F32, its sum has values that are no numbers",
+        "1e6, F16, 'its sum has values that float16 cannot hold: take bfloat16 or float32'"
+    })
+    void whatAWeightCannotHoldIsNotMerged(double value, Dtype dtype, String fault) {
+        try (Model model = new TinyModel(Task.SEQUENCE_CLASSIFICATION, Dtype.F32, false, 5);
+                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 1)) {
+            LoraLinear last =
+                    List.copyOf(adapter.layers().values()).get(adapter.layers().size() - 1);
+            try (NativeScope scope = new NativeScope();
+                    AutoGradMode frozen = new AutoGradMode(false)) {
+                last.loraA().fill_(new Scalar(1.0));
+                last.loraB().fill_(new Scalar(value));
+            }
+            float[] before = Tensors.toFloats(last.base().weight());
+            String refusal = assertThrows(ConfigException.class, () -> adapter.mergeAndClose(dtype))
+                    .getMessage();
+            assertTrue(String.valueOf(refusal).startsWith(last.path() + " cannot be merged: " + fault), refusal);
+            assertArrayEquals(before, Tensors.toFloats(last.base().weight()));
         }
     }
 

@@ -26,6 +26,18 @@ class EvaluationTest {
         assertEquals(1.0, evaluation.values().get("accuracy"));
     }
 
+    /** Logits that are no numbers are all told as the first class. */
+    @Test
+    void whereTheLossIsNoNumberNoOtherScoreDecides() {
+        ConfusionMatrix confusion = new ConfusionMatrix(2);
+        confusion.add(0, 0);
+        assertEquals(1, Evaluation.classification(0.25, confusion, 0.5, 1).deciding("accuracy"));
+        assertEquals(
+                Double.NaN,
+                Evaluation.classification(Double.NaN, confusion, 0.5, 1).deciding("accuracy"));
+        assertEquals(0.25, Evaluation.classification(0.25, confusion, 0.5, 1).deciding("loss"));
+    }
+
     /** As scikit-learn has it unless it is told otherwise. */
     @Test
     void ofTwoClassesTheSecondIsThePositiveOne() {

@@ -59,8 +59,9 @@ record BestRate(double rate, double score, Edge edge, int tried) {
         Candidate best = byRate.entrySet().stream()
                 .map(entry -> new Candidate(
                         entry.getKey(), mean(entry.getValue(), metric, larger), mean(entry.getValue(), "loss", false)))
-                .min(Comparator.comparingDouble((Candidate one) -> larger ? -one.score() : one.score())
-                        .thenComparingDouble(Candidate::loss)
+                // means of scores that are equal differ in their last bits
+                .min(Comparator.comparingDouble((Candidate one) -> (float) (larger ? -one.score() : one.score()))
+                        .thenComparingDouble(one -> (float) one.loss())
                         .thenComparingDouble(Candidate::rate))
                 .orElseThrow();
         return new BestRate(best.rate(), best.score(), edge(tried, best.rate()), tried.size());

@@ -14,6 +14,9 @@ import org.loft4j.train.Evaluation;
 
 /** The figures of a summary as words and numbers. */
 public final class SummaryTable {
+    /** What of a machine changes how fast a run is, and its last digits. */
+    private static final List<String> MACHINE = List.of("cpu", "threads", "libtorch", "blas_kernels");
+
     private SummaryTable() {}
 
     static List<String> headings(Summary summary) {
@@ -174,6 +177,20 @@ public final class SummaryTable {
             notes.add("Other processes were at work on the comparison during " + shared + " of "
                     + summary.results().size()
                     + " runs: seconds and tokens/s are those of a shared machine, if it was one.");
+        }
+        List<String> machines = MACHINE.stream()
+                .map(name -> Map.entry(
+                        name,
+                        summary.results().stream()
+                                .map(result -> String.valueOf(result.machine().get(name)))
+                                .distinct()
+                                .toList()))
+                .filter(named -> named.getValue().size() > 1)
+                .map(named -> named.getKey() + " " + String.join("; ", named.getValue()))
+                .toList();
+        if (!machines.isEmpty()) {
+            notes.add("Runs were made on machines that differ (" + String.join(", ", machines)
+                    + "): seconds and tokens/s do not compare, and sums are rounded otherwise.");
         }
         long earlier = summary.results().stream()
                 .filter(result -> result.processes() == 0)

@@ -144,6 +144,21 @@ class SummaryTest {
         assertEquals(1e-4, standing("loft", 0L).rate());
     }
 
+    /** A mean of equal scores may differ from that of unequal ones in its last bit. */
+    @Test
+    void ofScoresOfOneMeanTheSmallerRateWins() {
+        double[] same = {0.4, 0.4, 0.4};
+        double[] spread = {0.35, 0.4, 0.45};
+        for (int seed = 0; seed < 3; seed++) {
+            run("loft", 1, 1e-4, seed, same[seed], 0.5);
+            run("loft", 1, 3e-4, seed, spread[seed], 0.5);
+            run("lora", 1, 1e-4, seed, spread[seed], 0.5);
+            run("lora", 1, 3e-4, seed, same[seed], 0.5);
+        }
+        assertEquals(1e-4, standing("loft", 0L, 1L, 2L).rate());
+        assertEquals(1e-4, standing("lora", 0L, 1L, 2L).rate());
+    }
+
     @Test
     void fullFineTuningStandsFirstAndRanksAscend() {
         run("lora", 16, 1e-3, 0, 0.9, 0.9);
