@@ -14,6 +14,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.Origin;
@@ -125,7 +126,7 @@ final class ImageFlags {
                 .withSeveral(data.labels.several());
         List<Path> files = new ArrayList<>();
         List<List<String>> labels = new ArrayList<>();
-        for (Row row : DataFiles.read(path, columns)) {
+        for (Row row : rows(path, columns, faults)) {
             MultiLabelText labelled = (MultiLabelText) row;
             Path file = file(path, labelled.text(), row.origin(), faults);
             if (file != null) {
@@ -136,6 +137,17 @@ final class ImageFlags {
         return LabeledImages.ofSeveral(path, files, labels);
     }
 
+    /** Those that can be used. */
+    private static List<Row> rows(Path path, Columns columns, Faults faults) throws IOException {
+        List<DataException> found = new ArrayList<>();
+        List<Row> rows = DataFiles.readWithoutFaulty(DataReference.of(path), columns, found::add)
+                .rows();
+        for (DataException fault : found) {
+            faults.add(fault);
+        }
+        return rows;
+    }
+
     /** The columns image and label; paths are relative to the table. */
     private static LabeledImages table(Path path, DataFlags data, Faults faults) throws IOException {
         Columns columns = Columns.of(
@@ -143,7 +155,7 @@ final class ImageFlags {
                 data.labelColumn == null ? "label" : data.labelColumn);
         List<Path> files = new ArrayList<>();
         List<String> labels = new ArrayList<>();
-        for (Row row : DataFiles.read(path, columns)) {
+        for (Row row : rows(path, columns, faults)) {
             LabeledText labelled = (LabeledText) row;
             Path file = file(path, labelled.text(), row.origin(), faults);
             if (file != null) {

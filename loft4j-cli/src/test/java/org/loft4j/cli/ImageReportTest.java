@@ -68,6 +68,22 @@ class ImageReportTest {
         return new ObjectMapper().readTree(checked.out()).get("training_images");
     }
 
+    /** All of them, and not the first alone. */
+    @Test
+    void rowsOfATableThatCannotBeUsedAreToldWithTheRest() throws IOException {
+        Path table = Files.writeString(
+                sides.resolve("images.csv"), "image,label\nnope.png,a\nleft/0.png,\n,b\nleft/1.png,a\nright/3.png,b\n");
+        Captured checked = check(table, "--json");
+        assertEquals(1, checked.status(), checked.err());
+        assertEquals("", checked.err());
+        String stops = new ObjectMapper().readTree(checked.out()).get("faults").toString();
+        for (String fault :
+                new String[] {"line 2: ", "line 3: \\\"label\\\" is empty", "line 4: \\\"image\\\" is empty"}) {
+            assertTrue(stops.contains(fault), stops);
+        }
+        assertEquals(2, training(checked).get("labels").size(), checked.out());
+    }
+
     @Test
     void badPicturesAreToldByNameWithTheCountsOfTheirClasses() throws IOException {
         Captured whole = check(sides, "--json");
