@@ -60,7 +60,7 @@ public enum OnExisting {
     }
 
     void requireNoOthers(Path directory, Method method, Set<String> more) throws IOException {
-        List<Path> others = this == OVERWRITE ? List.of() : RunOutput.others(directory, method, more);
+        List<Path> others = this == OVERWRITE ? List.of() : RunOutput.others(directory, method, more, this == RESUME);
         if (!others.isEmpty()) {
             throw new ConfigException(holdsOthers(directory, others));
         }

@@ -78,11 +78,13 @@ final class RunOutput implements AutoCloseable {
 
     /**
      * The files in a directory without a run that one would write over, though they are none of a run's, in the order of their names.
-     * Those that a run has left which died before its first checkpoint are its own.
+     * Those that a run has left which died before its first checkpoint are its own; a result may as well be all that was kept of one that
+     * ended.
      *
      * @param more names of files that are written beside those of the run
+     * @param goesOn whether it is the same run that is asked for
      */
-    static List<Path> others(Path directory, Method method, Set<String> more) throws IOException {
+    static List<Path> others(Path directory, Method method, Set<String> more, boolean goesOn) throws IOException {
         if (!Files.isDirectory(directory) || holdsRun(directory)) {
             return List.of();
         }
@@ -91,7 +93,7 @@ final class RunOutput implements AutoCloseable {
             all = files.sorted().toList();
         }
         boolean died = RunAbout.isIn(directory)
-                && all.stream().noneMatch(file -> name(file).equals(PeftFiles.WEIGHTS) || isWeights(file));
+                && (goesOn || all.stream().noneMatch(file -> name(file).equals(PeftFiles.WEIGHTS) || isWeights(file)));
         return died
                 ? List.of()
                 : all.stream()
@@ -111,7 +113,7 @@ final class RunOutput implements AutoCloseable {
         }
         if (is(modelDirectory)) {
             throw new ConfigException("output_dir " + directory
-                    + " is the directory of the model, which must stay as it is:" + " choose another directory");
+                    + " is the directory of the model, which must stay as it is: choose another directory");
         }
         List<Path> tokenizer = CopiedFiles.in(directory);
         if (!overwrites && !tokenizer.isEmpty()) {
