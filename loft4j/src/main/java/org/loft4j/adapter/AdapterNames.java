@@ -5,12 +5,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.bytedeco.pytorch.Tensor;
 import org.loft4j.CheckpointException;
 import org.loft4j.Shown;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
 
-/** Whether the file of an adapter has the tensors that its settings and the model ask for, and no others. */
+/** Whether the file of an adapter has the tensors that its settings and the model ask for, no others, and numbers in them. */
 final class AdapterNames {
     /** A layer of BERT's base class and of others like it, from which no sentence embedding is made. */
     static final String POOLER = "pooler.dense";
@@ -30,6 +31,19 @@ final class AdapterNames {
                                     ? ""
                                     : ": merge it into its model for the task that it has, and open what comes of that"));
         }
+    }
+
+    /** Reads a tensor, and refuses one of which a value is no number, or infinite. */
+    static Tensor finite(TensorSource file, String name) throws CheckpointException {
+        Tensor value = file.read(name);
+        if (!value.isfinite().all().item_bool()) {
+            throw new CheckpointException(
+                    file.path(),
+                    "tensor " + name
+                            + " has values that are no numbers, or infinite: the training that made it has run away;"
+                            + " take an earlier checkpoint, or train anew at a lower learning rate");
+        }
+        return value;
     }
 
     /**

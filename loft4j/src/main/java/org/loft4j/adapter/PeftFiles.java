@@ -358,15 +358,7 @@ public final class PeftFiles {
                     "tensor " + name + " must have shape " + Shapes.text(shape) + ", found " + Shapes.text(info.shape())
                             + hint);
         }
-        Tensor value = file.read(name);
-        if (!value.isfinite().all().item_bool()) {
-            throw new CheckpointException(
-                    file.path(),
-                    "tensor " + name
-                            + " has values that are no numbers, or infinite: the training that made it has run away;"
-                            + " take an earlier checkpoint, or train anew at a lower learning rate");
-        }
-        return value;
+        return AdapterNames.finite(file, name);
     }
 
     static String nameA(String path) {
