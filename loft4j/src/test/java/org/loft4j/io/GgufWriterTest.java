@@ -18,6 +18,8 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.Dtype;
@@ -71,6 +73,22 @@ class GgufWriterTest {
         assertEquals(List.of(), read.metadata.get("a.empty"));
         assertEquals(List.of(1f, -0.5f), read.metadata.get("a.numbers"));
         assertEquals(List.of(-1L, 7L), read.metadata.get("a.wholes"));
+    }
+
+    /** Whatever it could be written as: other programs would take it, and answer garbage. */
+    @ParameterizedTest
+    @EnumSource(
+            value = GgufType.class,
+            names = {"F32", "F16", "BF16", "Q8_0"})
+    void valuesThatAreNoNumbersAreNotWritten(GgufType type) {
+        float[] values = new float[32];
+        values[7] = Float.NaN;
+        GgufTensor broken = new GgufTensor("w", new long[] {1, 32}, type, () -> Tensors.of(values, 1, 32));
+        Path file = directory.resolve("broken.gguf");
+        ConfigException refused =
+                assertThrows(ConfigException.class, () -> GgufWriter.write(file, new GgufMetadata(), List.of(broken)));
+        assertEquals("tensor w has values that are no numbers, or infinite", refused.getMessage());
+        assertFalse(Files.exists(file));
     }
 
     /** Their bytes are given, and must be as many as the rows need. */
