@@ -168,9 +168,9 @@ record DataReport(
             if (labels.size() > LABELS) {
                 text.append("  and ").append(labels.size() - LABELS).append(" labels more\n");
             }
-            // of those held out there may be few
             String everywhere = several ? LearntClasses.everywhere(labels, all) : "";
             text.append(everywhere.isEmpty() ? "" : "  " + everywhere + "\n");
+            // of those held out there may be few
             String doubted = several || !part.answer().equals("label") || part != parts.get(0)
                     ? ""
                     : LearntClasses.doubted(labels.size(), all);

@@ -17,7 +17,7 @@ import java.util.logging.Logger;
 
 /** Shows the library's log on stderr, one line a message. Public, as is what lies within, for Java's log makes it by name. */
 public final class LogLines extends Formatter {
-    /** Shows warnings. Java's log takes a sixth of what a help page takes to set up: it asks for its settings when it is used. */
+    /** Shows warnings. To set up Java's log takes a good part of what a help page takes: it asks for its settings when it is used. */
     static void bind() {
         System.setProperty("java.util.logging.config.class", Settings.class.getName());
     }

@@ -99,7 +99,7 @@ class JudgesTest {
 
     /** What it has left running in the background goes with it. */
     @Test
-    @DisabledOnOs(OS.WINDOWS)
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "the program is a script of the shell")
     void whatAProgramHasStartedEndsWithIt() throws Exception {
         long before = programs();
         Path script = Files.writeString(

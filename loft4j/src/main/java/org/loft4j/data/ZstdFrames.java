@@ -17,6 +17,11 @@ final class ZstdFrames {
     private static final int SKIPPABLE = 0x184D2A50;
     private static final int RLE = 1;
 
+    /** In place of where a frame ends. */
+    private static final long NO_FRAME = -1;
+
+    private static final long CUT = -2;
+
     private final FileChannel channel;
     private final ByteBuffer bytes = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
 
@@ -46,9 +51,6 @@ final class ZstdFrames {
             throw new DataException(file, "cannot be read: " + FileFault.of(e));
         }
     }
-
-    private static final long NO_FRAME = -1;
-    private static final long CUT = -2;
 
     /** Where the frame that begins at a place ends; {@link #CUT} if that is behind the file's end. */
     private long next(long start, long end) throws IOException {

@@ -23,8 +23,18 @@ import org.loft4j.io.Json;
  * {@code summary.md}, {@code summary.html} and its pictures for people.
  */
 public final class SummaryFiles {
-    private static final List<String> NAMES =
-            List.of("summary.json", "summary.csv", "runs.csv", "summary.txt", "summary.md", "summary.html");
+    private static final List<String> NAMES = List.of(
+            "summary.json",
+            "summary.csv",
+            "runs.csv",
+            "summary.txt",
+            "summary.md",
+            "summary.html",
+            "ranks.png",
+            "learning-rates.png",
+            "learning-curves.png");
+
+    private SummaryFiles() {}
 
     /**
      * Refuses a directory without a comparison where one would write over what is there.
@@ -44,8 +54,6 @@ public final class SummaryFiles {
         }
         return output;
     }
-
-    private SummaryFiles() {}
 
     /**
      * Writes the files into a directory, each as a whole or not at all.

@@ -4,13 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.cli.report.Figure;
 
@@ -293,6 +300,32 @@ class SummaryTest {
                 Map.of("mse", "pearson", "loss", "pearson", "pearson", "loss").entrySet()) {
             Summary summary = Summary.of(results, beside.getKey(), List.of(0L), none);
             assertEquals(beside.getValue(), summary.otherMetric(), beside.getKey());
+        }
+    }
+
+    /** Whatever is written is looked for beforehand. */
+    @Test
+    void noFileOfASummaryIsWrittenOverOneOfOthers(@TempDir Path written, @TempDir Path other) throws IOException {
+        steps = 3;
+        for (int rank : new int[] {1, 4}) {
+            for (double rate : new double[] {1e-4, 1e-3}) {
+                run("lora", rank, rate, 0, 0.8 + rank * rate, 0.7);
+            }
+        }
+        SummaryFiles.write(written, summary(0L), complaint -> {});
+        List<String> names;
+        try (Stream<Path> files = Files.list(written)) {
+            names = files.map(file -> file.getFileName().toString()).sorted().toList();
+        }
+        assertEquals(9, names.size(), names.toString());
+        SummaryFiles.requireNoOthers(other, null);
+        for (String name : names) {
+            Path mine = Files.writeString(other.resolve(name), "mine");
+            String refused =
+                    String.valueOf(assertThrows(ConfigException.class, () -> SummaryFiles.requireNoOthers(other, null))
+                            .getMessage());
+            assertTrue(refused.contains(" holds no comparison, but " + name + ", which one would write over"), refused);
+            Files.delete(mine);
         }
     }
 
