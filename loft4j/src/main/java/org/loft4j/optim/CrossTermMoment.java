@@ -41,9 +41,11 @@ final class CrossTermMoment implements SecondMoment {
         this.coordinates = new KeptCoordinates((int) like.size(0));
         this.algebra = CrossTerms.of((int) like.size(0), DeviceSpec.of(like));
         try (NativeScope scope = new NativeScope()) {
-            Tensor zeros =
-                    torch.zeros(new long[] {CrossTerms.packedSize((int) like.size(0)), like.size(1)}, like.options());
-            packed = NativeScope.keep(config.bfloat16CrossTerms() ? zeros.to(ScalarType.BFloat16) : zeros);
+            packed = NativeScope.keep(Tensors.zeros(
+                    config.bfloat16CrossTerms() ? Dtype.BF16 : Dtype.of(like),
+                    DeviceSpec.of(like),
+                    CrossTerms.packedSize((int) like.size(0)),
+                    like.size(1)));
         }
     }
 
