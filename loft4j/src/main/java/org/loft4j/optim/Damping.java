@@ -26,6 +26,14 @@ public sealed interface Damping {
         }
     }
 
+    /** {@code 1/(λ + δ)} where {@code λ > rcond·λmax}, else 0. */
+    record Ridge(double delta, double rcond) implements Damping {
+        public Ridge {
+            Checks.notNegative("damping.delta", delta);
+            Checks.fraction("damping.rcond", rcond);
+        }
+    }
+
     /**
      * {@code 1 / (λ + δ)} with one δ for A·Aᵀ and one for Bᵀ·B, as published LoFT code does; swamps Bᵀ·B while B is small.
      */
@@ -45,13 +53,20 @@ public sealed interface Damping {
             return eigenvalues.div(squares.clamp_min(new Scalar(Double.MIN_NORMAL)));
         }
         if (this instanceof PseudoInverse pseudo) {
-            Tensor floor = eigenvalues.select(0, eigenvalues.size(0) - 1).mul(new Scalar(pseudo.rcond));
-            Tensor kept = eigenvalues.gt(floor).to(eigenvalues.scalar_type());
-            // 0·∞ where an eigenvalue is zero
-            return eigenvalues.reciprocal().mul(kept).nan_to_num();
+            return cut(eigenvalues, 0, pseudo.rcond);
+        }
+        if (this instanceof Ridge ridge) {
+            return cut(eigenvalues, ridge.delta, ridge.rcond);
         }
         Absolute absolute = (Absolute) this;
         double delta = basis == Factor.A ? absolute.gramA : absolute.gramB;
         return eigenvalues.add(new Scalar(delta)).reciprocal();
+    }
+
+    private static Tensor cut(Tensor eigenvalues, double delta, double rcond) {
+        Tensor floor = eigenvalues.select(0, eigenvalues.size(0) - 1).mul(new Scalar(rcond));
+        Tensor kept = eigenvalues.gt(floor).to(eigenvalues.scalar_type());
+        // 0·∞ where an eigenvalue is zero
+        return eigenvalues.add(new Scalar(delta)).reciprocal().mul(kept).nan_to_num();
     }
 }

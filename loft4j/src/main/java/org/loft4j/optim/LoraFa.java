@@ -16,11 +16,15 @@ import org.loft4j.tensor.NativeScope;
  * g_B ← s⁻²·g_B·(A·Aᵀ + δ)⁻¹,  δ = 1e-8,  then AdamW on B
  * </pre>
  *
- * as in the paper's later versions and in PEFT. A gets no update, no decay and no state, and asks for no gradient
+ * as in the paper's later versions and in PEFT. Directions whose eigenvalue is up to {@code r·2⁻²³} of the largest are left out, as
+ * PEFT's pseudo-inverse does in float32: where a matrix has fewer than r columns there are some, and the gradient along them is
+ * rounding. A gets no update, no decay and no state, and asks for no gradient
  * until the optimizer is closed.
  */
 public final class LoraFa {
     private static final double DELTA = 1e-8;
+    /** The distance from 1 to the next float. */
+    private static final double FLOAT = 0x1p-23;
 
     private LoraFa() {}
 
@@ -43,7 +47,8 @@ public final class LoraFa {
 
         Projection(LowRankPair pair) {
             this.pair = pair;
-            this.a = new Basis(pair, Factor.A, new Damping.Absolute(DELTA, DELTA));
+            this.a = new Basis(
+                    pair, Factor.A, new Damping.Ridge(DELTA, pair.loraA().size(0) * FLOAT));
         }
 
         @Override

@@ -27,7 +27,9 @@ import org.loft4j.tensor.NativeScope;
  * and for B mirrored, with {@code Aᵀ = U_A·R_A} and m in place of n; both with the factors at which the gradients were taken.
  * {@code V^−½} has the eigenvalues {@code 1/(√λ + ε)}, and the authors' ε is 1e-6. Clipping uses the norm of ∇̄ of both. The
  * paper's escaped mass, which the authors' PyTorch code has off by default, is left out. R⁻¹ is a
- * pseudo-inverse (zero for directions below 1e-7 of the largest), so with B = 0 the first step moves B alone.
+ * pseudo-inverse, so with B = 0 the first step moves B alone. It is zero for directions below 1e-7 of the largest, and below 1e-3
+ * where the factor is no float64: what gradients of few tokens do not reach is rounding, which {@code V^−½} enlarges up to 1/ε and
+ * R⁻¹ once more; with the tolerance of the authors' code, r times the float's, such layers leave for good.
  *
  * <p>P is taken when a factor is written, and V, P and R are float64, so nothing of the size of an old basis is kept.
  */
@@ -35,7 +37,9 @@ public final class LoraRite {
     /** The authors' ε. */
     public static final double EPS = 1e-6;
 
-    private static final double RANK_TOLERANCE = 1e-7;
+    private static double rankTolerance(Tensor wide) {
+        return wide.scalar_type() == ScalarType.Double ? 1e-7 : 1e-3;
+    }
 
     private LoraRite() {}
 
@@ -68,7 +72,7 @@ public final class LoraRite {
             m = NativeScope.keep(torch.zeros(new long[] {history, wide.size(1)}, wide.options()));
             v = NativeScope.keep(torch.zeros(new long[] {history, history}, exact.options()));
             rotation = NativeScope.keep(torch.zeros(new long[] {own, own}, exact.options()));
-            inverse = NativeScope.keep(pseudoInverse(qr(exact).get1()));
+            inverse = NativeScope.keep(pseudoInverse(qr(exact).get1(), rankTolerance(wide)));
         }
 
         /** Of the orthonormal basis that a factor is: r, unless the matrix has a smaller side there. */
@@ -80,9 +84,9 @@ public final class LoraRite {
             return torch.linalg_qr(wide.to(ScalarType.Double).t());
         }
 
-        static Tensor pseudoInverse(Tensor r) {
+        static Tensor pseudoInverse(Tensor r, double tolerance) {
             // on the host for the reason that Eigen has: B = 0 at first
-            return torch.linalg_pinv(r.cpu(), RANK_TOLERANCE).to(r.device(), r.scalar_type());
+            return torch.linalg_pinv(r.cpu(), tolerance).to(r.device(), r.scalar_type());
         }
 
         @Override
@@ -170,7 +174,7 @@ public final class LoraRite {
             f.copy_(written);
             T_TensorTensor_T after = State.qr(f);
             state(factor).rotation.copy_(after.get0().t().mm(before));
-            state(factor).inverse.copy_(State.pseudoInverse(after.get1()));
+            state(factor).inverse.copy_(State.pseudoInverse(after.get1(), rankTolerance(f)));
         }
 
         @Override
@@ -186,9 +190,8 @@ public final class LoraRite {
         @Override
         public void reloaded() {
             for (Factor factor : Factor.values()) {
-                state(factor)
-                        .inverse
-                        .copy_(State.pseudoInverse(State.qr(factor.wide(pair)).get1()));
+                Tensor f = factor.wide(pair);
+                state(factor).inverse.copy_(State.pseudoInverse(State.qr(f).get1(), rankTolerance(f)));
             }
         }
 

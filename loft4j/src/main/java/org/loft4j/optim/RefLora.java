@@ -48,13 +48,15 @@ public final class RefLora {
 
     /** The matrix S of a pair and its inverse. */
     static final class Refactoring implements GradientScaling {
-        private static final Damping.Relative DAMPING = new Damping.Relative(1e-8);
+        private static final Damping.Relative DAMPING = new Damping.Relative(1e-7);
 
         private final LowRankPair pair;
         private final int warmupSteps;
         private final Tensor s;
         private final Tensor inverse;
         private boolean stale = true;
+        /** S = 0. */
+        private boolean nowhere;
 
         Refactoring(LowRankPair pair, int warmupSteps) {
             this.pair = pair;
@@ -78,7 +80,7 @@ public final class RefLora {
                 return grad;
             }
             refresh();
-            return (factor == Factor.A ? inverse : s).mm(grad);
+            return nowhere ? grad : (factor == Factor.A ? inverse : s).mm(grad);
         }
 
         @Override
@@ -105,6 +107,7 @@ public final class RefLora {
             Tensor leftInverse = q.mul(rootA).mm(ofProduct.vectors());
             s.copy_(left.mul(rootProduct).mm(left.t()));
             inverse.copy_(leftInverse.mul(DAMPING.invert(rootProduct, Factor.A)).mm(leftInverse.t()));
+            nowhere = !s.any().item_bool();
         }
 
         private Tensor exact(Factor factor) {
