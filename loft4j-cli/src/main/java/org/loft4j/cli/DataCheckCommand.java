@@ -156,6 +156,9 @@ final class DataCheckCommand implements Verb {
         if (classes == null && aim.hasClasses()) {
             return read.with(read.parts(), stops);
         }
+        if (classes != null && read.parts().size() > 1) {
+            requireMeant(classes, train, read.parts().get(1).rows(), stops);
+        }
         TrainingRows encoding = new TrainingRows(aim, train.some(), null, classes, FaultyRows.END, "");
         encoding.tellOfKind(spec.commandLine().getErr());
         try (Tokenizer opened = Tokenizer.open(directory)) {
@@ -204,6 +207,21 @@ final class DataCheckCommand implements Verb {
         }
         try {
             HeldOutRows.alike(held.some(), train.some().get(0));
+        } catch (DataException e) {
+            stops.add(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static void requireMeant(LearntClasses classes, ScannedRows train, ScannedRows held, List<String> stops) {
+        if (held.count() == 0) {
+            return;
+        }
+        try {
+            classes.labels()
+                    .requireIndices(
+                            new TreeSet<>(held.labels().keySet()),
+                            train.labels().keySet(),
+                            held.some().get(0).origin().whole());
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
         }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Table;
@@ -21,6 +22,7 @@ import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MatchPrompts;
+import org.loft4j.data.Origin;
 import org.loft4j.data.Preference;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Preferences;
@@ -194,10 +196,9 @@ final class EvalCommand implements Verb {
     private int judgeImages(LoadedModel loaded) throws IOException {
         TrainingImages.requireNoFaultyRows(faults);
         preference.judge(false, false, loaded);
-        Labels labels = labels(loaded, List.of());
-        LabeledImages chosen =
-                images.read(DataFlags.images(data.data), data, loaded.model().isMultiLabel());
-        data.labels.requireAll(labels);
+        Path from = DataFlags.images(data.data);
+        LabeledImages chosen = images.read(from, data, loaded.model().isMultiLabel());
+        Labels labels = labels(loaded, List.of(), Labels.namesIn(chosen), new Origin(from, 0));
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
             err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut("", chosen));
@@ -225,9 +226,10 @@ final class EvalCommand implements Verb {
 
     private int judgeTexts(LoadedModel loaded) throws IOException {
         try (Tokenizer opened = loaded.openTokenizer()) {
+            PrintWriter err = spec.commandLine().getErr();
             Tokenizer tokenizer = languages.of(opened);
             Task task = loaded.model().task();
-            FaultyRows faulty = faults.rows(spec.commandLine().getErr());
+            FaultyRows faulty = faults.rows(err);
             LearntTask known = new LearntTask(task, List.of(), ProblemType.of(loaded.model()));
             DataRows read = faulty.read(data.data, known.columns(data), "evaluation");
             LearntTask aim = known.judgedBy(read.rows().get(0));
@@ -239,8 +241,7 @@ final class EvalCommand implements Verb {
                     task == Task.CAUSAL_LM && (judged || read.rows().get(0) instanceof Preference);
             PreferenceJudge judge = preference.judge(preferences, judged, loaded);
             if (judge != null && judged) {
-                PreferenceLossFlags.tellOfLabel(
-                        data.columns.format, "judged", spec.commandLine().getErr());
+                PreferenceLossFlags.tellOfLabel(data.columns.format, "judged", err);
             }
             predictions.requireOwnLoss(
                     judge == null || judge.loss().kind() != PreferenceLoss.Kind.KTO,
@@ -248,25 +249,26 @@ final class EvalCommand implements Verb {
                     "the loss of an answer hangs on all of them");
             List<Row> rows = judge == null ? read.rows() : judge.rows(read.rows());
             if (read.blank() > 0) {
-                spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
+                err.println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
             if (loaded.trainedOnPairs() && !aim.ranking() && !TrainingRows.isPair(rows.get(0))) {
-                spec.commandLine()
-                        .getErr()
-                        .println(
-                                "loft: the model was trained on pairs of texts, and the rows have single ones: name the column of"
-                                        + " the second (--text-pair-column)");
+                err.println(
+                        "loft: the model was trained on pairs of texts, and the rows have single ones: name the column of"
+                                + " the second (--text-pair-column)");
             }
-            Labels labels = aim.hasClasses() ? labels(loaded, read.classes()) : null;
-            if (labels != null) {
-                data.labels.requireAll(labels);
-            }
-            int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
+            Labels labels = aim.hasClasses()
+                    ? labels(
+                            loaded,
+                            read.classes(),
+                            Labels.namesAmong(rows),
+                            rows.get(0).origin())
+                    : null;
+            int maxLength = loaded.maxLength(data.maxLength, err);
             ChatFormat format = aim.takesConversations() ? chat.of(aim).format(loaded, rows) : null;
             boolean matches = task == Task.SENTENCE_EMBEDDING;
             MatchPrompts prompts = matches ? matched.of(loaded.found().sentences()) : MatchPrompts.NONE;
             if (!prompts.equals(MatchPrompts.NONE)) {
-                spec.commandLine().getErr().println("loft: " + MatchFlags.words(prompts));
+                err.println("loft: " + MatchFlags.words(prompts));
             }
             MatchLoss loss = matches ? loss(loaded) : null;
             Evaluator plain = new Evaluator(loaded.model(), tokenizer.padId(), batchSize, threshold.value());
@@ -297,20 +299,13 @@ final class EvalCommand implements Verb {
             Examples examples = kept.examples();
             Evaluator.requireFits(loaded.model(), examples, "evaluation");
             Evaluation evaluation = judge != null && examples instanceof Preferences answers
-                    ? judge.evaluate(
-                            loaded,
-                            answers,
-                            tokenizer.padId(),
-                            batchSize,
-                            told,
-                            spec.commandLine().getErr())
+                    ? judge.evaluate(loaded, answers, tokenizer.padId(), batchSize, told, err)
                     : evaluator.evaluate(examples);
             if (told != null) {
                 told.write(kept, encoder, tokenizer, maxLength);
             }
             long cut = kept.examples().texts().truncations().rows();
             if (cut > 0) {
-                PrintWriter err = spec.commandLine().getErr();
                 err.println("loft: " + cut + " of " + kept.rows().size() + " rows were cut to " + maxLength
                         + " tokens (--max-length)");
                 err.flush();
@@ -344,8 +339,13 @@ final class EvalCommand implements Verb {
         return similarityScale == null ? usual : similarityScale;
     }
 
-    private static Labels labels(LoadedModel loaded, List<String> classes) {
-        return Labels.ofNames(LearntClasses.named(loaded.model().description().labels(), classes));
+    private Labels labels(LoadedModel loaded, List<String> classes, SortedSet<String> found, Origin origin)
+            throws IOException {
+        List<String> known = loaded.model().description().labels();
+        Labels labels = Labels.ofNames(LearntClasses.named(known, classes));
+        data.labels.requireAll(labels);
+        LearntClasses.tellOfNumbers(labels, found, origin, spec.commandLine().getErr());
+        return labels;
     }
 
     /**

@@ -2,18 +2,20 @@ package org.loft4j.cli;
 
 import java.io.PrintWriter;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
 import org.loft4j.data.MultiLabelText;
+import org.loft4j.data.Origin;
 import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
 import org.loft4j.model.Models;
@@ -53,8 +55,7 @@ record LearntClasses(Labels labels, boolean anew, String told) {
     /** The labels that would be one if case did not count; empty if there are none. A model that has such means two. */
     private static String byCaseAlone(List<String> labels) {
         List<String> alike = labels.stream()
-                .collect(
-                        Collectors.groupingBy(name -> name.toLowerCase(Locale.ROOT), TreeMap::new, Collectors.toList()))
+                .collect(Collectors.groupingBy(Labels::alike, TreeMap::new, Collectors.toList()))
                 .values()
                 .stream()
                 .filter(group -> group.size() > 1)
@@ -63,7 +64,7 @@ record LearntClasses(Labels labels, boolean anew, String told) {
         return alike.isEmpty()
                 ? ""
                 : "the labels " + some(alike)
-                        + " differ by case alone, and each is learnt as one of its own: write them alike if they are one";
+                        + " differ by case, or by how an accent is written, alone, and each is learnt as one of its own: write them alike if they are one";
     }
 
     private static LearntClasses among(Labels own, List<String> named, List<String> modelLabels) {
@@ -102,19 +103,13 @@ record LearntClasses(Labels labels, boolean anew, String told) {
                 && places.stream().distinct().count() == places.size();
         boolean named = all
                 && own.names().stream()
-                        .allMatch(name -> known.names()
-                                .get(known.index(name))
-                                .toLowerCase(Locale.ROOT)
-                                .equals(name.toLowerCase(Locale.ROOT)));
+                        .allMatch(name -> Labels.alike(known.names().get(known.index(name)))
+                                .equals(Labels.alike(name)));
         if (named) {
             return new LearntClasses(known, false, "");
         }
         if (all && asMany) {
-            return new LearntClasses(
-                    known,
-                    false,
-                    "the labels " + some(own.names()) + " are taken for the model's " + some(known.names())
-                            + ", by number");
+            return new LearntClasses(known, false, byNumber(own.names(), known));
         }
         return new LearntClasses(
                 own,
@@ -124,6 +119,44 @@ record LearntClasses(Labels labels, boolean anew, String told) {
                                 + ": the layer that does it starts from random numbers; to go on with the model's, name the labels"
                                 + " as it does"
                         : "");
+    }
+
+    private static String byNumber(List<String> own, Labels known) {
+        return "the labels " + some(own) + " are taken for the model's " + some(known.names()) + ", by number";
+    }
+
+    /**
+     * Refuses numbers among labels of held-out rows that may be none of classes; in words what the others are taken for, empty where there
+     * are none.
+     *
+     * @param found labels of the rows
+     * @param learnt labels of the rows to learn from, of which it is told already; empty where nothing is learnt
+     * @param origin of the rows
+     */
+    static String ofHeldOut(Labels known, SortedSet<String> found, Set<String> learnt, Origin origin)
+            throws DataException {
+        known.requireIndices(found, learnt, origin);
+        List<String> numbers = found.stream().filter(known::isIndex).toList();
+        return numbers.isEmpty() || learnt.containsAll(numbers) ? "" : byNumber(numbers, known);
+    }
+
+    /** The same of rows by which a model is judged, told. */
+    static void tellOfNumbers(Labels known, SortedSet<String> found, Origin origin, PrintWriter err)
+            throws DataException {
+        String told = ofHeldOut(known, found, Set.of(), origin.whole());
+        if (!told.isEmpty()) {
+            err.println("loft: " + told);
+        }
+    }
+
+    /** The same of rows held out from a training, behind what else is told of its rows. */
+    String ofHeldOut(List<Row> heldOut, Set<String> learnt) throws DataException {
+        String told = ofHeldOut(
+                labels,
+                Labels.namesAmong(heldOut),
+                learnt,
+                heldOut.get(0).origin().whole());
+        return told.isEmpty() ? "" : "; of the held-out rows " + told;
     }
 
     /**

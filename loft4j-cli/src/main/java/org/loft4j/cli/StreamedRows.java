@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -65,17 +66,19 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                 : split ? scan.heldOut() : null;
         RowSource source = split ? all.where(heldOut.negate()) : all;
         LearntClasses classes = null;
+        String meant = "";
         if (learnt.hasClasses()) {
             SortedSet<String> found = Labels.namesIn(scan.heldOut());
             found.addAll(scan.labels());
             Labels own = learnt.labels(found, scan.first(), all.classes());
             classes = LearntClasses.of(own.inOrder(all.classes()), all.classes(), learnt.modelLabels());
             data.labels.requireAll(classes.labels());
+            meant = evalFile == null ? "" : classes.ofHeldOut(Objects.requireNonNull(eval), found);
         }
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
                 + TrainingRows.blank(all.blank())
-                + (classes == null ? "" : classes.ofRows(learnt, scan.labels(), scan.rows()))
+                + (classes == null ? "" : classes.ofRows(learnt, scan.labels(), scan.rows()) + meant)
                 + (split && classes != null
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
                         : "");

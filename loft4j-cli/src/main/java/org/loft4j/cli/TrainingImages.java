@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
+import org.loft4j.data.Origin;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
@@ -72,6 +73,11 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
         Labels own = Labels.of(found, data.labels.columns, LearntClasses.byName(known), DataFlags.images(data.data));
         LearntClasses classes = LearntClasses.of(own, data.labels.columns, known);
         data.labels.requireAll(classes.labels());
+        if (held.file != null && eval != null) {
+            classes.labels()
+                    .requireIndices(
+                            Labels.namesIn(eval), Labels.namesIn(found), new Origin(DataFlags.images(held.file), 0));
+        }
         shape += learnt.multiLabel()
                 ? TrainingRows.several(classes.labels(), "an image")
                 : TrainingRows.alone(Labels.namesIn(found));

@@ -98,6 +98,7 @@ record TrainingRows(
             shape += classes.ofRows(learnt, found, train.size());
             String everywhere = LearntClasses.everywhere(LearntClasses.counts(train), train.size());
             shape += everywhere.isEmpty() ? "" : "; " + everywhere;
+            shape += eval == null ? "" : classes.ofHeldOut(eval, found);
         }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);

@@ -65,7 +65,7 @@ class LearntClassesTest {
     void labelsThatDifferByCaseAloneAreTold() throws IOException {
         String told = of(List.of(), "Yes", "no", "yes", "YES", "maybe").told();
         assertEquals(
-                "the labels \"YES\", \"Yes\", \"yes\" differ by case alone, and each is learnt as one of its own: write them"
+                "the labels \"YES\", \"Yes\", \"yes\" differ by case, or by how an accent is written, alone, and each is learnt as one of its own: write them"
                         + " alike if they are one",
                 told);
         assertEquals("", of(List.of(), "Yes", "no").told());

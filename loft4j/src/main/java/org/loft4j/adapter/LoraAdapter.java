@@ -234,7 +234,11 @@ public final class LoraAdapter implements AutoCloseable {
         layers.values().forEach(layer -> layer.setTraining(training));
     }
 
-    /** Lets this adapter take part in the model's output, in place of the one that did. Does nothing if it does already. */
+    /**
+     * Lets this adapter take part in the model's output, in place of the one that did. Does nothing if it does already. It goes layer
+     * by layer, and so do {@link #detach} and {@link #merge}: a pass that another thread makes meanwhile would be partly of each, and
+     * who lets several threads switch and compute locks them out of each other.
+     */
     public void attach() {
         requireState("attach", State.DETACHED, State.ATTACHED);
         if (state == State.ATTACHED) {

@@ -38,7 +38,7 @@ public final class BatchPlan {
 
     /** The number of batches of an epoch. */
     public int batches() {
-        return (lengths.length + batchSize - 1) / batchSize;
+        return (int) (((long) lengths.length + batchSize - 1) / batchSize);
     }
 
     /** The batches of one epoch (counted from 0) in the order of training. */

@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import java.math.BigInteger;
 import java.nio.file.Path;
+import java.text.Normalizer;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -26,10 +27,11 @@ import org.loft4j.data.image.LabeledImages;
  */
 public final class Labels {
     private static final Pattern WHOLE = Pattern.compile("-?[0-9]{1,1000}");
+    private static final Pattern INDEX = Pattern.compile("0|[1-9][0-9]{0,5}");
 
     private final List<String> names;
     private final Map<String, Integer> indices = new HashMap<>();
-    // without case; -1 for what several names are then
+    // as alike() has them; -1 for what several names are then
     private final Map<String, Integer> caseless = new HashMap<>();
     private final boolean numeric;
 
@@ -37,7 +39,7 @@ public final class Labels {
         this.names = List.copyOf(names);
         for (int i = 0; i < names.size(); i++) {
             if (indices.putIfAbsent(names.get(i), i) == null) {
-                caseless.merge(names.get(i).toLowerCase(Locale.ROOT), i, (first, other) -> -1);
+                caseless.merge(alike(names.get(i)), i, (first, other) -> -1);
             }
         }
         if (names.size() < 2) {
@@ -73,14 +75,24 @@ public final class Labels {
      * @throws DataException if a row has no label, and is none that may have several
      */
     public static SortedSet<String> namesIn(List<? extends Row> rows) throws DataException {
+        for (Row row : rows) {
+            if (!(row instanceof TaggedWords || row instanceof MultiLabelText)) {
+                labeled(row);
+            }
+        }
+        return namesAmong(rows);
+    }
+
+    /** The same where rows without a label are told of, or left out, later. */
+    public static SortedSet<String> namesAmong(List<? extends Row> rows) {
         var found = new TreeSet<String>();
         for (Row row : rows) {
             if (row instanceof TaggedWords tagged) {
                 found.addAll(tagged.tags());
             } else if (row instanceof MultiLabelText several) {
                 found.addAll(several.labels());
-            } else {
-                found.add(labeled(row).label());
+            } else if (row instanceof LabeledText text) {
+                found.add(text.label());
             }
         }
         return found;
@@ -266,21 +278,51 @@ public final class Labels {
 
     /**
      * The index of a name, whatever its case where one name alone is meant. A whole number is an index where the names themselves are
-     * no numbers: data with 0 and 1 fits a model with {@code negative} and {@code positive}.
+     * no numbers: data with 0 and 1 fits a model with {@code negative} and {@code positive}. Whether numbers are so meant is known from
+     * all of them: {@link #requireIndices}.
      */
     public OptionalInt find(String name) {
         Integer index = indices.get(name);
         if (index != null) {
             return OptionalInt.of(index);
         }
-        int other = caseless.getOrDefault(name.toLowerCase(Locale.ROOT), -1);
+        int other = caseless.getOrDefault(alike(name), -1);
         if (other >= 0) {
             return OptionalInt.of(other);
         }
-        if (!numeric && name.matches("[0-9]{1,6}") && Integer.parseInt(name) < names.size()) {
-            return OptionalInt.of(Integer.parseInt(name));
+        return isIndex(name) ? OptionalInt.of(Integer.parseInt(name)) : OptionalInt.empty();
+    }
+
+    /** The same for names that differ by case alone, or by whether an accent is a character of its own, as in files from a Mac. */
+    public static String alike(String name) {
+        return Normalizer.normalize(name, Normalizer.Form.NFC).toLowerCase(Locale.ROOT);
+    }
+
+    /** Whether a name is found by its number alone. */
+    public boolean isIndex(String name) {
+        return !numeric && INDEX.matcher(name).matches() && Integer.parseInt(name) < names.size();
+    }
+
+    /**
+     * Refuses numbers that may be none of classes: those beside names, and those of which none is 0, for others count from 1.
+     *
+     * @param found labels of the rows
+     * @param beside labels of the rows that the model learns from, where it does
+     * @param origin of the rows
+     */
+    public void requireIndices(SortedSet<String> found, Set<String> beside, Origin origin) throws DataException {
+        List<String> numbers = found.stream().filter(this::isIndex).toList();
+        List<String> named = found.stream()
+                .filter(name -> !isIndex(name) && find(name).isPresent())
+                .toList();
+        if (!numbers.isEmpty() && !named.isEmpty()) {
+            throw origin.fault("has labels by name, " + Quoted.list(named) + ", and by number, " + Quoted.list(numbers)
+                    + ": write all of them as the model does, " + Quoted.list(names));
         }
-        return OptionalInt.empty();
+        if (!numbers.isEmpty() && !numbers.contains("0") && !beside.contains("0")) {
+            throw origin.fault("has the labels " + Quoted.list(numbers) + ", and the model " + Quoted.list(names)
+                    + ": numbers count from 0 here, and without a 0 it is not known whether these do; write the names");
+        }
     }
 
     /**

@@ -18,6 +18,7 @@ import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PromptSampler;
 import org.loft4j.nn.TokenDraw;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.nn.WritingRules;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -96,12 +97,18 @@ public final class Generator implements PromptSampler {
      * Whether prompts can be continued, for who wants to know it before.
      *
      * @throws ConfigException if there is none, or one is empty or leaves no place for a token
+     * @throws org.loft4j.ShapeException if an id is none of the vocabulary
+     * @throws IllegalStateException if the model has been closed
      */
     public void check(List<long[]> prompts) {
+        if (model.weights().areClosed()) {
+            throw new IllegalStateException("the model has been closed, and cannot write any more");
+        }
         Checks.atLeast("number of prompts", prompts.size(), 1);
         long positions = model.description().maxPositions();
         for (long[] prompt : prompts) {
             Checks.atLeast("number of prompt ids", prompt.length, 1);
+            TokenInput.requireBelow("input_ids", prompt, model.description().vocabularySize());
             if (!goesOn() && prompt.length > positions) {
                 throw new ConfigException("a text to read must have at most as many tokens as max_position_embeddings, "
                         + positions + ", got " + prompt.length + ": shorten it");

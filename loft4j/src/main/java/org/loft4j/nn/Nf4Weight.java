@@ -1,5 +1,7 @@
 package org.loft4j.nn;
 
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -15,8 +17,8 @@ import org.loft4j.tensor.Tensors;
 /**
  * Four bits a number: the NormalFloat of Dettmers et al. 2023 (arXiv:2305.14314, section 3) with double quantisation.
  * Sixty-four numbers of a row share a constant, the largest magnitude among them, which brings them into [−1, 1] and to the
- * nearest number of the code book. The constants are kept less their mean, in symmetric 8-bit integers, 256 of which share
- * one float32 scale:
+ * nearest number of the code book. The constants are kept less their mean, as {@link DynamicFloat}s of eight bits, 256 of which share
+ * one float32 scale, the largest magnitude among them; so bitsandbytes has it:
  *
  * <pre>  w ≈ (mean + scale·q)·code</pre>
  *
@@ -29,14 +31,25 @@ public final class Nf4Weight implements QuantizedWeight {
     /** Constants that share a scale. */
     static final int CONSTANTS = 256;
 
-    private static final double LEVELS = 127;
+    /** Of each device, once for all weights. */
+    private static final Map<DeviceSpec, Tables> TABLES = new ConcurrentHashMap<>();
+
+    /** What is looked up. */
+    private record Tables(Tensor codes, Tensor constants) {
+        static Tables on(DeviceSpec device) {
+            return TABLES.computeIfAbsent(
+                    device,
+                    there -> new Tables(
+                            NativeScope.keep(NormalFloat.table(there)), NativeScope.keep(DynamicFloat.table(there))));
+        }
+    }
 
     private final long in;
     private final Tensor codes;
     private final Tensor constants;
     private final Tensor scales;
     private final Tensor mean;
-    private final Tensor table;
+    private final Tables tables;
     private final Dtype dtype;
     private final boolean storedTransposed;
     private final long first;
@@ -51,10 +64,10 @@ public final class Nf4Weight implements QuantizedWeight {
         this.codes = NativeScope.keep(codes);
         this.mean = NativeScope.keep(largest.mean());
         Tensor centred = filled(largest.sub(mean).view(1, -1), CONSTANTS).view(-1, CONSTANTS);
-        this.scales = NativeScope.keep(centred.abs().amax(new long[] {1}, true).div_(new Scalar(LEVELS)));
+        this.scales = NativeScope.keep(centred.abs().amax(new long[] {1}, true));
         Tensor divisor = scales.masked_fill(scales.eq(new Scalar(0)), new Scalar(1.0));
-        this.constants = NativeScope.keep(centred.div(divisor).round_().to(ScalarType.Char));
-        this.table = NativeScope.keep(NormalFloat.table(DeviceSpec.of(codes)));
+        this.constants = NativeScope.keep(DynamicFloat.codes(centred.div(divisor)));
+        this.tables = Tables.on(DeviceSpec.of(codes));
         this.dtype = dtype;
         this.storedTransposed = storedTransposed;
         this.first = 0;
@@ -68,7 +81,7 @@ public final class Nf4Weight implements QuantizedWeight {
         this.constants = whole.constants;
         this.scales = whole.scales;
         this.mean = whole.mean;
-        this.table = whole.table;
+        this.tables = whole.tables;
         this.dtype = whole.dtype;
         this.storedTransposed = whole.storedTransposed;
         this.first = first;
@@ -159,10 +172,7 @@ public final class Nf4Weight implements QuantizedWeight {
 
     @Override
     public long bytes() {
-        return codes.numel()
-                + constants.numel()
-                + (scales.numel() + mean.numel()) * Dtype.F32.bytes()
-                + table.numel() * Dtype.I64.bytes();
+        return codes.numel() + constants.numel() + (scales.numel() + mean.numel()) * Dtype.F32.bytes();
     }
 
     @Override
@@ -191,10 +201,7 @@ public final class Nf4Weight implements QuantizedWeight {
     private Tensor constants(Tensor ids, long start, long count) {
         Tensor blocks = torch.arange(new Scalar(start), new Scalar(start + count), ids.options());
         Tensor at = ids.unsqueeze(1).mul(new Scalar(perRow())).add(blocks).view(-1);
-        return constants
-                .view(-1)
-                .index_select(0, at)
-                .to(ScalarType.Float)
+        return DynamicFloat.numbers(constants.view(-1).index_select(0, at), tables.constants())
                 .mul_(scales.view(-1).index_select(0, at.floor_divide(new Scalar(CONSTANTS))))
                 .add_(mean)
                 .view(-1, count);
@@ -224,9 +231,7 @@ public final class Nf4Weight implements QuantizedWeight {
         long end = begin + count * perRow;
         long group = begin / CONSTANTS;
         long groups = (end + CONSTANTS - 1) / CONSTANTS - group;
-        return constants
-                .narrow(0, group, groups)
-                .to(ScalarType.Float)
+        return DynamicFloat.numbers(constants.narrow(0, group, groups), tables.constants())
                 .mul_(scales.narrow(0, group, groups))
                 .add_(mean)
                 .view(-1)
@@ -235,7 +240,7 @@ public final class Nf4Weight implements QuantizedWeight {
     }
 
     private Tensor widen(Tensor bytes, Tensor constant) {
-        return NormalFloat.unpack(bytes, table)
+        return NormalFloat.unpack(bytes, tables.codes())
                 .view(bytes.size(0), -1, BLOCK)
                 .mul_(constant.unsqueeze(2))
                 .to(dtype.scalarType())
@@ -244,7 +249,7 @@ public final class Nf4Weight implements QuantizedWeight {
 
     @Override
     public void close() {
-        for (Tensor tensor : new Tensor[] {codes, constants, scales, mean, table}) {
+        for (Tensor tensor : new Tensor[] {codes, constants, scales, mean}) {
             tensor.close();
         }
     }

@@ -92,7 +92,12 @@ public record TokenInput(
 
     /** Refuses ids below 0 or not below the bound. */
     public static void requireBelow(String name, Tensor ids, long bound) {
-        for (long id : Tensors.toLongs(ids)) {
+        requireBelow(name, Tensors.toLongs(ids), bound);
+    }
+
+    /** The same of ids that are not yet a tensor. */
+    public static void requireBelow(String name, long[] ids, long bound) {
+        for (long id : ids) {
             if (id < 0 || id >= bound) {
                 throw new ShapeException(name + " must lie in 0 … " + (bound - 1) + ", got " + id);
             }

@@ -234,7 +234,7 @@ public final class AnswerJudge {
         double number;
         try {
             number = reward.reward().of(answer);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | AssertionError | LinkageError e) {
             IOException fault = given.prompt()
                     .row()
                     .origin()

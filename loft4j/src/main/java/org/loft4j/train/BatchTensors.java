@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.ShapeException;
 import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
 import org.loft4j.data.MiniBatch;
@@ -45,7 +46,10 @@ record BatchTensors(
         return new BatchTensors(input, others, facts);
     }
 
-    /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
+    /**
+     * @throws ShapeException if a label is none of the model's
+     * @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round
+     */
     static BatchTensors of(MiniBatch batch, Model model) {
         if (batch instanceof ImageBatch images) {
             return of(images, model);
@@ -74,7 +78,7 @@ record BatchTensors(
         return new BatchTensors(
                 new SourceTargetInput(
                         TokenInput.of(source.input), on(device, behind(first, target.inputIds(), target))),
-                on(device, behind(new long[] {Losses.IGNORED}, target.labels(), target)));
+                on(device, behind(new long[] {Losses.IGNORED}, known(target.labels(), model), target)));
     }
 
     /** The last token of each row. */
@@ -107,7 +111,7 @@ record BatchTensors(
         float[] scores = batch.scores();
         requireAlike(scores != null, model, "an image");
         Tensor labels = scores == null
-                ? Tensors.of(batch.labels(), batch.rows())
+                ? Tensors.of(known(batch.labels(), model), batch.rows())
                 : Tensors.of(scores, batch.rows(), scores.length / batch.rows());
         Tensor pixels = Tensors.of(batch.pixels(), batch.rows(), batch.channels(), batch.height(), batch.width());
         return new BatchTensors(new ImageInput(on(device, pixels)), on(device, labels));
@@ -127,13 +131,26 @@ record BatchTensors(
         }
     }
 
+    /** The same, after a look at them: libtorch has no words for the ones that a program's own data may hold, and a device none at all. */
+    private static long[] known(long[] labels, Model model) {
+        List<String> classes = model.description().labels();
+        long bound = classes.isEmpty() ? model.description().vocabularySize() : classes.size();
+        for (long label : labels) {
+            if (label != Losses.IGNORED && (label < 0 || label >= bound) && model.task() != Task.SENTENCE_EMBEDDING) {
+                throw new ShapeException("labels must lie in 0 … " + (bound - 1) + ", or be " + Losses.IGNORED
+                        + " where nothing is learnt, got " + label);
+            }
+        }
+        return labels;
+    }
+
     private static BatchTensors of(Batch batch, Model model) {
         DeviceSpec device = model.description().device();
         if (batch.segments() != null) {
             long[] segments = Arrays.stream(batch.segments()).asLongStream().toArray();
             return new BatchTensors(
                     TokenInput.packed(on(device, Tensors.of(batch.inputIds(), 1, batch.columns())), segments),
-                    on(device, Tensors.of(batch.labels(), 1, batch.columns())));
+                    on(device, Tensors.of(known(batch.labels(), model), 1, batch.columns())));
         }
         long[] types = batch.tokenTypeIds();
         boolean padded = batch.tokens() < (long) batch.rows() * batch.columns();
@@ -146,8 +163,8 @@ record BatchTensors(
                         ? Tensors.of(scores, batch.rows(), scores.length / batch.rows())
                         : Tensors.of(scores, batch.rows())
                 : model.task().isOneLabelEach() || model.task() == Task.SENTENCE_EMBEDDING
-                        ? Tensors.of(batch.labels(), batch.rows())
-                        : Tensors.of(batch.labels(), batch.rows(), batch.columns());
+                        ? Tensors.of(known(batch.labels(), model), batch.rows())
+                        : Tensors.of(known(batch.labels(), model), batch.rows(), batch.columns());
         return new BatchTensors(
                 new TokenInput(
                         ids,

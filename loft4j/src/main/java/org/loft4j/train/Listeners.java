@@ -1,14 +1,15 @@
 package org.loft4j.train;
 
 import java.io.UncheckedIOException;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Who hears of a run. What one of them throws waits until the run has been saved and has ended: {@link #close} throws it. */
 final class Listeners implements AutoCloseable {
-    private final List<TrainListener> all = new ArrayList<>();
+    // one of them may bring another
+    private final List<TrainListener> all = new CopyOnWriteArrayList<>();
     private @Nullable Throwable fault;
 
     void add(TrainListener listener) {

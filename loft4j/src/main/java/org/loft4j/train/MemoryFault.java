@@ -34,6 +34,13 @@ public final class MemoryFault {
      * @param less which settings need less memory there
      */
     record Work(String name, List<MiniBatch> batches, String less) {
+        static Work beginning() {
+            return new Work(
+                    "making ready, before the first step",
+                    List.of(),
+                    "a lower --rank, fewer --target-modules, and for an adapter with --load-in 8bit or 4bit");
+        }
+
         static Work step(long step, List<MiniBatch> batches) {
             return new Work(
                     "step " + step,
@@ -120,6 +127,11 @@ public final class MemoryFault {
     static NativeMemoryException explain(
             Throwable fault, Work work, Model model, Trainable trainable, @Nullable String standing) {
         return explain(fault, work, model, trainable.optimizerBytes(), standing);
+    }
+
+    /** The same of a run that cannot begin. */
+    static NativeMemoryException ofBeginning(Throwable fault, Model model) {
+        return explain(fault, Work.beginning(), model, 0, null);
     }
 
     /** The same of a look at the preferences of several runs, made before the first of them, when there is nothing trained yet. */

@@ -172,7 +172,7 @@ final class RunLoop {
                 log(() -> recorder.answers(state.step() + 1, answers.answers()));
             }
             return answers;
-        } catch (IOException | RuntimeException | OutOfMemoryError e) {
+        } catch (IOException | RuntimeException | Error e) {
             saveDespite(e);
             if (e instanceof IOException fault) {
                 throw fault;
@@ -185,7 +185,7 @@ final class RunLoop {
     private List<MiniBatch> rowsOfNext() throws IOException {
         try {
             return rows.take(state.step());
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             saveDespite(e);
             throw e;
         }
@@ -257,7 +257,7 @@ final class RunLoop {
             pace.endEvaluation(evaluation.seconds());
             evaluation = rows.data().measured(model, evaluation);
             stopRequest.takeInterrupt();
-        } catch (IOException | RuntimeException | OutOfMemoryError e) {
+        } catch (IOException | RuntimeException | Error e) {
             state.leaveEvaluation();
             saveDespite(e);
             if (e instanceof IOException fault) {

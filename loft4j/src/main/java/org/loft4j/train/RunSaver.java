@@ -186,7 +186,9 @@ final class RunSaver implements AutoCloseable {
         if (fault instanceof Error error) {
             throw error;
         }
-        return (RuntimeException) fault;
+        return model.weights().areClosed()
+                ? new IllegalStateException("the model was closed while it was being trained: " + standing(), fault)
+                : (RuntimeException) fault;
     }
 
     /** The checkpoint that is on its way shall be told of too. */

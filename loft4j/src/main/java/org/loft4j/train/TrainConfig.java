@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
@@ -269,7 +270,7 @@ public record TrainConfig(
         }
 
         public Builder schedule(Schedule.Kind value) {
-            schedule = value;
+            schedule = Objects.requireNonNull(value);
             return this;
         }
 
@@ -423,7 +424,7 @@ public record TrainConfig(
             T settings = start;
             for (UnaryOperator<T> change : changes) {
                 T before = settings;
-                T after = Checks.collect(problems, () -> change.apply(before));
+                T after = Checks.collect(problems, () -> Objects.requireNonNull(change.apply(before)));
                 settings = after == null ? before : after;
             }
             return settings;

@@ -109,6 +109,7 @@ public final class TrainingRun implements AutoCloseable {
      * @param lora the adapter, for a method that uses one
      * @throws ConfigException if the settings do not fit each other, the data or the directory
      * @throws CheckpointException if what an earlier process left cannot be used
+     * @throws org.loft4j.NativeMemoryException if there is not enough memory
      * @throws IllegalStateException if another open run trains the model
      */
     public static TrainingRun open(
@@ -189,7 +190,10 @@ public final class TrainingRun implements AutoCloseable {
             for (int i = held.size() - 1; i >= 0; i--) {
                 held.get(i).close();
             }
-            throw e;
+            if (!MemoryFault.is(e)) {
+                throw e;
+            }
+            throw MemoryFault.ofBeginning(e, model);
         }
     }
 

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
@@ -95,9 +97,37 @@ class LabelsTest {
         assertEquals(1, named.index("1"));
         assertThrows(ConfigException.class, () -> named.index("2"));
         assertThrows(ConfigException.class, () -> named.index("-1"));
+        assertThrows(ConfigException.class, () -> named.index("01"));
         Labels numbers = Labels.ofNames(List.of("1", "2"));
         assertEquals(0, numbers.index("1"));
         assertThrows(ConfigException.class, () -> numbers.index("0"));
+    }
+
+    /** A part of a file that counts from 1 has numbers that the model knows, each of another class. */
+    @Test
+    void numbersThatMayBeNoIndicesAreRefused() throws DataException {
+        Labels named = Labels.ofNames(List.of("bad", "mid", "top"));
+        named.requireIndices(new TreeSet<>(List.of("0", "2")), Set.of(), Origin.MEMORY);
+        named.requireIndices(new TreeSet<>(List.of("2")), Set.of("0", "1", "2"), Origin.MEMORY);
+        named.requireIndices(new TreeSet<>(List.of("bad", "Top")), Set.of(), Origin.MEMORY);
+        for (List<String> found : List.of(List.of("1", "2"), List.of("0", "bad"), List.of("2", "TOP"))) {
+            assertThrows(
+                    DataException.class,
+                    () -> named.requireIndices(new TreeSet<>(found), Set.of(), Origin.MEMORY),
+                    found.toString());
+        }
+        Labels numbers = Labels.ofNames(List.of("1", "2", "3"));
+        numbers.requireIndices(new TreeSet<>(List.of("1", "2")), Set.of(), Origin.MEMORY);
+    }
+
+    /** As files from a Mac have accents. */
+    @Test
+    void anAccentMayBeACharacterOfItsOwn() {
+        Labels composed = Labels.ofNames(List.of("caf\u00e9", "th\u00e9"));
+        assertEquals(1, composed.index("the\u0301"));
+        Labels both = Labels.ofNames(List.of("caf\u00e9", "cafe\u0301"));
+        assertEquals(1, both.index("cafe\u0301"));
+        assertThrows(ConfigException.class, () -> both.index("CAF\u00c9"));
     }
 
     @Test

@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
+import org.loft4j.ShapeException;
 import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.io.Json;
 import org.loft4j.model.Fixture;
@@ -80,5 +82,20 @@ class GeneratorParityTest {
             values[i] = array.get(i).longValue();
         }
         return values;
+    }
+
+    @Test
+    void aPromptOfOtherIdsAndAClosedModelAreRefused() throws Exception {
+        try (Model model = Models.open(STORIES, ModelOptions.of(Task.CAUSAL_LM))) {
+            Generator generator = Generator.of(model);
+            for (long id : new long[] {-1, model.description().vocabularySize(), 1L << 32}) {
+                String told = assertThrows(
+                                ShapeException.class, () -> generator.greedy(new long[] {1, id}, 3, Set.of()))
+                        .getMessage();
+                assertTrue(told.endsWith("got " + id), told);
+            }
+            model.close();
+            assertThrows(IllegalStateException.class, () -> generator.greedy(new long[] {1}, 3, Set.of()));
+        }
     }
 }

@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -10,7 +11,9 @@ import java.util.Arrays;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.junit.jupiter.api.Test;
+import org.loft4j.ShapeException;
 import org.loft4j.data.Batch;
+import org.loft4j.data.Encoded;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -81,5 +84,32 @@ class BatchTensorsTest {
                             .size(0));
             assertArrayEquals(logits(model, batch(null)), logits(model, batch(TYPES)), 0);
         }
+    }
+
+    @Test
+    void aLabelThatTheModelDoesNotKnowIsNamed() throws IOException {
+        try (Model classifier = open("bert_cls");
+                Model writer = TinyRun.model();
+                NativeScope scope = new NativeScope()) {
+            int classes = classifier.description().labels().size();
+            assertRefused(classifier, new long[] {0, 1, 0, classes}, classes);
+            assertRefused(classifier, new long[] {0, -1, 0, 1}, classes);
+            long[] labels = new long[MASK.length];
+            Arrays.fill(labels, Encoded.NO_LOSS);
+            labels[3] = TinyRun.VOCABULARY;
+            assertRefused(writer, labels, TinyRun.VOCABULARY);
+        }
+    }
+
+    private static void assertRefused(Model model, long[] labels, int known) {
+        long wrong = Arrays.stream(labels)
+                .filter(label -> label != Encoded.NO_LOSS && (label < 0 || label >= known))
+                .findFirst()
+                .orElseThrow();
+        Batch batch = new Batch(4, COLUMNS, new long[MASK.length], MASK, labels, 17, 4);
+        assertEquals(
+                "labels must lie in 0 … " + (known - 1) + ", or be -100 where nothing is learnt, got " + wrong,
+                assertThrows(ShapeException.class, () -> BatchTensors.of(batch, model))
+                        .getMessage());
     }
 }

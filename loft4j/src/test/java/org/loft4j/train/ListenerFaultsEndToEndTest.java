@@ -10,9 +10,11 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.nn.Model;
 
 /** What a listener throws ends a run, and costs none of its steps. */
 class ListenerFaultsEndToEndTest {
@@ -141,5 +143,46 @@ class ListenerFaultsEndToEndTest {
         assertEquals("STEP 5", again.heard.get(0));
         TinyRun.train(CONFIG, broken, OnExisting.RESUME);
         TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, broken, LAST);
+    }
+
+    @Test
+    void oneOfThemMayBringAnother() throws IOException {
+        List<Long> heard = new ArrayList<>();
+        Path more = directory.resolve("more");
+        try (Model model = TinyRun.model();
+                TrainingRun run = TinyRun.open(model, CONFIG, more, OnExisting.REFUSE)) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent now) {
+                    if (now.step() == 4) {
+                        run.addListener(new TrainListener() {
+                            @Override
+                            public void onStep(StepEvent later) {
+                                heard.add(later.step());
+                            }
+                        });
+                    }
+                }
+            });
+            assertEquals(TrainResult.Outcome.FINISHED, run.run().outcome());
+        }
+        assertEquals(LongStream.rangeClosed(5, LAST).boxed().toList(), heard);
+    }
+
+    /** A mistake of a program's: of what then fails it is told why. */
+    @Test
+    void aModelThatIsClosedMeanwhileIsNamed() throws IOException {
+        Path closed = directory.resolve("closed");
+        try (Model model = TinyRun.model();
+                TrainingRun run = TinyRun.open(model, CONFIG, closed, OnExisting.REFUSE)) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent now) {
+                    model.close();
+                }
+            });
+            String told = assertThrows(IllegalStateException.class, run::run).getMessage();
+            assertTrue(told.startsWith("the model was closed while it was being trained"), told);
+        }
     }
 }

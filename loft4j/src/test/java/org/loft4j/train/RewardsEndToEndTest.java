@@ -206,8 +206,7 @@ class RewardsEndToEndTest {
                                 + " finite number"),
                 told);
         Case failing = new Case(config, lora(0), reward -> answer -> {
-            throw new IllegalStateException(
-                    "no such answer to " + answer.columns().get("who"));
+            throw new AssertionError("no such answer to " + answer.columns().get("who"));
         });
         // of the step before nothing is lost
         String failed = assertThrows(

@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
@@ -25,10 +26,12 @@ class RowFaultsEndToEndTest {
     /** Has so many batches to learn from, and then a fault. */
     private static final class Ending implements Examples {
         private final Dataset rows = TinyRun.counting(50, 1);
+        private final Throwable fault;
         private int left;
 
-        Ending(int batches) {
+        Ending(int batches, Throwable fault) {
             this.left = batches;
+            this.fault = fault;
         }
 
         @Override
@@ -54,14 +57,21 @@ class RowFaultsEndToEndTest {
         @Override
         public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) throws IOException {
             if (left-- == 0) {
-                throw new DataException(Path.of("rows.jsonl"), "there is no such file");
+                if (fault instanceof Error error) {
+                    throw error;
+                }
+                throw (IOException) fault;
             }
             return batch(indices, padId);
         }
     }
 
     private void train(int batches) throws IOException {
-        TrainData data = new TrainData(new Ending(batches), TinyRun.counting(12, 2), 0, 16);
+        train(new Ending(batches, new DataException(Path.of("rows.jsonl"), "there is no such file")));
+    }
+
+    private void train(Ending rows) throws IOException {
+        TrainData data = new TrainData(rows, TinyRun.counting(12, 2), 0, 16);
         try (Model model = TinyRun.model();
                 TrainingRun run = TrainingRun.open(model, data, CONFIG, TinyRun.lora(), run(), OnExisting.RESUME)) {
             run.run();
@@ -75,6 +85,32 @@ class RowFaultsEndToEndTest {
     private void assertFaultAfter(int batches, List<Long> saved) throws IOException {
         assertThrows(DataException.class, () -> train(batches));
         assertEquals(saved, new Checkpoints(run()).steps());
+    }
+
+    /** Batches of a program's own may be more than the heap holds, or meet a class that is not there. */
+    @Test
+    void aFaultThatIsNoExceptionLosesNoStepsEither() throws IOException {
+        Error heap = new OutOfMemoryError("Java heap space");
+        assertSame(heap, assertThrows(Error.class, () -> train(new Ending(17, heap))));
+        assertEquals(List.of(4L, 5L), new Checkpoints(run()).steps());
+        Error absent = new NoClassDefFoundError("Own");
+        assertSame(absent, assertThrows(Error.class, () -> train(new Ending(17, absent))));
+        assertEquals(List.of(8L, 10L), new Checkpoints(run()).steps());
+    }
+
+    /** A program that wants all rows at once. */
+    @Test
+    void aBatchMayBeAsLargeAsAnIntegerCanSay() throws IOException {
+        TrainConfig all = TinyRun.config(Method.LOFT)
+                .batchSize(Integer.MAX_VALUE)
+                .evalBatchSize(Integer.MAX_VALUE)
+                .gradientAccumulationSteps(1)
+                .epochs(2)
+                .build();
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                TinyRun.train(all, run(), OnExisting.REFUSE).outcome());
+        assertEquals(List.of(2L), new Checkpoints(run()).steps());
     }
 
     /** An epoch has 13 batches in 4 steps; the first evaluation, after them, is the best so far, and saved. */

@@ -2,9 +2,12 @@ package org.loft4j.cli.compare;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.train.Evaluation;
 
@@ -15,8 +18,9 @@ import org.loft4j.train.Evaluation;
  * @param score mean over the seeds of the sweep
  * @param edge where it lies among those that were tried
  * @param tried how many that are
+ * @param uneven whether they were not all tried with the same seeds and folds of the sweep
  */
-record BestRate(double rate, double score, Edge edge, int tried) {
+record BestRate(double rate, double score, Edge edge, int tried, boolean uneven) {
     /** Where the best rate lies. */
     enum Edge {
         /** Others on both sides were tried. */
@@ -31,9 +35,17 @@ record BestRate(double rate, double score, Edge edge, int tried) {
 
     private record Candidate(double rate, double score, double loss) {}
 
+    /** What rates are compared over. */
+    private record Draw(long seed, int fold) {
+        static Draw of(TrialResult result) {
+            return new Draw(result.trial().seed(), result.trial().fold());
+        }
+    }
+
     /**
      * Chooses by the mean of the metric over the seeds of the sweep; of equal ones the one with the smaller loss, then the
-     * smaller rate. Of rates that have not all been tried with as many of those seeds, only those with the most take part.
+     * smaller rate. Rates are compared over the seeds that all of them have been tried with; where there is none, only those that
+     * have been tried with the most take part.
      *
      * @param results of one contender at one rank
      * @param sweep seeds that choose
@@ -49,11 +61,18 @@ record BestRate(double rate, double score, Edge edge, int tried) {
                         .add(result);
             }
         }
-        TreeSet<Double> tried = new TreeSet<>(byRate.keySet());
-        int most = byRate.values().stream().mapToInt(List::size).max().orElse(0);
-        byRate.values().removeIf(some -> some.size() < most);
         if (byRate.isEmpty()) {
             return null;
+        }
+        TreeSet<Double> tried = new TreeSet<>(byRate.keySet());
+        Set<Draw> common = draws(results);
+        byRate.values().forEach(some -> common.retainAll(draws(some)));
+        int most = byRate.values().stream().mapToInt(List::size).max().orElseThrow();
+        boolean uneven = byRate.values().stream().anyMatch(some -> some.size() > common.size());
+        if (common.isEmpty()) {
+            byRate.values().removeIf(some -> some.size() < most);
+        } else {
+            byRate.values().forEach(some -> some.removeIf(result -> !common.contains(Draw.of(result))));
         }
         boolean larger = Evaluation.largerIsBetter(metric);
         Candidate best = byRate.entrySet().stream()
@@ -64,7 +83,11 @@ record BestRate(double rate, double score, Edge edge, int tried) {
                         .thenComparingDouble(one -> (float) one.loss())
                         .thenComparingDouble(Candidate::rate))
                 .orElseThrow();
-        return new BestRate(best.rate(), best.score(), edge(tried, best.rate()), tried.size());
+        return new BestRate(best.rate(), best.score(), edge(tried, best.rate()), tried.size(), uneven);
+    }
+
+    private static Set<Draw> draws(List<TrialResult> results) {
+        return results.stream().map(Draw::of).collect(Collectors.toCollection(HashSet::new));
     }
 
     /** A run that failed is worse than any that did not. */

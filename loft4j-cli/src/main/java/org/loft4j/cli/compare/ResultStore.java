@@ -161,8 +161,18 @@ final class ResultStore {
         List<TrialResult> all = new ArrayList<>();
         for (Path directory : directories()) {
             TrialResult result = read(directory.resolve(RESULT));
-            if (result != null) {
+            if (result == null) {
+                continue;
+            }
+            String name = result.trial().name();
+            if (directory(result.trial()).equals(directory)) {
                 all.add(result);
+            } else {
+                // counted, a copy would be a further seed
+                LOG.log(
+                        System.Logger.Level.WARNING,
+                        directory + " holds the result of " + name
+                                + ", and is left out: a run goes by the name of its directory");
             }
         }
         return all;

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param rate the learning rate
  * @param edge where it lies among those that were tried
  * @param ratesTried how many that are
+ * @param unevenly whether these were not all tried with the same seeds, {@link BestRate#uneven}
  * @param seeds of the runs behind the figures, in order
  * @param folds of the runs, in order; none where there are none
  * @param validation score of the validation data
@@ -34,6 +35,7 @@ public record Standing(
         double rate,
         BestRate.Edge edge,
         int ratesTried,
+        boolean unevenly,
         List<Long> seeds,
         List<Integer> folds,
         Sample validation,
@@ -69,6 +71,7 @@ public record Standing(
                 best.rate(),
                 best.edge(),
                 best.tried(),
+                best.uneven(),
                 ordered.stream().map(run -> run.trial().seed()).distinct().toList(),
                 ordered.stream()
                         .map(run -> run.trial().fold())

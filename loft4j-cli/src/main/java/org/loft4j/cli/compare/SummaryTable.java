@@ -224,6 +224,15 @@ public final class SummaryTable {
             notes.add("Some rows chose among more learning rates than others, from " + tried.getMin() + " to "
                     + tried.getMax() + "; summary.csv says how many.");
         }
+        String uneven = summary.standings().stream()
+                .filter(Standing::unevenly)
+                .map(standing -> standing.entry().title())
+                .collect(Collectors.joining("; "));
+        if (!uneven.isEmpty()) {
+            notes.add(uneven
+                    + ": not all rates have been tried with the same seeds; they were compared over those that all have,"
+                    + " or, where there is none, the ones with the most.");
+        }
         return notes;
     }
 

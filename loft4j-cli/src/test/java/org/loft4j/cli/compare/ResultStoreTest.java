@@ -114,6 +114,19 @@ class ResultStoreTest {
                 requireNonNull(results.find(new Trial(same, 4, 1e-3, 0))).trial());
     }
 
+    /** As a further run it would be a further seed of the mean. */
+    @Test
+    void aCopyOfARunIsLeftOut(@TempDir Path output) throws IOException {
+        TrialResult run = result("lora", 0, Map.of());
+        for (String name : List.of(run.trial().name(), run.trial().name() + ".bak", "before")) {
+            Path place = Files.createDirectories(output.resolve("runs").resolve(name));
+            run.write(place.resolve("result.json"));
+        }
+        assertEquals(
+                List.of(run.trial()),
+                new ResultStore(output).all().stream().map(TrialResult::trial).toList());
+    }
+
     /** By their names, whether someone is at them or they were interrupted; of one that left nothing to go on from nothing is known. */
     @Test
     void runsWithoutAResultAreThereToo(@TempDir Path output) throws IOException {

@@ -113,6 +113,28 @@ class SummaryTest {
         assertEquals(List.of(0L), lora.seeds());
     }
 
+    /** More seeds of the sweep, as a later call may ask for, for one rate alone. */
+    @Test
+    void ratesAreComparedOverTheSeedsThatAllHave() {
+        run("lora", 4, 1e-3, 0, 0.68, 0.5);
+        run("lora", 4, 1e-2, 0, 0.59, 0.5);
+        run("lora", 4, 1e-1, 0, 0.47, 0.5);
+        run("lora", 4, 1e-1, 1, 0.99, 0.5);
+        Standing lora = standing("lora", 0L, 1L);
+        assertEquals(1e-3, lora.rate());
+        assertEquals(0.68, lora.validation().mean(), 1e-12);
+        assertTrue(lora.unevenly());
+        assertTrue(
+                SummaryTable.footnotes(summary(0L, 1L)).stream()
+                        .anyMatch(note ->
+                                note.startsWith("LoRA, rank 4: not all rates have been tried with the same seeds")),
+                SummaryTable.footnotes(summary(0L, 1L)).toString());
+        run("lora", 4, 1e-3, 1, 0.2, 0.5);
+        run("lora", 4, 1e-2, 1, 0.2, 0.5);
+        assertEquals(1e-1, standing("lora", 0L, 1L).rate());
+        assertFalse(standing("lora", 0L, 1L).unevenly());
+    }
+
     /** Differences −0.01, −0.02, −0.06: mean −0.03, s = √0.0007, t(0.975; 2) = 4.302653. */
     @Test
     void theDifferenceToFullIsPairedBySeed() {

@@ -62,6 +62,10 @@ public final class ImageFile {
      * @throws DataException naming the file, if it cannot be decoded
      */
     public static Pixels read(Path file) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw new DataException(
+                    file, "is a directory, not an image: name its images, or read all of them as data (--data)");
+        }
         if (Files.size(file) > LARGEST) {
             throw new DataException(file, "has more than " + (LARGEST >> 20) + " MiB: make it smaller");
         }
@@ -100,7 +104,9 @@ public final class ImageFile {
                 requireShades(file, bytes);
                 Pixels pixels = header.isOfInks()
                         ? Inks.pixels(reader.readRaster(0, null), header.isOfLuma())
-                        : pixels(file, reader.read(0));
+                        : header.isOfUnnamedLuma()
+                                ? Luma.pixels(reader.readRaster(0, null))
+                                : pixels(file, reader.read(0));
                 requireWhole(file, warnings);
                 return pixels;
             } finally {

@@ -37,17 +37,11 @@ final class Inks {
         return new Pixels(height, width, 3, values);
     }
 
-    /** ITU-T T.871, section 7, in the fixed point of the usual decoder, and turned round: from YCCK to CMYK. */
+    /** From YCCK to CMYK. */
     private static void spread(int[] row, int at) {
-        int luma = row[at];
-        int blue = row[at + 1] - 128;
-        int red = row[at + 2] - 128;
-        row[at] = MOST - clamp(luma + (91881 * red + 32768 >> 16));
-        row[at + 1] = MOST - clamp(luma + (-22554 * blue - 46802 * red + 32768 >> 16));
-        row[at + 2] = MOST - clamp(luma + (116130 * blue + 32768 >> 16));
-    }
-
-    private static int clamp(int value) {
-        return Math.max(0, Math.min(MOST, value));
+        Luma.spread(row, at);
+        for (int c = 0; c < 3; c++) {
+            row[at + c] = MOST - row[at + c];
+        }
     }
 }

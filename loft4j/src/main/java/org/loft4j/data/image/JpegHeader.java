@@ -10,6 +10,7 @@ final class JpegHeader {
     private static final int START_OF_IMAGE = 0xffd8;
     private static final int START_OF_SCAN = 0xffda;
     private static final int FILL = 0xffff;
+    private static final int JFIF = 0xffe0;
     private static final int PROFILE = 0xffe2;
     private static final int ADOBE = 0xffee;
 
@@ -76,10 +77,37 @@ final class JpegHeader {
 
     /** Whether a pixel is of four inks: cyan, magenta, yellow and black. */
     boolean isOfInks() {
-        return segments.stream()
-                .anyMatch(segment -> segment.isFrame()
-                        && segment.body().limit() > 5
-                        && segment.body().get(5) == 4);
+        return segments.stream().anyMatch(segment -> hasComponents(segment, 4));
+    }
+
+    private static boolean hasComponents(Segment segment, int count) {
+        return segment.isFrame()
+                && segment.body().limit() >= 6 + 3 * count
+                && segment.body().get(5) == count;
+    }
+
+    /**
+     * Whether three components go by names that say nothing, in a file that says nothing else of them. libjpeg, and so the reference,
+     * takes them for luma and two differences; Java's decoder does so only where these have fewer values than pixels.
+     */
+    boolean isOfUnnamedLuma() {
+        boolean told = segments.stream()
+                .anyMatch(segment -> segment.marker() == JFIF && segment.begins("JFIF\0")
+                        || segment.marker() == ADOBE && segment.begins("Adobe"));
+        return !told
+                && segments.stream()
+                        .anyMatch(segment -> hasComponents(segment, 3)
+                                && !names(segment).equals("\1\2\3")
+                                && !names(segment).equals("RGB"));
+    }
+
+    /** Of three components, a character each. */
+    private static String names(Segment frame) {
+        StringBuilder names = new StringBuilder();
+        for (int component = 0; component < 3; component++) {
+            names.append((char) Byte.toUnsignedInt(frame.body().get(6 + 3 * component)));
+        }
+        return names.toString();
     }
 
     /** Whether the first three of four inks are stored as luma and two differences, by Adobe's segment APP14. */

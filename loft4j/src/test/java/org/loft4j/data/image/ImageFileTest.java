@@ -223,6 +223,48 @@ class ImageFileTest {
         }
     }
 
+    /** A file that does not say what its components are has luma first, unless they go by the letters of colours. */
+    @ParameterizedTest
+    @CsvSource({"1:2:3, 224:16:16", "0:1:2, 224:16:16", "7:9:8, 224:16:16", "82:71:66, 78:93:232"})
+    void threeComponentsOfAnyNameAreReadAsPillowDoes(String names, String expected) throws IOException {
+        // 224, 16 and 16 as luma and two differences
+        int[] stored = {78, 93, 232};
+        WritableRaster raster = Raster.createInterleavedRaster(DataBuffer.TYPE_BYTE, 16, 16, 3, null);
+        for (int i = 0; i < 3 * 256; i++) {
+            raster.setSample(i / 3 % 16, i / 48, i % 3, stored[i % 3]);
+        }
+        Path file = Files.write(folder.resolve("named.jpg"), named(jpeg(null, raster), names.split(":")));
+        Pixels read = ImageFile.read(file);
+        assertEquals(3, read.channels());
+        for (int c = 0; c < 3; c++) {
+            assertEquals(Integer.parseInt(expected.split(":")[c]), read.values()[300 + c] & 0xff, 2, names + ", " + c);
+        }
+    }
+
+    /** The same JPEG with other names of its three components, in its frame and in its scan. */
+    private static byte[] named(byte[] jpeg, String[] names) {
+        byte[] other = jpeg.clone();
+        for (int at = 2; ; ) {
+            int marker = jpeg[at + 1] & 0xff;
+            boolean frame = marker == 0xc0;
+            boolean scan = marker == 0xda;
+            for (int c = 0; c < 3 && (frame || scan); c++) {
+                other[frame ? at + 10 + 3 * c : at + 5 + 2 * c] = (byte) Integer.parseInt(names[c]);
+            }
+            if (scan) {
+                return other;
+            }
+            at += 2 + ((jpeg[at + 2] & 0xff) << 8 | jpeg[at + 3] & 0xff);
+        }
+    }
+
+    @Test
+    void aDirectoryIsNoImage() {
+        assertEquals(
+                folder + ": is a directory, not an image: name its images, or read all of them as data (--data)",
+                assertThrows(DataException.class, () -> ImageFile.read(folder)).getMessage());
+    }
+
     /** Five or six bits a channel, as Pillow spreads them: times 255 over the largest, without the fraction. */
     @ParameterizedTest
     @CsvSource({
