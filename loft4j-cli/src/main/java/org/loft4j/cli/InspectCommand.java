@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
 import org.loft4j.Shown;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.ChatFormat;
@@ -82,6 +83,9 @@ final class InspectCommand implements Verb {
     @Mixin(name = "Sentence embeddings")
     MatchFlags prompts;
 
+    @Mixin(name = "Rows with faults")
+    FaultFlags faults;
+
     @Mixin(name = "General")
     CommonOptions common;
 
@@ -118,24 +122,35 @@ final class InspectCommand implements Verb {
     private int inspectRows(ModelReference reference) throws IOException {
         Path directory = HubAccess.described(spec, reference);
         LearntTask aim = learnt.of(directory, Task.CAUSAL_LM, prompts, data.format(data.data));
-        TrainingRows all = TrainingRows.read(aim, data, null, 0, 0);
+        PrintWriter err = spec.commandLine().getErr();
+        TrainingRows all = TrainingRows.read(aim, data, null, 0, 0, faults.rows(err));
         long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;
-        int length = RowLength.of(
-                data.maxLength, RowLength.USUAL, most, spec.commandLine().getErr());
+        int length = RowLength.of(data.maxLength, RowLength.USUAL, most, err);
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
         try (Tokenizer opened = Tokenizer.open(directory)) {
             Tokenizer tokenizer = languages.of(opened);
             ChatFormat format = aim.takesConversations() ? chat.of(aim).format(directory, all.train()) : null;
-            for (int i = 0; i < Math.min(rows, all.train().size()); i++) {
-                RowInspection row = RowInspection.of(
-                        i + 1,
-                        all.train().get(i),
-                        one -> all.encode(List.of(one), tokenizer, format, length, false)
-                                .texts(),
-                        format,
-                        tokenizer,
-                        all.labelNames());
+            int shown = 0;
+            for (int i = 0; i < all.train().size() && shown < rows; i++) {
+                RowInspection row;
+                try {
+                    row = RowInspection.of(
+                            i + 1,
+                            all.train().get(i),
+                            one -> all.encode(List.of(one), tokenizer, format, length, false)
+                                    .texts(),
+                            format,
+                            tokenizer,
+                            all.labelNames());
+                } catch (DataException e) {
+                    if (!faults.skip) {
+                        throw e;
+                    }
+                    err.println("loft: left out (--skip-faulty-rows): " + e.getMessage());
+                    continue;
+                }
+                shown++;
                 if (common.json) {
                     trees.add(row.tree());
                 } else {

@@ -17,6 +17,7 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.io.InnerNames;
 import org.loft4j.io.Json;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.train.Rewards;
 import org.loft4j.train.TrainConfig;
@@ -156,6 +157,9 @@ record TrainReport(String model, Path output, TrainConfig config) {
         String trained = config.method().usesAdapter()
                 ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)
                 : "--model " + Pasted.quoted(output);
+        // its adapter is made for the rounded weights, and does not say so
+        LoadIn bits = opened.weights().loadIn();
+        trained += bits == LoadIn.FULL ? "" : " --load-in " + bits.word();
         String verb = switch (opened.task()) {
             case CAUSAL_LM, SEQ2SEQ_LM -> "generate";
             case SENTENCE_EMBEDDING -> "embed";

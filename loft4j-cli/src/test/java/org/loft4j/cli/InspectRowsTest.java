@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.cli.RowInspection.Example;
@@ -118,6 +119,24 @@ class InspectRowsTest {
         assertEquals(2, wrong.status());
         assertTrue(wrong.err().contains("format must be one of auto, text"), wrong.err());
         assertTrue(wrong.err().contains("prompt_column and completion_column belong together"), wrong.err());
+    }
+
+    /** Whether it cannot be read, or has more tokens than there is room for. */
+    @Test
+    void faultyRowsAreLeftOutWhereThatIsAsked() throws IOException {
+        String large = "and then ".repeat(400);
+        Path rows = Files.writeString(
+                directory.resolve("prompts.jsonl"),
+                "{\"prompt\": \"\"}\n{\"prompt\": \"" + large + "\"}\n{\"prompt\": \"Once upon\"}\n");
+        String model = model().toString();
+        String[] call = {"inspect", "--format", "reward", "--data", rows.toString(), "--model", model};
+        assertEquals(1, Captured.loft(call).status());
+        Captured left = Captured.loft(
+                Stream.concat(Stream.of(call), Stream.of("--skip-faulty-rows")).toArray(String[]::new));
+        assertEquals(0, left.status(), left.err());
+        assertTrue(left.err().contains("line 1: "), left.err());
+        assertTrue(left.err().contains("loft: left out (--skip-faulty-rows): " + rows + ", line 2: "), left.err());
+        assertTrue(left.out().contains("line 3"), left.out());
     }
 
     @Test

@@ -80,6 +80,7 @@ class LoadInEndToEndTest {
 
         Captured again = Captured.loft("train", "--config", settings.toString(), "--resume");
         assertEquals(0, again.status(), again.err());
+        assertTrue(again.out().contains("--adapter " + run + " --load-in 4bit --text "), again.out());
         assertTrue(again.out().contains("is finished"), again.out());
 
         Path merged = directory.resolve("merged");
