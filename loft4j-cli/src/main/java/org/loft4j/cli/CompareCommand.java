@@ -307,6 +307,7 @@ final class CompareCommand implements Verb {
                 : HeldOutRows.alike(
                         faulty.read(held.testData, aim.columns(data), "test").rows(),
                         rows.train().get(0));
+        LearntClasses.tellOfTest(rows, test, err());
         reward.require(rows.all(test == null ? List.of() : test));
         // answers are made texts by it as long as there are runs
         try (Tokenizer opened = Tokenizer.open(directory);

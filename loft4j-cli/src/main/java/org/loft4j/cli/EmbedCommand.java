@@ -170,6 +170,10 @@ final class EmbedCommand implements Verb {
         if (output != null && Files.isRegularFile(output)) {
             problems.add("--output " + output + " exists already: remove it, or name another file");
         }
+        String other = output == null ? null : PredictionsFlag.otherThanLines(output, ".npy", ".npz", ".pt", ".bin");
+        if (other != null) {
+            problems.add("--output " + output + " " + other + ", or in " + TENSORS + " for a tensor");
+        }
         if (dimensions != null && Boolean.FALSE.equals(normalize)) {
             problems.add("--dimensions brings vectors to length 1, and --no-normalize leaves theirs: name one of them");
         }

@@ -27,7 +27,7 @@ record LabelLines(PrintWriter out, String kind, List<String> labels) {
             List<Integer> told = sets.get(i).indices();
             if (json == null) {
                 out.println(told.stream()
-                                .map(k -> PredictCommand.field(names.get(k)))
+                                .map(k -> PredictCommand.field(names.get(k)).replace(",", "\\,"))
                                 .collect(Collectors.joining(","))
                         + "\t"
                         + told.stream()

@@ -143,9 +143,23 @@ record LearntClasses(Labels labels, boolean anew, String told) {
     /** The same of rows by which a model is judged, told. */
     static void tellOfNumbers(Labels known, SortedSet<String> found, Origin origin, PrintWriter err)
             throws DataException {
-        String told = ofHeldOut(known, found, Set.of(), origin.whole());
+        tell(ofHeldOut(known, found, Set.of(), origin.whole()), err);
+    }
+
+    private static void tell(String told, PrintWriter err) {
         if (!told.isEmpty()) {
             err.println("loft: " + told);
+        }
+    }
+
+    /** The same of the rows of a test, which are judged after the others have been learnt. */
+    static void tellOfTest(TrainingRows rows, @Nullable List<Row> test, PrintWriter err) throws DataException {
+        LearntClasses classes = rows.classes();
+        if (classes != null && test != null) {
+            Origin origin = test.get(0).origin().whole();
+            SortedSet<String> learnt = Labels.namesAmong(rows.train());
+            String told = ofHeldOut(classes.labels, Labels.namesAmong(test), learnt, origin);
+            tell(told.isEmpty() ? "" : "of the test rows " + told, err);
         }
     }
 

@@ -6,6 +6,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.DataReference;
@@ -55,6 +56,16 @@ final class PredictionsFlag {
         }
     }
 
+    /** What is wrong with the name of a file of lines; null for nothing. */
+    static @Nullable String otherThanLines(Path chosen, String... more) {
+        String name = chosen.toString().toLowerCase(Locale.ROOT);
+        return Stream.concat(NOT_JSON.stream(), Stream.of(more))
+                .filter(name::endsWith)
+                .findFirst()
+                .map(ending -> "would hold lines of JSON, and no " + ending + ": let its name end in .jsonl")
+                .orElse(null);
+    }
+
     private @Nullable String fault(Path chosen, @Nullable DataReference data, ModelFlags model) throws IOException {
         if (Files.isDirectory(chosen)) {
             return "is a folder: name a file, such as " + chosen.resolve("predictions.jsonl");
@@ -65,10 +76,9 @@ final class PredictionsFlag {
         if (liesIn(chosen, directory(model.model)) || liesIn(chosen, directory(model.adapter))) {
             return IN_MODEL;
         }
-        String name = chosen.toString().toLowerCase(Locale.ROOT);
-        String ending = NOT_JSON.stream().filter(name::endsWith).findFirst().orElse(null);
-        if (ending != null) {
-            return "would hold lines of JSON, and no " + ending + ": let its name end in .jsonl";
+        String other = otherThanLines(chosen);
+        if (other != null) {
+            return other;
         }
         if (Files.exists(chosen, LinkOption.NOFOLLOW_LINKS)) {
             if (!Files.isRegularFile(chosen, LinkOption.NOFOLLOW_LINKS)) {

@@ -40,6 +40,7 @@ final class RowPredictions {
     private final Path file;
     private final Model model;
     private final List<String> names;
+    private final @Nullable Labels labels;
     private final Threshold threshold;
     private final Map<Integer, RowOutcome> outcomes = new HashMap<>();
     private final List<Told> worst = new ArrayList<>();
@@ -60,7 +61,9 @@ final class RowPredictions {
     RowPredictions(Path file, Model model, Threshold threshold) {
         this.file = file;
         this.model = model;
-        this.names = Labels.distinct(model.description().labels());
+        List<String> classes = model.description().labels();
+        this.names = Labels.distinct(classes);
+        this.labels = classes.size() > 1 ? Labels.ofNames(classes) : null;
         this.threshold = threshold;
     }
 
@@ -155,6 +158,9 @@ final class RowPredictions {
         JudgedRow row = told.row();
         RowOutcome outcome = told.outcome();
         Map<String, @Nullable Object> tree = new LinkedHashMap<>(row.fields());
+        for (String key : List.of("label", "labels", "tags")) {
+            tree.computeIfPresent(key, (name, value) -> meant(value));
+        }
         tree.put("loss", outcome.loss());
         double[] outputs = outcome.outputs();
         if (model.task().writes()) {
@@ -180,6 +186,18 @@ final class RowPredictions {
             tree.put("probabilities", byName(outputs));
         }
         return tree;
+    }
+
+    /** What a label of a row was taken for, as what is told of it is written: the number of a regression, or the name of a class. */
+    private Object meant(Object label) {
+        if (label instanceof List<?> several) {
+            return several.stream().map(this::meant).toList();
+        }
+        String text = label.toString();
+        if (model.isRegression()) {
+            return Double.parseDouble(text);
+        }
+        return labels == null ? text : names.get(labels.index(text));
     }
 
     private List<String> several(double[] probabilities) {

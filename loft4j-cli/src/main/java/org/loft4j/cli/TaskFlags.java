@@ -151,6 +151,7 @@ final class TaskFlags {
         List<Row> test = HeldOutRows.alike(
                 DataFiles.read(Objects.requireNonNull(testData), aim.columns(flags)),
                 rows.train().get(0));
+        LearntClasses.tellOfTest(rows, test, verb.commandLine().getErr());
         int length = RowLength.of(
                 maxLength,
                 RowLength.USUAL,

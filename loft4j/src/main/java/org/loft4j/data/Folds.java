@@ -39,7 +39,7 @@ public record Folds(List<List<Row>> parts) {
         // which of the same rows comes first must not tell
         Map<String, List<Row>> byText = new TreeMap<>();
         for (Row row : rows) {
-            byText.computeIfAbsent(RowText.question(row), text -> new ArrayList<>())
+            byText.computeIfAbsent(RowText.identity(row), text -> new ArrayList<>())
                     .add(row);
         }
         if (byText.size() < folds) {
@@ -75,7 +75,7 @@ public record Folds(List<List<Row>> parts) {
             parts.add(new ArrayList<>());
         }
         for (Row row : rows) {
-            parts.get(foldOf.getOrDefault(RowText.question(row), 0)).add(row);
+            parts.get(foldOf.getOrDefault(RowText.identity(row), 0)).add(row);
         }
         return new Folds(parts);
     }
@@ -146,7 +146,7 @@ public record Folds(List<List<Row>> parts) {
     public static Map<String, Integer> labelCounts(List<? extends Row> rows) {
         Map<String, Set<String>> texts = new TreeMap<>();
         for (Row row : rows) {
-            String text = RowText.question(row);
+            String text = RowText.identity(row);
             labels(row)
                     .forEach(label ->
                             texts.computeIfAbsent(label, key -> new HashSet<>()).add(text));

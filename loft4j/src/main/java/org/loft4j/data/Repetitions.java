@@ -72,7 +72,7 @@ public record Repetitions(List<Pair> same, List<Pair> other) {
 
         /** Takes the next row. */
         public void add(Row row) {
-            byte[] question = hash(new byte[0], RowText.question(row));
+            byte[] question = hash(new byte[0], RowText.identity(row));
             byte[] whole = hash(question, RowText.answer(row));
             Origin first = questions.get(question);
             if (first != null) {

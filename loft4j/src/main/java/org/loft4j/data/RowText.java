@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -47,6 +48,11 @@ final class RowText {
             return match.anchor();
         }
         return ((PlainText) row).text();
+    }
+
+    /** The same as what tells rows apart: blanks at the ends of a text, which most tokenizers drop, do not. */
+    static String identity(Row row) {
+        return Arrays.stream(question(row).split("\0", -1)).map(String::strip).collect(Collectors.joining("\0"));
     }
 
     /** A pair of texts as one; another than any single text, which has no NUL. */

@@ -50,7 +50,7 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
      * @param testShare in (0, 1)
      */
     public static boolean isHeldOut(Row row, double testShare, long seed) {
-        return isHeldOut(RowText.question(row).getBytes(StandardCharsets.UTF_8), testShare, seed);
+        return isHeldOut(RowText.identity(row).getBytes(StandardCharsets.UTF_8), testShare, seed);
     }
 
     /**

@@ -22,7 +22,7 @@ class RepetitionsTest {
                 new LabeledText("a", "yes", at(1)),
                 new LabeledText("b", "yes", at(2)),
                 new LabeledText("a", "no", at(3)),
-                new LabeledText("a", "yes", at(4)),
+                new LabeledText(" a\t", "yes", at(4)),
                 new LabeledText("a", "no", at(5)));
         var found = Repetitions.within(rows);
         assertEquals(List.of(pair(4, 1), pair(5, 3)), found.same());

@@ -110,6 +110,17 @@ class TrainTestSplitTest {
         assertFalse(TrainTestSplit.byHash(rows, 0.2, 7).test().isEmpty());
     }
 
+    /** The model sees no difference, so that one of them held out would be no test. */
+    @Test
+    void blanksAtTheEndsOfATextChangeNoSide() {
+        for (int i = 0; i < 200; i++) {
+            String text = "text number " + i;
+            boolean side = TrainTestSplit.isHeldOut(new LabeledText(text, "a"), 0.5, 7);
+            assertEquals(side, TrainTestSplit.isHeldOut(new LabeledText(text + " ", "a"), 0.5, 7), text);
+            assertEquals(side, TrainTestSplit.isHeldOut(new LabeledText("\t" + text + "\n", "b"), 0.5, 7), text);
+        }
+    }
+
     @Test
     void theHashIsFixedForGood() {
         assertEquals(
