@@ -8,7 +8,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.Shown;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatFormat;
@@ -17,7 +20,10 @@ import org.loft4j.data.LossOn;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.model.TrainedChat;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.Spec.Target;
 
 /** How conversations become text, and which part of them is learnt. */
 final class ChatFlags {
@@ -56,6 +62,11 @@ final class ChatFlags {
                             + " assistant; eval: as in training.")
     @Nullable
     LossOn lossOn;
+
+    /** Null where it is not of a call. */
+    @Spec(Target.MIXEE)
+    @Nullable
+    CommandSpec mixee;
 
     void check(Problems problems) {
         ModelFlags.requireFile(problems, "--chat-template", template);
@@ -105,6 +116,7 @@ final class ChatFlags {
         TrainedChat trained = found.trainedChat();
         boolean wraps = wraps(trained);
         if (!wraps && rows.stream().allMatch(row -> row.conversations().isEmpty())) {
+            requireNone();
             return null;
         }
         ChatTemplate read;
@@ -118,6 +130,22 @@ final class ChatFlags {
         Map<String, @Nullable Object> told = new LinkedHashMap<>(trained == null ? Map.of() : trained.variables());
         told.putAll(TemplateVariables.of(variables));
         return read == null ? null : new ChatFormat(read, lossOn(trained), wraps, told);
+    }
+
+    /** Refuses words of the call that are of conversations; a file of settings serves other rows too. */
+    private void requireNone() {
+        CommandSpec verb = mixee;
+        String named = verb == null
+                ? ""
+                : Stream.of("--loss-on", "--chat-template", "--chat-template-kwargs")
+                        .filter(option -> verb.findOption(option) != null)
+                        .filter(verb.commandLine().getParseResult()::hasMatchedOption)
+                        .collect(Collectors.joining(", "));
+        if (!named.isEmpty()) {
+            throw new ConfigException(
+                    named + ": of conversations, and the rows are texts: leave it out; --chat writes prompt and"
+                            + " completion as turns");
+        }
     }
 
     /**

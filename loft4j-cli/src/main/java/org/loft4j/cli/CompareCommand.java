@@ -66,7 +66,7 @@ final class CompareCommand implements Verb {
 
     @Option(
             names = "--pooling",
-            paramLabel = "HOW",
+            paramLabel = "POOLING",
             converter = Words.OfPooling.class,
             completionCandidates = WordLists.Poolings.class,
             description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")

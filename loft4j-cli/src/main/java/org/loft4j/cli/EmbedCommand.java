@@ -74,7 +74,7 @@ final class EmbedCommand implements Verb {
 
     @Option(
             names = "--pooling",
-            paramLabel = "HOW",
+            paramLabel = "POOLING",
             converter = Words.OfPooling.class,
             completionCandidates = WordLists.Poolings.class,
             description =

@@ -45,7 +45,7 @@ final class GrpoFlags {
 
     @Option(
             names = "--scale-rewards",
-            paramLabel = "HOW",
+            paramLabel = "SCALE",
             converter = Words.OfRewardScale.class,
             completionCandidates = WordLists.RewardScales.class,
             description =
@@ -55,7 +55,7 @@ final class GrpoFlags {
 
     @Option(
             names = "--grpo-loss",
-            paramLabel = "LOSS",
+            paramLabel = "NORM",
             converter = Words.OfGrpoLoss.class,
             completionCandidates = WordLists.GrpoLosses.class,
             description =

@@ -30,7 +30,7 @@ final class LearntFlags {
 
     @Option(
             names = "--problem-type",
-            paramLabel = "TYPE",
+            paramLabel = "PROBLEM",
             converter = Words.OfProblemType.class,
             completionCandidates = WordLists.ProblemTypes.class,
             description =

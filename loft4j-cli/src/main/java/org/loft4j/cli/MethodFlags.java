@@ -1,12 +1,27 @@
 package org.loft4j.cli;
 
+import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.train.Method;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 
 /** What is trained: the method, and the shape of its adapter. */
 final class MethodFlags {
+    /** What an adapter is like. */
+    private static final List<String> SHAPE = List.of(
+            "--rank",
+            "--alpha",
+            "--rslora",
+            "--dropout",
+            "--target-modules",
+            "--target-parameters",
+            "--exclude-modules",
+            "--modules-to-save");
+
     @Option(
             names = "--method",
             paramLabel = "METHOD",
@@ -29,8 +44,17 @@ final class MethodFlags {
     @Option(names = "--rslora", description = "Scale by alpha / √rank instead, as --method rslora does.")
     boolean rslora;
 
-    /** Checks the adapter whatever the method. */
-    boolean checked(AdapterFlags place) {
+    /**
+     * Checks the adapter whatever the method: a file of settings serves several.
+     *
+     * @throws ConfigException if the words of the call name one, and the method has none
+     */
+    boolean checked(AdapterFlags place, ParseResult call) {
+        String named = SHAPE.stream().filter(call::hasMatchedOption).collect(Collectors.joining(", "));
+        if (!method.usesAdapter() && !named.isEmpty()) {
+            throw new ConfigException(named + ": of an adapter, and method " + method.word()
+                    + " trains every parameter of the model itself: leave it out");
+        }
         return lora(place) != null;
     }
 

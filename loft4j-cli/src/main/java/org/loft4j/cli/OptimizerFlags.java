@@ -127,7 +127,7 @@ final class OptimizerFlags {
 
     @Option(
             names = "--loft-cross-terms",
-            paramLabel = "TYPE",
+            paramLabel = "TERMS",
             description =
                     "What LoFT's second moment is kept in: float32, or bfloat16 for half of its memory. Default: ${DEFAULT-VALUE}.")
     String loftCrossTerms = "float32";

@@ -20,7 +20,7 @@ final class PackingFlags {
             names = "--packing",
             arity = "0..1",
             fallbackValue = "blocks",
-            paramLabel = "HOW",
+            paramLabel = "PACKING",
             converter = Words.OfPacking.class,
             completionCandidates = WordLists.Packings.class,
             description =

@@ -7,7 +7,7 @@ import picocli.CommandLine.Option;
 final class ProblemFlags {
     @Option(
             names = "--problem-type",
-            paramLabel = "TYPE",
+            paramLabel = "PROBLEM",
             converter = Words.OfProblemType.class,
             completionCandidates = WordLists.ProblemTypes.class,
             description =

@@ -70,7 +70,7 @@ final class TaskFlags {
 
     @Option(
             names = "--pooling",
-            paramLabel = "HOW",
+            paramLabel = "POOLING",
             converter = Words.OfPooling.class,
             completionCandidates = WordLists.Poolings.class,
             description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")

@@ -56,7 +56,7 @@ final class TrainCommand implements Verb {
 
     @Option(
             names = "--pooling",
-            paramLabel = "HOW",
+            paramLabel = "POOLING",
             converter = Words.OfPooling.class,
             completionCandidates = WordLists.Poolings.class,
             description =
@@ -178,7 +178,7 @@ final class TrainCommand implements Verb {
         device.check(problems);
         loadIn.check(problems, method.method);
         problems.of(this::config);
-        problems.of(() -> method.checked(adapter));
+        problems.of(() -> method.checked(adapter, spec.commandLine().getParseResult()));
     }
 
     TrainConfig config() {

@@ -1,16 +1,22 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.HubEnvironment;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
 
 class CompletionCommandTest {
     private static final Path BASH = Path.of("/bin/bash");
@@ -25,9 +31,28 @@ class CompletionCommandTest {
         assertEquals(List.of("--gradient-checkpointing"), completed("loft", "train", "--gradient-ch"));
         assertTrue(completed("loft", "train", "--method", "").containsAll(List.of("loft", "lora-pro", "full")));
         assertEquals(List.of("cosine", "cosine_with_min_lr"), completed("loft", "train", "--schedule", "cos"));
+        assertEquals(List.of("blocks"), completed("loft", "train", "--packing", "bl"));
+        assertEquals(List.of("regression", "ranking"), completed("loft", "train", "--problem-type", "r"));
         assertEquals(List.of("check"), completed("loft", "data", "ch"));
         assertEquals(List.of("bash", "zsh"), completed("loft", "completion", ""));
         assertTrue(completed("loft", "adapters", "combine", "--").contains("--how"));
+    }
+
+    /** The script has one list of words for all options of a verb whose parameter has one name. */
+    @Test
+    void noTwoOptionsWithWordsShareTheNameOfAParameter() {
+        requireApart(Loft.commandLine(HubEnvironment::ofUser));
+    }
+
+    private static void requireApart(CommandLine verb) {
+        Map<String, String> named = new HashMap<>();
+        for (OptionSpec option : verb.getCommandSpec().options()) {
+            if (option.completionCandidates() != null && !option.hidden()) {
+                String other = named.put(option.paramLabel(), option.longestName());
+                assertNull(other, verb.getCommandName() + ": " + other + " and " + option.longestName());
+            }
+        }
+        verb.getSubcommands().values().forEach(CompletionCommandTest::requireApart);
     }
 
     /** What the script offers for the last of the words. */

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,6 +70,47 @@ class TaskOptionsTest {
         assertTrue(eval.err().contains("--max-images is for image-classification" + other), eval.err());
     }
 
+    /** Whoever names layers means to train these. */
+    @Test
+    void theShapeOfAnAdapterIsRefusedWhereThereIsNone() throws IOException {
+        refused(
+                call("train", "--method", "full", "--rank", 4, "--target-modules", "query"),
+                "--rank, --target-modules: of an adapter, and method full trains every parameter of the model itself");
+        Path settings = Files.writeString(folder.resolve("shape.yaml"), "r: 4\nlora_dropout: 0.1\n");
+        Captured file = call("train", "--method", "full", "--config", settings, "--max-steps", 1);
+        assertEquals(0, file.status(), "a file serves other methods too: " + file.err());
+    }
+
+    @Test
+    void whatIsOfConversationsIsRefusedForTexts() throws IOException {
+        Path prompts = Files.writeString(
+                folder.resolve("prompts.jsonl"),
+                "{\"prompt\": \"Once\", \"completion\": \" upon\"}\n{\"prompt\": \"a\", \"completion\": \" time\"}\n");
+        List<String> common = List.of(
+                "--model", Fixtures.of("stories260K").toString(), "--data", prompts.toString(), "--loss-on", "all");
+        for (List<String> verb : List.of(
+                List.of("train", "--output", folder.resolve("run").toString()), List.of("eval"), List.of("inspect"))) {
+            Captured call =
+                    Captured.loft(Stream.concat(verb.stream(), common.stream()).toArray(String[]::new));
+            assertEquals(2, call.status(), call.err());
+            assertTrue(call.err().contains("--loss-on: of conversations, and the rows are texts"), call.err());
+        }
+    }
+
+    @Test
+    void rowsOfTagsNameTheirTask() throws IOException {
+        Files.writeString(rows, "{\"tokens\": [\"a\", \"b\"], \"tags\": [\"O\", \"X\"]}\n");
+        Captured call = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--data",
+                Files.copy(rows, folder.resolve("tags.jsonl")).toString(),
+                "--output",
+                folder.resolve("run").toString());
+        assertTrue(call.err().contains("--task token-classification"), call.err());
+    }
+
     @Test
     void lossesOfOtherTasksAreToldTogetherBeforeRowsAreRead() throws IOException {
         Files.writeString(rows, "text,label\n");
@@ -79,7 +121,7 @@ class TaskOptionsTest {
                 "similarity_scale is of sentence embeddings");
         refused(
                 call("train", "--problem-type", "regression", "--class-weights", "a=2", "--label-smoothing", 0.1),
-                "class_weights are of a classifier, and the model is opened for regression: leave them out",
+                "class_weights are of a classifier, and the model is opened for a single output: leave them out",
                 "label_smoothing_factor is 0.1, and a single output is a number");
     }
 

@@ -225,6 +225,11 @@ public final class Labels {
         if (row instanceof LabeledText labeled) {
             return labeled;
         }
+        if (row instanceof TaggedWords) {
+            throw row.origin()
+                    .fault(
+                            "holds words with a tag each, which a classifier of words learns: --task token-classification");
+        }
         throw row.origin()
                 .fault(
                         "has no label: a classifier needs rows with \"text\" and \"label\"; lists in \"labels\" are learnt with"

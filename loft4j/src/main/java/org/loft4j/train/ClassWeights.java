@@ -134,8 +134,8 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
     String problem(Task task, boolean regression) {
         return equals(EQUAL) || (task.isClassification() && !regression)
                 ? null
-                : KEY + " are of a classifier, and the model is opened for " + (regression ? "regression" : task.word())
-                        + ": leave them out";
+                : KEY + " are of a classifier, and the model is opened for "
+                        + (regression ? "a single output" : task.word()) + ": leave them out";
     }
 
     /** What does not fit the model or the data; null for nothing. */
