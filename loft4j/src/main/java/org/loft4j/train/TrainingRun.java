@@ -162,13 +162,10 @@ public final class TrainingRun implements AutoCloseable {
         try {
             InTraining training = InTraining.of(model);
             held.add(training::close);
-            RunOutput output = RunOutput.open(
-                    outputDirectory,
-                    onExisting,
-                    config.method(),
-                    model.description().directory());
+            Path base = model.description().directory();
+            RunOutput output = RunOutput.open(outputDirectory, onExisting, config.method(), base);
             held.add(output::close);
-            output.requireKept(model.description().directory());
+            output.requireKept(base);
             ChatFormat chat = data.train().chatFormat();
             Trainable trainable = start != null
                     ? Trainable.from(start, model, config)
