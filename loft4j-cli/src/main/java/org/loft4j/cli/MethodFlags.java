@@ -11,16 +11,9 @@ import picocli.CommandLine.ParseResult;
 
 /** What is trained: the method, and the shape of its adapter. */
 final class MethodFlags {
-    /** What an adapter is like. */
-    private static final List<String> SHAPE = List.of(
-            "--rank",
-            "--alpha",
-            "--rslora",
-            "--dropout",
-            "--target-modules",
-            "--target-parameters",
-            "--exclude-modules",
-            "--modules-to-save");
+    /** Where an adapter sits: whoever names it does not mean to train all else. */
+    private static final List<String> PLACE =
+            List.of("--target-modules", "--target-parameters", "--exclude-modules", "--modules-to-save");
 
     @Option(
             names = "--method",
@@ -45,12 +38,12 @@ final class MethodFlags {
     boolean rslora;
 
     /**
-     * Checks the adapter whatever the method: a file of settings serves several.
+     * Checks the adapter whatever the method: a file of settings, and a rank, serve several.
      *
-     * @throws ConfigException if the words of the call name one, and the method has none
+     * @throws ConfigException if the words of the call name its place, and the method has none
      */
     boolean checked(AdapterFlags place, ParseResult call) {
-        String named = SHAPE.stream().filter(call::hasMatchedOption).collect(Collectors.joining(", "));
+        String named = PLACE.stream().filter(call::hasMatchedOption).collect(Collectors.joining(", "));
         if (!method.usesAdapter() && !named.isEmpty()) {
             throw new ConfigException(named + ": of an adapter, and method " + method.word()
                     + " trains every parameter of the model itself: leave it out");

@@ -72,11 +72,11 @@ class TaskOptionsTest {
 
     /** Whoever names layers means to train these. */
     @Test
-    void theShapeOfAnAdapterIsRefusedWhereThereIsNone() throws IOException {
+    void thePlaceOfAnAdapterIsRefusedWhereThereIsNone() throws IOException {
         refused(
-                call("train", "--method", "full", "--rank", 4, "--target-modules", "query"),
-                "--rank, --target-modules: of an adapter, and method full trains every parameter of the model itself");
-        Path settings = Files.writeString(folder.resolve("shape.yaml"), "r: 4\nlora_dropout: 0.1\n");
+                call("train", "--method", "full", "--modules-to-save", "score", "--target-modules", "query"),
+                "--target-modules, --modules-to-save: of an adapter, and method full trains every parameter of the model itself");
+        Path settings = Files.writeString(folder.resolve("shape.yaml"), "r: 4\ntarget_modules: query\n");
         Captured file = call("train", "--method", "full", "--config", settings, "--max-steps", 1);
         assertEquals(0, file.status(), "a file serves other methods too: " + file.err());
     }
