@@ -116,7 +116,9 @@ final class ChatFlags {
         TrainedChat trained = found.trainedChat();
         boolean wraps = wraps(trained);
         if (!wraps && rows.stream().allMatch(row -> row.conversations().isEmpty())) {
-            requireNone();
+            if (!rows.isEmpty()) {
+                requireNone();
+            }
             return null;
         }
         ChatTemplate read;

@@ -50,7 +50,7 @@ final class RowText {
         return ((PlainText) row).text();
     }
 
-    /** The same as what tells rows apart: blanks at the ends of a text, which most tokenizers drop, do not. */
+    /** The same as what tells rows apart: blanks at the ends of a text do not, which those of encoders drop and nobody sees. */
     static String identity(Row row) {
         return Arrays.stream(question(row).split("\0", -1)).map(String::strip).collect(Collectors.joining("\0"));
     }

@@ -27,9 +27,9 @@ import org.loft4j.tensor.NativeScope;
  * and for B mirrored, with {@code Aᵀ = U_A·R_A} and m in place of n; both with the factors at which the gradients were taken.
  * {@code V^−½} has the eigenvalues {@code 1/(√λ + ε)}, and the authors' ε is 1e-6. Clipping uses the norm of ∇̄ of both. The
  * paper's escaped mass, which the authors' PyTorch code has off by default, is left out. R⁻¹ is a
- * pseudo-inverse, so with B = 0 the first step moves B alone. It is zero for directions below 1e-7 of the largest, and below 1e-3
- * where the factor is no float64: what gradients of few tokens do not reach is rounding, which {@code V^−½} enlarges up to 1/ε and
- * R⁻¹ once more; with the tolerance of the authors' code, r times the float's, such layers leave for good.
+ * pseudo-inverse, so with B = 0 the first step moves B alone. It is zero for directions below 1e-7 of the largest, and below 1e-5
+ * where the factor is no float64; so is {@code V^−½} there below 1e-5 of the largest root. What gradients of fewer tokens than r do
+ * not reach is rounding, which the authors' code enlarges by up to 1/ε, and by R⁻¹ once more: such layers leave for good.
  *
  * <p>P is taken when a factor is written, and V, P and R are float64, so nothing of the size of an old basis is kept.
  */
@@ -37,8 +37,15 @@ public final class LoraRite {
     /** The authors' ε. */
     public static final double EPS = 1e-6;
 
+    /** Directions below this share of the largest are rounding, where they are of float32 or less. */
+    private static final double ROUNDING = 1e-5;
+
     private static double rankTolerance(Tensor wide) {
-        return wide.scalar_type() == ScalarType.Double ? 1e-7 : 1e-3;
+        return isExact(wide) ? 1e-7 : ROUNDING;
+    }
+
+    private static boolean isExact(Tensor wide) {
+        return wide.scalar_type() == ScalarType.Double;
     }
 
     private LoraRite() {}
@@ -145,7 +152,7 @@ public final class LoraRite {
 
                 v.copy_(p.mm(v).mm(p.t()).mul_(new Scalar(config.beta2())))
                         .add_(grad.mm(grad.t()).div_(new Scalar((double) f.size(1))), new Scalar(1 - config.beta2()));
-                Tensor whitened = inverseRoot(v.div(new Scalar(1 - Math.pow(config.beta2(), t))))
+                Tensor whitened = inverseRoot(v.div(new Scalar(1 - Math.pow(config.beta2(), t))), f)
                         .mm(grad);
                 m.copy_(p.to(m.scalar_type()).mm(m).mul_(new Scalar(config.beta1())))
                         .add_(whitened.to(m.scalar_type()), new Scalar(1 - config.beta1()));
@@ -161,11 +168,15 @@ public final class LoraRite {
             written.forEach(this::write);
         }
 
-        /** {@code V^−½}, with eigenvalues {@code 1/(√λ + ε)}. */
-        private Tensor inverseRoot(Tensor v) {
+        /** {@code V^−½}, with eigenvalues {@code 1/(√λ + ε)}, and 0 where λ is rounding. */
+        private Tensor inverseRoot(Tensor v, Tensor f) {
             Eigen eigen = Eigen.of(v);
-            Tensor roots = eigen.values().clamp_min(new Scalar(0.0)).sqrt_().add_(new Scalar(config.eps()));
-            return eigen.vectors().mul(roots.reciprocal()).mm(eigen.vectors().t());
+            Tensor roots = eigen.values().clamp_min(new Scalar(0.0)).sqrt_();
+            Tensor inverse = roots.add(new Scalar(config.eps())).reciprocal_();
+            if (!isExact(f)) {
+                inverse.mul_(roots.ge(roots.max().mul(new Scalar(ROUNDING))));
+            }
+            return eigen.vectors().mul(inverse).mm(eigen.vectors().t());
         }
 
         private void write(Factor factor, Tensor written) {

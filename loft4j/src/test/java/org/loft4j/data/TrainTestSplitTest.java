@@ -110,7 +110,7 @@ class TrainTestSplitTest {
         assertFalse(TrainTestSplit.byHash(rows, 0.2, 7).test().isEmpty());
     }
 
-    /** The model sees no difference, so that one of them held out would be no test. */
+    /** To an encoder, whose tokenizer drops them, one of them held out would be no test. */
     @Test
     void blanksAtTheEndsOfATextChangeNoSide() {
         for (int i = 0; i < 200; i++) {

@@ -13,6 +13,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.NativeScope;
 
 /** Rival methods where a Gram matrix is singular: float32 factors go where float64 ones go. */
@@ -57,8 +58,9 @@ class DegeneratePeersTest {
     }
 
     /** A batch of three tokens reaches three directions of sixteen. */
-    @Test
-    void loraRiteStaysWhereGradientsReachFewDirections() {
+    @ParameterizedTest
+    @ValueSource(doubles = {1e-4, 1e-2, 0.2, 1, 10})
+    void loraRiteStaysWhereGradientsReachFewDirections(double slope) {
         System.out.println("DegeneratePeersTest: seed " + SEED);
         Random random = new Random(SEED);
         double[][] a = Matrix.scaled(0.1, Matrices.gaussian(random, 16, 64));
@@ -75,7 +77,7 @@ class DegeneratePeersTest {
                 Optimizer optimizer = LoraRite.of(List.of(pair), new AdamWConfig(0.9, 0.999, LoraRite.EPS, 0));
                 ends.add(train(optimizer, pair, target, 12, 1e-3, (step, w) -> {
                     Tensor x = Matrices.tensor(tokens.get(step)).to(type);
-                    return w.sub(target).mm(x.t()).mm(x).mul(new Scalar(1e-2));
+                    return w.sub(target).mm(x.t()).mm(x).mul(new Scalar(slope));
                 }));
             }
         }
@@ -90,8 +92,11 @@ class DegeneratePeersTest {
     /** A·Aᵀ is singular where W has fewer columns than r, and so is S where it has fewer rows. */
     @ParameterizedTest
     @CsvSource({
-        "lora-fa, 64, 8, 16", "lora-fa, 64, 1, 4", "lora-fa, 64, 8, 9",
-        "reflora, 64, 8, 16", "reflora, 8, 64, 16", "reflora, 1, 64, 4"
+        "lora-fa, 64, 8, 16",
+        "lora-fa, 64, 1, 4",
+        "lora-fa, 64, 8, 9",
+        "reflora, 8, 64, 16",
+        "reflora, 1, 64, 4"
     })
     void aRankAboveASideIsNoNoise(String method, int m, int n, int r) {
         System.out.println("DegeneratePeersTest: seed " + SEED);
