@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Table;
@@ -198,7 +197,13 @@ final class EvalCommand implements Verb {
         preference.judge(false, false, loaded);
         Path from = DataFlags.images(data.data);
         LabeledImages chosen = images.read(from, data, loaded.model().isMultiLabel());
-        Labels labels = labels(loaded, List.of(), Labels.namesIn(chosen), new Origin(from, 0));
+        Labels labels = LearntClasses.judged(
+                loaded,
+                chosen,
+                images,
+                new Origin(from, 0),
+                data.labels,
+                spec.commandLine().getErr());
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
             err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut("", chosen));
@@ -256,13 +261,8 @@ final class EvalCommand implements Verb {
                         "loft: the model was trained on pairs of texts, and the rows have single ones: name the column of"
                                 + " the second (--text-pair-column)");
             }
-            Labels labels = aim.hasClasses()
-                    ? labels(
-                            loaded,
-                            read.classes(),
-                            Labels.namesAmong(rows),
-                            rows.get(0).origin())
-                    : null;
+            Labels labels =
+                    aim.hasClasses() ? LearntClasses.judged(loaded, read.classes(), rows, data.labels, err) : null;
             int maxLength = loaded.maxLength(data.maxLength, err);
             ChatFormat format = aim.takesConversations() ? chat.of(aim).format(loaded, rows) : null;
             boolean matches = task == Task.SENTENCE_EMBEDDING;
@@ -337,15 +337,6 @@ final class EvalCommand implements Verb {
         JsonObject plan = similarityScale != null || adapter == null ? null : PreferenceFlags.plan(adapter);
         double usual = plan == null ? MatchLoss.SCALE : plan.doubleOr("similarity_scale", MatchLoss.SCALE);
         return similarityScale == null ? usual : similarityScale;
-    }
-
-    private Labels labels(LoadedModel loaded, List<String> classes, SortedSet<String> found, Origin origin)
-            throws IOException {
-        List<String> known = loaded.model().description().labels();
-        Labels labels = Labels.ofNames(LearntClasses.named(known, classes));
-        data.labels.requireAll(labels);
-        LearntClasses.tellOfNumbers(labels, found, origin, spec.commandLine().getErr());
-        return labels;
     }
 
     /**

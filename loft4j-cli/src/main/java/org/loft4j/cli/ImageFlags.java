@@ -35,6 +35,11 @@ final class ImageFlags {
     @Nullable
     List<String> classes;
 
+    /** Labels beside which those of the chosen images stand: of what was left out it is not known whether it counts from 0. */
+    Set<String> besideChosen(Set<String> learnt) {
+        return classes == null ? learnt : Set.of("0");
+    }
+
     @Option(
             names = "--max-images",
             paramLabel = "COUNT",

@@ -14,6 +14,7 @@ import org.loft4j.cli.report.Table;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
+import org.loft4j.data.Origin;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.infer.ModelImages;
 import org.loft4j.model.Models;
@@ -99,6 +100,13 @@ record ImageReport(List<Part> parts, List<String> stops) {
                 parts.add(part("held-out images", held, out, prepared));
                 if (classes != null) {
                     requireKnown(out, classes.labels(), stops);
+                    Origin origin = new Origin(DataFlags.images(held), 0);
+                    try {
+                        classes.labels()
+                                .requireIndices(Labels.namesIn(out), images.besideChosen(Labels.namesIn(all)), origin);
+                    } catch (DataException e) {
+                        stops.add(String.valueOf(e.getMessage()));
+                    }
                 }
             }
             return new ImageReport(parts, stops);

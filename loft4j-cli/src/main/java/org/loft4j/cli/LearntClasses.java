@@ -18,6 +18,7 @@ import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.Origin;
 import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
+import org.loft4j.data.image.LabeledImages;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
 
@@ -99,8 +100,11 @@ record LearntClasses(Labels labels, boolean anew, String told) {
         Labels known = Labels.ofNames(modelLabels);
         boolean asMany = own.size() == known.size();
         List<OptionalInt> places = own.names().stream().map(known::find).toList();
+        long numbers = own.names().stream().filter(known::isIndex).count();
         boolean all = places.stream().allMatch(OptionalInt::isPresent)
-                && places.stream().distinct().count() == places.size();
+                && places.stream().distinct().count() == places.size()
+                // numbers beside names are no places among these
+                && (numbers == 0 || numbers == own.size());
         boolean named = all
                 && own.names().stream()
                         .allMatch(name -> Labels.alike(known.names().get(known.index(name)))
@@ -140,10 +144,28 @@ record LearntClasses(Labels labels, boolean anew, String told) {
         return numbers.isEmpty() || learnt.containsAll(numbers) ? "" : byNumber(numbers, known);
     }
 
-    /** The same of rows by which a model is judged, told. */
-    static void tellOfNumbers(Labels known, SortedSet<String> found, Origin origin, PrintWriter err)
+    /** The classes of a model that is judged by rows, whose numbers are told. */
+    static Labels judged(LoadedModel loaded, List<String> classes, List<Row> rows, LabelFlags flags, PrintWriter err)
             throws DataException {
-        tell(ofHeldOut(known, found, Set.of(), origin.whole()), err);
+        Labels labels = Labels.ofNames(named(loaded.model().description().labels(), classes));
+        flags.requireAll(labels);
+        tell(ofHeldOut(labels, Labels.namesAmong(rows), Set.of(), ofNumbers(labels, rows)), err);
+        return labels;
+    }
+
+    /** The same of a model that is judged by images. */
+    static Labels judged(
+            LoadedModel loaded,
+            LabeledImages images,
+            ImageFlags chosen,
+            Origin origin,
+            LabelFlags flags,
+            PrintWriter err)
+            throws DataException {
+        Labels labels = Labels.ofNames(loaded.model().description().labels());
+        flags.requireAll(labels);
+        tell(ofHeldOut(labels, Labels.namesIn(images), chosen.besideChosen(Set.of()), origin), err);
+        return labels;
     }
 
     private static void tell(String told, PrintWriter err) {
@@ -156,20 +178,24 @@ record LearntClasses(Labels labels, boolean anew, String told) {
     static void tellOfTest(TrainingRows rows, @Nullable List<Row> test, PrintWriter err) throws DataException {
         LearntClasses classes = rows.classes();
         if (classes != null && test != null) {
-            Origin origin = test.get(0).origin().whole();
             SortedSet<String> learnt = Labels.namesAmong(rows.train());
-            String told = ofHeldOut(classes.labels, Labels.namesAmong(test), learnt, origin);
+            String told = ofHeldOut(classes.labels, Labels.namesAmong(test), learnt, ofNumbers(classes.labels, test));
             tell(told.isEmpty() ? "" : "of the test rows " + told, err);
         }
     }
 
+    /** Where the first row with a number for a class is; of rows without one, the first. */
+    static Origin ofNumbers(Labels known, List<Row> rows) {
+        return rows.stream()
+                .filter(row -> Labels.namesAmong(List.of(row)).stream().anyMatch(known::isIndex))
+                .findFirst()
+                .orElse(rows.get(0))
+                .origin();
+    }
+
     /** The same of rows held out from a training, behind what else is told of its rows. */
     String ofHeldOut(List<Row> heldOut, Set<String> learnt) throws DataException {
-        String told = ofHeldOut(
-                labels,
-                Labels.namesAmong(heldOut),
-                learnt,
-                heldOut.get(0).origin().whole());
+        String told = ofHeldOut(labels, Labels.namesAmong(heldOut), learnt, ofNumbers(labels, heldOut));
         return told.isEmpty() ? "" : "; of the held-out rows " + told;
     }
 

@@ -74,9 +74,12 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
         LearntClasses classes = LearntClasses.of(own, data.labels.columns, known);
         data.labels.requireAll(classes.labels());
         if (held.file != null && eval != null) {
-            classes.labels()
-                    .requireIndices(
-                            Labels.namesIn(eval), Labels.namesIn(found), new Origin(DataFlags.images(held.file), 0));
+            String told = LearntClasses.ofHeldOut(
+                    classes.labels(),
+                    Labels.namesIn(eval),
+                    images.besideChosen(Labels.namesIn(found)),
+                    new Origin(DataFlags.images(held.file), 0));
+            shape += told.isEmpty() ? "" : "; of the held-out images " + told;
         }
         shape += learnt.multiLabel()
                 ? TrainingRows.several(classes.labels(), "an image")

@@ -82,12 +82,13 @@ class HeldOutNumbersEndToEndTest {
         Path one = file("one.csv", "1", "2");
         Captured call = eval(one);
         assertEquals(1, call.status(), call.out());
-        assertTrue(call.err().contains("without a 0 it is not known whether these do"), call.err());
+        assertTrue(call.err().contains("one.csv, line 2: labels are numbers, \"1\", \"2\", without a 0"), call.err());
 
         Path mixed = file("mixed.csv", "bad", "2");
         call = eval(mixed);
         assertEquals(1, call.status(), call.out());
-        assertTrue(call.err().contains("has labels by name, \"bad\", and by number, \"2\""), call.err());
+        assertTrue(
+                call.err().contains("mixed.csv, line 3: labels are numbers, \"2\", beside names, \"bad\""), call.err());
 
         assertEquals(1, eval(file("zeros.csv", "00", "002")).status());
 

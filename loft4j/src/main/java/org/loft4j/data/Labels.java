@@ -313,7 +313,7 @@ public final class Labels {
      *
      * @param found labels of the rows
      * @param beside labels of the rows that the model learns from, where it does
-     * @param origin of the rows
+     * @param origin of the rows, or of the first that has a number
      */
     public void requireIndices(SortedSet<String> found, Set<String> beside, Origin origin) throws DataException {
         List<String> numbers = found.stream().filter(this::isIndex).toList();
@@ -321,12 +321,13 @@ public final class Labels {
                 .filter(name -> !isIndex(name) && find(name).isPresent())
                 .toList();
         if (!numbers.isEmpty() && !named.isEmpty()) {
-            throw origin.fault("has labels by name, " + Quoted.list(named) + ", and by number, " + Quoted.list(numbers)
+            throw origin.fault("labels are numbers, " + Quoted.list(numbers) + ", beside names, " + Quoted.list(named)
                     + ": write all of them as the model does, " + Quoted.list(names));
         }
         if (!numbers.isEmpty() && !numbers.contains("0") && !beside.contains("0")) {
-            throw origin.fault("has the labels " + Quoted.list(numbers) + ", and the model " + Quoted.list(names)
-                    + ": numbers count from 0 here, and without a 0 it is not known whether these do; write the names");
+            throw origin.fault("labels are numbers, " + Quoted.list(numbers)
+                    + ", without a 0, from which they count here;"
+                    + " whether these count from 1 is not known: write the model's names, " + Quoted.list(names));
         }
     }
 
