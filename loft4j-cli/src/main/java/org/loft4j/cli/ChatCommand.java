@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Message;
@@ -186,7 +187,13 @@ final class ChatCommand implements Verb {
             } else if (!line.isBlank()) {
                 List<Message> turns = new ArrayList<>(messages);
                 turns.add(Message.of("user", line));
-                long[] ids = talk.prompt(turns, beginning().size());
+                long[] ids;
+                try {
+                    ids = talk.prompt(turns, beginning().size());
+                } catch (ConfigException e) {
+                    warn("the chat template refuses this turn (" + e.getMessage() + "); the conversation is as it was");
+                    continue;
+                }
                 if (ids.length >= talk.positions()) {
                     warn("this message alone takes " + ids.length
                             + " tokens, system prompt and template included, and the"

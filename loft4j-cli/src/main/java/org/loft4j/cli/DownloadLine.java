@@ -28,6 +28,9 @@ final class DownloadLine implements HubListener {
     private long started;
     private long drawn;
     /** Whether a line stands on the terminal that has no end yet. */
+    /** Whether something had to be got. */
+    private boolean begun;
+
     private boolean open;
 
     DownloadLine(PrintWriter err, boolean terminal, int columns, LongSupplier nanos) {
@@ -40,6 +43,7 @@ final class DownloadLine implements HubListener {
     @Override
     public void onStart(HubName name, int files, long bytes) {
         have.clear();
+        begun = true;
         total = bytes;
         received = 0;
         started = nanos.getAsLong();
@@ -83,7 +87,10 @@ final class DownloadLine implements HubListener {
 
     @Override
     public void onEnd(HubName name) {
-        note(name + ": all files are there and checked");
+        note(name
+                + (begun
+                        ? ": all files are there and checked"
+                        : ": all files are there, each as long as the hub says"));
     }
 
     private String text(double seconds) {

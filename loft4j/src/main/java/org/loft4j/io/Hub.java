@@ -164,17 +164,19 @@ public final class Hub {
         return new HubClient(environment, retries, listener);
     }
 
-    /** Gets those of the files that the snapshot lacks, several at once, and shows them when all of them are there. */
+    /** Gets those of the files that the snapshot lacks, or has in another length, several at once, and shows them when all of them are there. */
     private void fetch(HubClient client, HubName name, HubClient.Listing listing, Collection<String> wanted)
             throws IOException {
         Path snapshot = cache.snapshot(name, listing.commit());
-        List<String> missing = wanted.stream()
-                .filter(path -> !Files.exists(snapshot.resolve(path)))
-                .toList();
-        if (missing.isEmpty()) {
+        List<HubFile> files = new ArrayList<>();
+        for (HubFile file : SideBySide.each(wanted, path -> client.file(name, listing.commit(), path))) {
+            if (!file.isSizeOf(snapshot.resolve(file.path()))) {
+                files.add(file);
+            }
+        }
+        if (files.isEmpty()) {
             return;
         }
-        List<HubFile> files = SideBySide.each(missing, path -> client.file(name, listing.commit(), path));
         // files of the same content are one blob
         Map<String, HubFile> blobs = new LinkedHashMap<>();
         files.forEach(file -> blobs.putIfAbsent(file.etag(), file));
@@ -190,7 +192,12 @@ public final class Hub {
                         .run(cache.lock(name, file.etag())));
         // in the order that was asked for: what lies beside the weights is there when they are
         for (HubFile file : files) {
-            HubCache.link(blob(file), snapshot.resolve(file.path()));
+            Path shown = snapshot.resolve(file.path());
+            if (Files.exists(shown) && !file.isSizeOf(shown)) {
+                // a copy, where the file system has no links
+                Files.delete(shown);
+            }
+            HubCache.link(blob(file), shown);
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.Shown;
 
 /** What the hub says of a repository: which files a revision has, and size and checksum of each. Several threads may ask. */
@@ -53,7 +54,16 @@ final class HubClient {
                     }
                 }
             }
-            return listing(name, text.toString(StandardCharsets.UTF_8));
+            try {
+                return listing(name, text.toString(StandardCharsets.UTF_8));
+            } catch (CheckpointException e) {
+                throw new HubException(
+                        name,
+                        "cannot be got: what answers at " + environment.endpoint()
+                                + " is no hub (its list of files is none), but another server, or the page of a proxy or of a"
+                                + " network that asks for a login",
+                        e);
+            }
         });
     }
 
@@ -141,7 +151,7 @@ final class HubClient {
         for (int failures = 1; ; failures++) {
             try {
                 return attempt.make();
-            } catch (HubException | org.loft4j.CheckpointException e) {
+            } catch (HubException | CheckpointException e) {
                 throw e;
             } catch (IOException e) {
                 boolean unreachable = e instanceof ConnectException || e instanceof HttpConnectTimeoutException;

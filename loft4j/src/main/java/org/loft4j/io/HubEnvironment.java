@@ -38,6 +38,10 @@ public final class HubEnvironment {
     private HubEnvironment(
             Path cache, URI endpoint, @Nullable String token, @Nullable Path tokenFile, boolean offline) {
         String scheme = endpoint.getScheme();
+        if (endpoint.getUserInfo() != null) {
+            throw new ConfigException(
+                    "HF_ENDPOINT must be an address without a user and a password, which would be shown: HF_TOKEN is what the hub asks for");
+        }
         if (endpoint.getHost() == null || !("https".equals(scheme) || "http".equals(scheme))) {
             throw new ConfigException("HF_ENDPOINT must be an address such as " + ENDPOINT + ", got " + endpoint);
         }

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * under addresses that are signed, and a token that is sent there is a token given away.
  */
 final class HubRequests {
+    private static final int PROXY_LOGIN = 407;
     private static final int MAX_REDIRECTS = 10;
     private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
     private static final Set<Integer> PASSING = Set.of(408, 425, 429, 500, 502, 503, 504);
@@ -124,7 +125,11 @@ final class HubRequests {
             if (status == 200 || status == 206 || status == 416) {
                 return response;
             }
-            response.body().close();
+            // none of an answer that is a proxy's own
+            WatchedBody body = response.body();
+            if (body != null) {
+                body.close();
+            }
             if (!REDIRECTS.contains(status)) {
                 require(name, status, response.headers(), at);
                 throw new HubException(
@@ -188,6 +193,12 @@ final class HubRequests {
     private void require(HubName name, int status, HttpHeaders headers, URI at) throws IOException {
         if (status >= 200 && status < 300) {
             return;
+        }
+        if (status == PROXY_LOGIN) {
+            throw new HubException(
+                    name,
+                    "cannot be got: the proxy on the way asks for a login (status 407), which is not given to any; name a proxy"
+                            + " that asks for none, or get the files in another way and name their directory");
         }
         // elsewhere addresses are signed for a while; the hub gives a new one each time
         if (PASSING.contains(status) || !isHub(at)) {

@@ -168,8 +168,11 @@ public final class UiServer implements AutoCloseable {
 
     private static void send(HttpExchange exchange, int status, String type, byte[] content) throws IOException {
         exchange.getResponseHeaders().set("Content-Type", type);
-        exchange.sendResponseHeaders(status, content.length);
-        exchange.getResponseBody().write(content);
+        boolean head = exchange.getRequestMethod().equals("HEAD");
+        exchange.sendResponseHeaders(status, head ? -1 : content.length);
+        if (!head) {
+            exchange.getResponseBody().write(content);
+        }
     }
 
     @Override
