@@ -243,7 +243,8 @@ final class RowPredictions {
             table.row(
                     (files ? source + ", " : "") + told.row().place(),
                     String.format(Locale.ROOT, "%.4f", told.outcome().loss()),
-                    PredictCommand.field(told.row().label()),
+                    PredictCommand.field(String.valueOf(
+                            tree(told).getOrDefault("label", told.row().label()))),
                     told(told),
                     shortened(told.row().text()));
         }

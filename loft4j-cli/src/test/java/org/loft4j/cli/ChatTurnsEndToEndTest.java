@@ -104,4 +104,20 @@ class ChatTurnsEndToEndTest {
         assertEquals(1, call.status());
         assertTrue(call.err().contains("has no chat template"), call.err());
     }
+
+    @Test
+    void aTurnThatTheTemplateRefusesLeavesTheConversationAsItWas() throws Exception {
+        Path template = folder.resolve("refusing.jinja");
+        Files.writeString(
+                template,
+                "{% if messages[-1].content == 'boom' %}{{ raise_exception('not that') }}{% endif %}"
+                        + Files.readString(model.resolve("chat_template.jinja")));
+        Object[] more = {"--stop", " One day", "--chat-template", template};
+        Captured without = calls.typed("Once upon a time\nOnce\n", more);
+        Captured with = calls.typed("Once upon a time\nboom\nOnce\n", more);
+        assertEquals(0, with.status(), with.err());
+        assertTrue(with.err().contains("the chat template refuses this turn"), with.err());
+        assertTrue(with.err().contains("not that"), with.err());
+        assertEquals(without.out(), with.out().replace("> > ", "> "));
+    }
 }

@@ -52,6 +52,14 @@ class HubEnvironmentTest {
         assertThrows(ConfigException.class, () -> of(Map.of("HF_TOKEN", "two words")));
     }
 
+    @Test
+    void aPasswordInTheAddressIsRefusedAndNotShown() {
+        String told = String.valueOf(assertThrows(
+                        ConfigException.class, () -> of(Map.of("HF_ENDPOINT", "https://me:secret@hub.example.com")))
+                .getMessage());
+        assertTrue(told.contains("without a user and a password") && !told.contains("secret"), told);
+    }
+
     /** What lies in the cache is opened without a token. */
     @Test
     void aTokenFileThatCannotBeReadIsAFaultOfThoseWhoAskForTheToken() throws IOException {

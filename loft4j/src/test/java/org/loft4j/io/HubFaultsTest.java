@@ -1,5 +1,6 @@
 package org.loft4j.io;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -344,5 +345,24 @@ class HubFaultsTest {
             assertFalse(file.endsWith("/" + HubServer.sha256(WEIGHTS)), file);
             assertFalse(file.contains("evil"), file);
         }
+    }
+
+    /** The page of a network that asks for a login, or a server without the hub's interface. */
+    @Test
+    void whatIsNoHubIsNamedByItsAddress() {
+        for (String page : List.of("<html>sign in</html>", "{}")) {
+            server.listingFaults.add((exchange, content) -> HubServer.whole(exchange, page.getBytes(UTF_8)));
+            String told = assertThrows(HubException.class, () -> tiny.hub().snapshot(NAME))
+                    .getMessage();
+            assertTrue(told.contains("what answers at " + server.endpoint() + " is no hub"), told);
+        }
+    }
+
+    @Test
+    void aProxyThatAsksForALoginIsToldOnce() {
+        server.listingFaults.add(HubServer.status(407, "Proxy-Authenticate", "Basic realm=\"x\""));
+        String told = assertThrows(HubException.class, () -> tiny.hub().snapshot(NAME))
+                .getMessage();
+        assertTrue(told.contains("the proxy on the way asks for a login (status 407)"), told);
     }
 }

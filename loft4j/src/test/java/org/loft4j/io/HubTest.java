@@ -207,6 +207,19 @@ class HubTest {
         assertArrayEquals(WEIGHTS, Files.readAllBytes(tiny.hub().snapshot(NAME).resolve("model.safetensors")));
     }
 
+    /** As after a disk that was full, or a copy that was broken off. */
+    @Test
+    void anUpdateReplacesWhatHasAnotherLengthThanTheHubSays() throws IOException {
+        Path weights = tiny.hub().snapshot(NAME).resolve("model.safetensors");
+        Files.write(tiny.blob("model.safetensors"), Arrays.copyOf(WEIGHTS, 1000));
+        assertEquals(1000, Files.size(weights));
+        assertArrayEquals(WEIGHTS, Files.readAllBytes(tiny.hub().download(NAME).resolve("model.safetensors")));
+        // and a copy, where there are no links
+        Files.delete(weights);
+        Files.write(weights, Arrays.copyOf(WEIGHTS, 1000));
+        assertArrayEquals(WEIGHTS, Files.readAllBytes(tiny.hub().download(NAME).resolve("model.safetensors")));
+    }
+
     @Test
     void aListingOfPythonsSaysWhatIsMissing() throws IOException {
         Path snapshot = tiny.hub().snapshot(NAME);

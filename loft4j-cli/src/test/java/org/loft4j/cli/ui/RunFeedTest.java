@@ -1,6 +1,7 @@
 package org.loft4j.cli.ui;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -49,6 +50,18 @@ class RunFeedTest {
         assertEquals(
                 "[\"kl\",\"loss\",\"mse\",\"perplexity\",\"reward_rejected\"]",
                 described.get("smaller_is_better").toString());
+    }
+
+    /** A folder of runs is often a link to another disk. */
+    @Test
+    void linksToRunsAreFollowed() throws IOException {
+        Path run = directory.resolve("disk/run");
+        RunFolder.create(run, 10).train(1, 9);
+        Path root = Files.createSymbolicLink(directory.resolve("runs"), directory.resolve("disk"));
+        Files.createSymbolicLink(directory.resolve("disk/round"), directory.resolve("disk"));
+        assertFalse(new Feed(List.of(root)).poll().isEmpty());
+        Path one = Files.createSymbolicLink(directory.resolve("one"), run);
+        assertFalse(new Feed(List.of(one)).poll().isEmpty());
     }
 
     /** {@code loft compare} clears the folder of a trial as soon as that is over, faster than anybody looks. */
