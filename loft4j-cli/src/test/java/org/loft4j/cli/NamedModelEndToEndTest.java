@@ -134,7 +134,12 @@ class NamedModelEndToEndTest {
         assertEquals(COMMIT, tree.get("commit").asText());
         assertEquals(snapshot.toString(), tree.get("directory").asText());
         assertEquals(0, loft("download", "--update", "org/tiny").status());
-        assertEquals(asked + 1, requests.get(), "only whether the branch has moved on");
+        try (Stream<Path> files = Files.list(snapshot)) {
+            assertEquals(
+                    asked + 1 + files.count(),
+                    requests.get(),
+                    "whether the branch has moved on, and each file's length");
+        }
         Captured wrong = loft("download", "not a name");
         assertEquals(2, wrong.status());
         assertTrue(wrong.err().contains("is not the name of a model on the hub"), wrong.err());
