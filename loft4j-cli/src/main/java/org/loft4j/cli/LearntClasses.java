@@ -65,7 +65,8 @@ record LearntClasses(Labels labels, boolean anew, String told) {
         return alike.isEmpty()
                 ? ""
                 : "the labels " + some(alike)
-                        + " differ by case, or by how an accent is written, alone, and each is learnt as one of its own: write them alike if they are one";
+                        + " differ by case, or by how an accent is written, alone, and each is learnt as one of its own:"
+                        + " write them alike if they are one";
     }
 
     private static LearntClasses among(Labels own, List<String> named, List<String> modelLabels) {

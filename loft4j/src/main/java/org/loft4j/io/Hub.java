@@ -93,15 +93,16 @@ public final class Hub {
 
     private Path download(HubName name, Check check) throws IOException {
         return get(name, (client, listing, snapshot) -> {
-            List<String> first = new ArrayList<>(HubFiles.beside(listing.files()));
+            List<String> wanted = new ArrayList<>(HubFiles.beside(listing.files()));
             List<String> weights = HubFiles.weights(name, listing.files());
             if (check != ANY) {
-                fetch(client, name, listing, first);
+                fetch(client, name, listing, wanted);
                 check.check(snapshot);
+                wanted.clear();
             }
-            first.addAll(weights);
-            fetch(client, name, listing, first);
-            if (first.contains(ModelDirectory.INDEX)) {
+            wanted.addAll(weights);
+            fetch(client, name, listing, wanted);
+            if (weights.contains(ModelDirectory.INDEX)) {
                 Collection<String> shards = HubFiles.shards(snapshot.resolve(ModelDirectory.INDEX));
                 for (String shard : shards) {
                     if (!listing.files().contains(shard)) {
@@ -164,7 +165,10 @@ public final class Hub {
         return new HubClient(environment, retries, listener);
     }
 
-    /** Gets those of the files that the snapshot lacks, or has in another length, several at once, and shows them when all of them are there. */
+    /**
+     * Gets those of the files that the snapshot lacks, or has in another length, several at once, and shows them when all of them are
+     * there.
+     */
     private void fetch(HubClient client, HubName name, HubClient.Listing listing, Collection<String> wanted)
             throws IOException {
         Path snapshot = cache.snapshot(name, listing.commit());

@@ -151,7 +151,7 @@ final class HubClient {
         for (int failures = 1; ; failures++) {
             try {
                 return attempt.make();
-            } catch (HubException | CheckpointException e) {
+            } catch (HubException e) {
                 throw e;
             } catch (IOException e) {
                 boolean unreachable = e instanceof ConnectException || e instanceof HttpConnectTimeoutException;

@@ -40,7 +40,8 @@ public final class HubEnvironment {
         String scheme = endpoint.getScheme();
         if (endpoint.getUserInfo() != null) {
             throw new ConfigException(
-                    "HF_ENDPOINT must be an address without a user and a password, which would be shown: HF_TOKEN is what the hub asks for");
+                    "HF_ENDPOINT must be an address without a user and a password, which would be shown: HF_TOKEN is what"
+                            + " the hub asks for");
         }
         if (endpoint.getHost() == null || !("https".equals(scheme) || "http".equals(scheme))) {
             throw new ConfigException("HF_ENDPOINT must be an address such as " + ENDPOINT + ", got " + endpoint);

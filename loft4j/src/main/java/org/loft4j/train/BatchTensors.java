@@ -131,12 +131,15 @@ record BatchTensors(
         }
     }
 
-    /** The same, after a look at them: libtorch has no words for the ones that a program's own data may hold, and a device none at all. */
+    /** The labels of a batch, after a look at them: libtorch has no words for the ones that a program's own data may hold, and a device none at all. */
     private static long[] known(long[] labels, Model model) {
+        if (model.task() == Task.SENTENCE_EMBEDDING) {
+            return labels;
+        }
         List<String> classes = model.description().labels();
         long bound = classes.isEmpty() ? model.description().vocabularySize() : classes.size();
         for (long label : labels) {
-            if (label != Losses.IGNORED && (label < 0 || label >= bound) && model.task() != Task.SENTENCE_EMBEDDING) {
+            if (label != Losses.IGNORED && (label < 0 || label >= bound)) {
                 throw new ShapeException("labels must lie in 0 … " + (bound - 1) + ", or be " + Losses.IGNORED
                         + " where nothing is learnt, got " + label);
             }

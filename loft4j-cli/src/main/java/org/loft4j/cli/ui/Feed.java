@@ -49,7 +49,7 @@ final class Feed {
         if (!Files.isDirectory(root)) {
             return;
         }
-        // runs often lie on another disk; links that go round are faults of a file, and passed over
+        // a root is often a link to another disk; of links in it those to a run are followed, and not those to data
         Files.walkFileTree(root, EnumSet.of(FileVisitOption.FOLLOW_LINKS), DEPTH, new SimpleFileVisitor<>() {
             @Override
             public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
@@ -62,7 +62,9 @@ final class Feed {
                     runs.computeIfAbsent(directory, run -> feed(run, name(root, run)));
                     return FileVisitResult.SKIP_SUBTREE;
                 }
-                return FileVisitResult.CONTINUE;
+                return directory.equals(root) || !Files.isSymbolicLink(directory)
+                        ? FileVisitResult.CONTINUE
+                        : FileVisitResult.SKIP_SUBTREE;
             }
 
             @Override

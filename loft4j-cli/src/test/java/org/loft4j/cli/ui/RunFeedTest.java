@@ -62,6 +62,12 @@ class RunFeedTest {
         assertFalse(new Feed(List.of(root)).poll().isEmpty());
         Path one = Files.createSymbolicLink(directory.resolve("one"), run);
         assertFalse(new Feed(List.of(one)).poll().isEmpty());
+        // a run that is a link itself, and data beside it that hold one
+        Path other = Files.createDirectories(directory.resolve("other"));
+        Files.createSymbolicLink(other.resolve("data"), directory.resolve("disk"));
+        assertTrue(new Feed(List.of(other)).poll().isEmpty());
+        Files.createSymbolicLink(other.resolve("run"), run);
+        assertFalse(new Feed(List.of(other)).poll().isEmpty());
     }
 
     /** {@code loft compare} clears the folder of a trial as soon as that is over, faster than anybody looks. */
