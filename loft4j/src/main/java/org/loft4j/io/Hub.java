@@ -159,8 +159,11 @@ public final class Hub {
         if (environment.offline()) {
             throw new HubException(
                     name,
-                    "is not complete in the cache " + environment.cache()
-                            + ", and HF_HUB_OFFLINE forbids to download it: unset it, or name a directory");
+                    cache.find(name) == null
+                            ? "is not complete in the cache " + environment.cache()
+                                    + ", and HF_HUB_OFFLINE forbids to download it: unset it, or name a directory"
+                            : "is in the cache " + environment.cache()
+                                    + ", and HF_HUB_OFFLINE forbids to ask the hub for a newer one: unset it");
         }
         return new HubClient(environment, retries, listener);
     }

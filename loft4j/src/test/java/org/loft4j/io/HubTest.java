@@ -185,6 +185,10 @@ class HubTest {
         assertEquals(List.of(), server.requests);
         Path snapshot = tiny.hub().snapshot(NAME);
         assertEquals(snapshot, offline.snapshot(NAME));
+        HubException update = assertThrows(HubException.class, () -> offline.download(NAME));
+        assertTrue(
+                update.getMessage().contains("HF_HUB_OFFLINE forbids to ask the hub for a newer one"),
+                update.getMessage());
     }
 
     @Test
