@@ -20,6 +20,7 @@ import org.loft4j.export.MergedModel;
 import org.loft4j.export.OwnPooling;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
+import org.loft4j.io.Links;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
@@ -230,7 +231,7 @@ final class MergeCommand implements Verb {
     }
 
     private static void copy(Path from, Path file, Path to) throws IOException {
-        AtomicFiles.write(to.resolve(file), Files.readAllBytes(from.resolve(file)));
+        AtomicFiles.write(to.resolve(file), Files.readAllBytes(Links.requireOwn(from, file)));
     }
 
     private void print(MergeReport report) throws IOException {

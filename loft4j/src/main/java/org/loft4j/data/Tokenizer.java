@@ -14,6 +14,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.Shown;
+import org.loft4j.io.Links;
 
 /**
  * The tokenizer of a model directory: Hugging Face's own, from tokenizer.json. Truncation and padding that the file may switch on
@@ -85,11 +86,19 @@ public final class Tokenizer implements AutoCloseable {
         return new Tokenizer(this, languages.between(source, target, tokenizer::idOf, special));
     }
 
-    /** Those of {@link #FILES} that lie in a directory, and the chat templates in a folder of theirs, by their paths in it. */
+    /**
+     * Those of {@link #FILES} that lie in a directory, and the chat templates in a folder of theirs, by their paths in it.
+     *
+     * @throws CheckpointException if one is a link to some other file of this machine
+     */
     public static List<Path> filesIn(Path directory) throws IOException {
         Stream<Path> plain = FILES.stream().map(Path::of).filter(file -> Files.isRegularFile(directory.resolve(file)));
-        return Stream.concat(plain, ChatTemplateFiles.additional(directory).stream())
+        List<Path> files = Stream.concat(plain, ChatTemplateFiles.additional(directory).stream())
                 .toList();
+        for (Path file : files) {
+            Links.requireOwn(directory, file);
+        }
+        return files;
     }
 
     /**

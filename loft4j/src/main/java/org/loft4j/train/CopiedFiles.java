@@ -17,6 +17,7 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.ImageProcessorFile;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
+import org.loft4j.io.Links;
 
 /**
  * The files of a base model that one trained from it needs beside its weights: those of the tokenizer, or of the preparation of
@@ -48,7 +49,7 @@ record CopiedFiles(Map<Path, byte[]> contents) {
     private static CopiedFiles read(Path modelDirectory, List<Path> files) throws IOException {
         Map<Path, byte[]> contents = new LinkedHashMap<>();
         for (Path file : files) {
-            contents.put(file, Files.readAllBytes(modelDirectory.resolve(file)));
+            contents.put(file, Files.readAllBytes(Links.requireOwn(modelDirectory, file)));
         }
         return new CopiedFiles(contents);
     }

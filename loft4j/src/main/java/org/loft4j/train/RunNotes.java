@@ -53,6 +53,10 @@ record RunNotes(
                 ? null
                 : data.rewards().trained(config.loss().rewards().maxCompletionLength());
         Path directory = model.description().directory();
+        if (directory != null) {
+            // a link that is not to be copied is refused before the first step, and not with the result
+            CopiedFiles.in(directory);
+        }
         CopiedFiles ofStart = start == null ? null : start.tokenizer(directory);
         Languages languages = languages(data);
         CopiedFiles found = method.usesAdapter() ? ofStart : CopiedFiles.ofWholeModel(directory);
