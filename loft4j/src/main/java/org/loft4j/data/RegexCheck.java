@@ -15,12 +15,18 @@ import org.jspecify.annotations.Nullable;
 final class RegexCheck {
     private static final int LONGEST = 10_000;
     private static final int MOST_IN_A_ROW = 3;
+    /** Repetitions behind which something must still fit, at most: where it does not, each is tried at every length. */
+    private static final int MOST_FOLLOWED = 2;
+    /** A text as long as this must not exhaust the native library, which ends the process after ten million ways. */
+    private static final double TEXT = 1000;
     /** A repetition up to this often costs little. */
     private static final int SHORT = 8;
 
     private static final int MOST_COUNTED = 1000;
     /** Ways to go on, by options, short repetitions and alternatives: an engine may try all of them at each character. */
     private static final double MOST_WAYS = 10_000;
+
+    private static final double MOST_WAYS_IN_TEXT = 1e7;
 
     /** The native library reads groups, sets in sets and repetitions of one thing by recursion, and an option like a group. */
     private static final int MOST_GROUPS = 200;
@@ -39,20 +45,36 @@ final class RegexCheck {
     /** How often the last thing is repeated at least. */
     private double least;
 
-    /** A group: repetitions in its longest alternative up to here, and in the one that is being read; ways likewise. */
+    /**
+     * A group: repetitions in its longest alternative up to here, and in the one that is being read, and how many of them something
+     * follows that must fit; ways likewise.
+     */
     private static final class Group {
         private int most;
         private int here;
+        private int mostFollowed;
+        private int followed;
         private boolean alternatives;
         private double waysBefore;
         private double ways = 1;
 
         private void alternative() {
-            most = Math.max(most, here);
+            close();
             here = 0;
+            followed = 0;
             waysBefore += ways;
             ways = 1;
             alternatives = true;
+        }
+
+        private void close() {
+            most = Math.max(most, here);
+            mostFollowed = Math.max(mostFollowed, followed);
+        }
+
+        /** Something that must fit comes behind what was read. */
+        private void follow() {
+            followed = here;
         }
 
         /** Ways through the whole of it. */
@@ -88,6 +110,9 @@ final class RegexCheck {
         while (at < pattern.length()) {
             char c = pattern.charAt(at++);
             Group closed = null;
+            if (isCall(c)) {
+                return "calls or repeats a group";
+            }
             switch (c) {
                 case '\\' -> escape();
                 case '[' -> set();
@@ -96,7 +121,7 @@ final class RegexCheck {
                 case ')' -> {
                     if (open.size() > 1) {
                         closed = open.pop();
-                        closed.most = Math.max(closed.most, closed.here);
+                        closed.close();
                     }
                 }
                 default -> {}
@@ -126,18 +151,35 @@ final class RegexCheck {
             if (open.element().all() > MOST_WAYS) {
                 return "leaves more than " + (long) MOST_WAYS + " ways to try";
             }
-            open.element().here += (repeated ? 1 : 0) + (closed == null ? 0 : closed.most);
-            if (open.element().here > MOST_IN_A_ROW) {
-                return "has more than " + MOST_IN_A_ROW + " repetitions in a row";
+            Group group = open.element();
+            if (least > 0) {
+                group.follow();
+            }
+            group.followed = Math.max(group.followed, closed == null ? 0 : closed.mostFollowed);
+            group.here += (repeated ? 1 : 0) + (closed == null ? 0 : closed.most);
+            if (group.here > MOST_IN_A_ROW || group.followed > MOST_FOLLOWED) {
+                return "has more than " + MOST_IN_A_ROW + " repetitions in a row, or " + MOST_FOLLOWED
+                        + " behind which something must fit";
+            }
+            if (group.ways * Math.pow(TEXT, group.followed) > MOST_WAYS_IN_TEXT) {
+                return "leaves more than " + (long) MOST_WAYS_IN_TEXT + " ways to try in a text of " + (long) TEXT
+                        + " characters";
             }
         }
         return null;
     }
 
+    /** Whether what was just begun takes up another part of the pattern, as no tokenizer's does: that may have no end. */
+    private boolean isCall(char c) {
+        char next = at < pattern.length() ? pattern.charAt(at) : ' ';
+        return c == '\\' && (next == 'g' || next == 'k' || next >= '1' && next <= '9')
+                || c == '(' && (next == '*' || pattern.startsWith("?~", at) || pattern.startsWith("?{", at));
+    }
+
     /** The character behind a backslash, and the braces of a property. */
     private void escape() {
         char escaped = at < pattern.length() ? pattern.charAt(at++) : ' ';
-        if ("pPxugk".indexOf(escaped) >= 0 && at < pattern.length() && pattern.charAt(at) == '{') {
+        if ("pPxu".indexOf(escaped) >= 0 && at < pattern.length() && pattern.charAt(at) == '{') {
             int end = pattern.indexOf('}', at);
             at = end < 0 ? pattern.length() : end + 1;
         }
@@ -172,6 +214,7 @@ final class RegexCheck {
             Matcher counted = COUNTED.matcher(pattern).region(at, pattern.length());
             if (c == '*' || c == '+') {
                 times = Long.MAX_VALUE;
+                least = c == '*' ? 0 : least;
                 at++;
             } else if (c == '?') {
                 least = 0;

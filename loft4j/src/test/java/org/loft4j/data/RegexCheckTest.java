@@ -49,6 +49,24 @@ class RegexCheckTest {
         assertNotNull(RegexCheck.fault(pattern));
     }
 
+    /** Where what follows does not fit, each is tried at every length: a text of 400 characters ended the process. */
+    @Test
+    void repetitionsBehindWhichSomethingMustFitAreBounded() {
+        assertNotNull(RegexCheck.fault(".*.*.*(?<=x)"));
+        assertNotNull(RegexCheck.fault("(?:.*.*.*)x"));
+        assertNotNull(RegexCheck.fault("(?:.*.*(?:a|b.*))x"));
+        assertNotNull(RegexCheck.fault(".{0,8}.{0,8}.*.*x"));
+        assertNull(RegexCheck.fault("\\d+-\\d+-\\d+"));
+        assertNull(RegexCheck.fault("[\\w.]+@[a-z]+\\.[a-z]+"));
+        assertNull(RegexCheck.fault("\\s*[\\r\\n]+(?:a|b)?"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"(?<r>.\\g<r>?\\g<r>?)(?<=x)", "(?<a>.)\\k<a>", "(.*)\\1", "(?~ab)", "(?{x})", "(*FAIL)"})
+    void callsAreNot(String pattern) {
+        assertNotNull(RegexCheck.fault(pattern));
+    }
+
     /** None has a repetition without end: what multiplies is the number of ways to share out the characters. */
     @Test
     void waysThatMultiplyAreBounded() {

@@ -53,7 +53,7 @@ final class Attributes {
                 return element(object, (int) at);
             }
         }
-        return new Undefined(kind(object) + " has no element " + Values.repr(key));
+        return new Undefined(() -> kind(object) + " has no element " + Values.shortened(Values.repr(key)));
     }
 
     private static String kind(@Nullable Object object) {
@@ -61,7 +61,9 @@ final class Attributes {
                 ? "a mapping"
                 : object instanceof String
                         ? "a string"
-                        : object instanceof List ? "a list" : object instanceof Tuple ? "a tuple" : Values.repr(object);
+                        : object instanceof List
+                                ? "a list"
+                                : object instanceof Tuple ? "a tuple" : Values.shortened(Values.repr(object));
     }
 
     private static @Nullable Object element(@Nullable Object object, int index) {

@@ -66,7 +66,7 @@ final class Values {
                 : new TemplateException(shortened(repr(value)) + " " + complaint);
     }
 
-    private static String shortened(String text) {
+    static String shortened(String text) {
         return text.length() > 60 ? text.substring(0, 60) + "…" : text;
     }
 
@@ -243,7 +243,11 @@ final class Values {
             } else if (printable(c)) {
                 made.appendCodePoint(c);
             } else {
-                made.append(String.format(c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c));
+                String digits = Integer.toHexString(c);
+                int width = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
+                made.append(c < 0x100 ? "\\x" : c < 0x10000 ? "\\u" : "\\U")
+                        .append("0".repeat(width - digits.length()))
+                        .append(digits);
             }
         });
         return made.append(quote).toString();

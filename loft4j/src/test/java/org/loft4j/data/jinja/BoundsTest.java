@@ -39,6 +39,7 @@ class BoundsTest {
                 "{{ ('z' * 999999) | batch(1) | list }}{{ range(99999) | list * 999 }}",
                 "{% set ns = namespace(a=[]) %}{% for i in range(9999) %}{% set ns.a = ns.a + [range(99999)] %}{% endfor %}",
                 "{% set x = 'a' * 4999999 %}{{ [x] * 9999 | sort }}",
+                "{% set s = '\u0001' * 4000000 %}{% for i in range(9999999) %}{% if [][s] is defined %}x{% endif %}{% endfor %}",
                 "{% set x = 'A' * 4999999 %}{{ ([{'k': x}] * 9999) | sort(attribute='k') }}",
                 "{{ ([0] * 30000) | tojson(separators=('x' * 1000000, ':')) }}",
                 "{{ {'a': 1, 'b': 2, 'c': 3} | tojson(separators=(',', 'x' * 12000000)) }}",
