@@ -35,7 +35,10 @@ final class ParsedFile {
         try {
             BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
             Mark found = new Mark(now.fileKey(), now.lastModifiedTime(), now.size());
-            if (!found.equals(mark)) {
+            if (!now.isRegularFile()) {
+                tree = null;
+                mark = null;
+            } else if (!found.equals(mark)) {
                 tree = parser.parse(file);
                 mark = found;
             }

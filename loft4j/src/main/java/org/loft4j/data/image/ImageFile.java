@@ -8,6 +8,7 @@ import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,12 +26,14 @@ import org.loft4j.DataException;
 
 /** Decodes picture files with the JDK, of several pages the first. Transparency is dropped, and a camera's orientation undone. */
 public final class ImageFile {
-    private static final long LARGEST = 256L << 20;
+    private static final int LARGEST = 256 << 20;
     /** A photograph has more than a byte for a few pixels; a drawing of this size may be packed as it likes. */
     private static final long ALWAYS_ALLOWED = 16 << 20;
 
     private static final long PIXELS_A_BYTE = 64;
     private static final long MOST_PIXELS = 1 << 28;
+    /** Twelve scans of as many; programs make ten. */
+    private static final long MOST_SCANNED = 12 * MOST_PIXELS;
     /** TIFF 6.0, section 19. */
     private static final int UNSIGNED = 1;
 
@@ -66,10 +69,7 @@ public final class ImageFile {
             throw new DataException(
                     file, "is a directory, not an image: name its images, or read all of them as data (--data)");
         }
-        if (Files.size(file) > LARGEST) {
-            throw new DataException(file, "has more than " + (LARGEST >> 20) + " MiB: make it smaller");
-        }
-        byte[] bytes = Files.readAllBytes(file);
+        byte[] bytes = bytes(file);
         JpegHeader header = JpegHeader.of(bytes);
         // the reference takes the stored colours as they are, whatever profile a file has
         header.hideProfile();
@@ -89,6 +89,19 @@ public final class ImageFile {
         return ExifOrientation.upright(decoded, ExifOrientation.of(bytes, header));
     }
 
+    /** A device has no size, and perhaps no end. */
+    private static byte[] bytes(Path file) throws IOException {
+        if (Files.size(file) <= LARGEST) {
+            try (InputStream in = Files.newInputStream(file)) {
+                byte[] bytes = in.readNBytes(LARGEST + 1);
+                if (bytes.length <= LARGEST) {
+                    return bytes;
+                }
+            }
+        }
+        throw new DataException(file, "has more than " + (LARGEST >> 20) + " MiB: make it smaller");
+    }
+
     private static @Nullable Pixels decoded(Path file, byte[] bytes, JpegHeader header) throws IOException {
         try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
             Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
@@ -101,6 +114,8 @@ public final class ImageFile {
                 reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
                 reader.setInput(in, true, true);
                 requireHonest(file, bytes.length, reader.getWidth(0), reader.getHeight(0));
+                requireHonest(file, bytes.length, reader.getTileWidth(0), reader.getTileHeight(0));
+                requireFewScans(file, (long) reader.getWidth(0) * reader.getHeight(0), header.scans());
                 requireShades(file, bytes);
                 Pixels pixels = header.isOfInks()
                         ? Inks.pixels(reader.readRaster(0, null), header.isOfLuma())
@@ -123,6 +138,15 @@ public final class ImageFile {
                     file,
                     "has " + width + "×" + height + " pixels by its header in " + bytes
                             + " bytes: damaged, or to be made smaller");
+        }
+    }
+
+    /** Each scan of a JPEG goes over all pixels, and may itself have a few bytes. */
+    private static void requireFewScans(Path file, long pixels, long scans) throws DataException {
+        if (scans * pixels > MOST_SCANNED) {
+            throw new DataException(
+                    file,
+                    "has " + pixels + " pixels in " + scans + " scans: damaged, or to be written anew with fewer");
         }
     }
 

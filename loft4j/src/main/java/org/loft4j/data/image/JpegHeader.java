@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** The segments that a JPEG has before its first scan (ITU-T T.81, annex B). */
 final class JpegHeader {
@@ -15,9 +16,11 @@ final class JpegHeader {
     private static final int ADOBE = 0xffee;
 
     private final List<Segment> segments;
+    private final long scans;
 
-    private JpegHeader(List<Segment> segments) {
+    private JpegHeader(List<Segment> segments, long scans) {
         this.segments = segments;
+        this.scans = scans;
     }
 
     /**
@@ -44,7 +47,7 @@ final class JpegHeader {
         List<Segment> segments = new ArrayList<>();
         ByteBuffer bytes = ByteBuffer.wrap(file);
         if (file.length < 4 || Short.toUnsignedInt(bytes.getShort()) != START_OF_IMAGE) {
-            return new JpegHeader(segments);
+            return new JpegHeader(segments, 0);
         }
         while (bytes.remaining() >= 4) {
             int marker = Short.toUnsignedInt(bytes.getShort());
@@ -59,7 +62,19 @@ final class JpegHeader {
             segments.add(new Segment(marker, bytes.slice(bytes.position(), length)));
             bytes.position(bytes.position() + length);
         }
-        return new JpegHeader(segments);
+        return new JpegHeader(segments, scans(file, bytes.position() - 4));
+    }
+
+    /** So many starts of a scan there are from here on: what scans hold has a zero behind each 0xff. */
+    private static long scans(byte[] file, int from) {
+        return IntStream.range(Math.max(0, from), file.length - 1)
+                .filter(i -> file[i] == (byte) 0xff && file[i + 1] == (byte) START_OF_SCAN)
+                .count();
+    }
+
+    /** How often the pixels are gone over. */
+    long scans() {
+        return scans;
     }
 
     List<Segment> segments() {

@@ -161,6 +161,22 @@ class ImageFileTest {
         }
     }
 
+    /** Each may have a few bytes, and goes over all pixels. */
+    @Test
+    void aJpegOfManyScansIsRefused() throws IOException {
+        byte[] whole = jpeg(new BufferedImage(2048, 2048, BufferedImage.TYPE_BYTE_GRAY), null);
+        byte[] scan = {(byte) 0xff, (byte) 0xda, 0, 6, 1, 1, 0, 1};
+        ByteBuffer file = ByteBuffer.allocate(whole.length + 1000 * scan.length).put(whole, 0, whole.length - 2);
+        for (int i = 0; i < 1000; i++) {
+            file.put(scan);
+        }
+        file.put(whole, whole.length - 2, 2);
+        Path path = Files.write(folder.resolve("a.jpg"), file.array());
+        DataException fault = assertThrows(DataException.class, () -> ImageFile.read(path));
+        assertTrue(fault.getMessage().contains("4194304 pixels in 1001 scans"), fault.getMessage());
+        assertEquals(2048, ImageFile.read(Files.write(path, whole)).width());
+    }
+
     @Test
     void aBitmapThatEndsEarlyIsRefused() throws IOException {
         Path file = folder.resolve("a.bmp");
