@@ -8,11 +8,18 @@ public final class Shown {
     // \p{Cc} has the controls U+0080 to U+009F too, which \p{Cntrl} has not
     private static final Pattern UNFIT = Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Cs}\\u2028\\u2029]");
 
+    private static final Pattern CONTROLS = Pattern.compile("\\r(?!\\n)|[\\p{Cc}&&[^\\r\\n\\t]]");
+
     private Shown() {}
 
     /** At most 200 characters of a text, with question marks for what cannot be shown; tabs are shown as \t. */
     public static String text(String text) {
         return text(text, LIMIT);
+    }
+
+    /** The whole of a text of several lines, with question marks for the characters by which a terminal takes orders. */
+    public static String lines(String text) {
+        return CONTROLS.matcher(text).replaceAll("?");
     }
 
     /** At most so many characters of a text. */

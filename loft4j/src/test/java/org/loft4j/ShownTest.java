@@ -12,6 +12,11 @@ class ShownTest {
     }
 
     @Test
+    void ofATextOfLinesTheLinesStay() {
+        assertEquals("a?[31mb\r\nc\n\td?e 👩‍💻", Shown.lines("a\u001b[31mb\r\nc\n\td\re 👩‍💻"));
+    }
+
+    @Test
     void aTextIsShort() {
         assertEquals("x".repeat(200) + "…", Shown.text("x".repeat(201)));
         assertEquals("x?…", Shown.text("x😀y", 2));

@@ -228,7 +228,7 @@ final class ChatCommand implements Verb {
                 Answer base = ofBase(talk, prompt, number, adapter, stop);
                 answer = talk.answer(prompt, number, (row, piece) -> stop.check());
                 int width = Integer.getInteger("loft.columns", 100);
-                out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
+                out().println(Terminal.written(SideBySide.of("base", base.text(), "adapted", answer.text(), width)));
             } else {
                 answer = talk.answer(prompt, number, (row, piece) -> {
                     said.append(piece);
@@ -269,7 +269,7 @@ final class ChatCommand implements Verb {
     }
 
     private void say(String piece) {
-        out().print(piece);
+        out().print(Terminal.written(piece));
         out().flush();
     }
 

@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Shown;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.cli.report.Pasted;
@@ -152,7 +153,7 @@ final class DoctorCommand implements Verb {
         if (!once.isEmpty()) {
             out.println();
         }
-        once.forEach((text, consumers) -> out.println("  " + String.join(", ", consumers) + ": " + text));
+        once.forEach((text, consumers) -> out.println("  " + String.join(", ", consumers) + ": " + Shown.lines(text)));
     }
 
     private Map<String, Object> tree(Path directory, Diagnosis diagnosis) {

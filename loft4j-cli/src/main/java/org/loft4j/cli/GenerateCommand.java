@@ -347,17 +347,17 @@ final class GenerateCommand implements Verb {
 
     private void print(Prompts.Prompt prompt, Answer answer, @Nullable Answer base, boolean streamed) {
         if (base != null) {
-            out().println(prompt.shown());
+            out().println(Terminal.written(prompt.shown()));
             out().println();
             int width = Integer.getInteger("loft.columns", 100);
-            out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
+            out().println(Terminal.written(SideBySide.of("base", base.text(), "adapted", answer.text(), width)));
         } else {
-            out().println(streamed ? "" : prompt.lead() + answer.text());
+            out().println(streamed ? "" : Terminal.written(prompt.lead() + answer.text()));
         }
     }
 
     private void say(String piece) {
-        out().print(piece);
+        out().print(Terminal.written(piece));
         out().flush();
     }
 

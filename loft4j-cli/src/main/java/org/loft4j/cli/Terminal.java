@@ -4,6 +4,7 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import org.loft4j.Shown;
 import org.loft4j.io.HubListener;
 import org.loft4j.train.ProgressLine;
 
@@ -18,6 +19,11 @@ final class Terminal {
             return false;
         }
         return Boolean.getBoolean("loft.colour") || System.getenv("FORCE_COLOR") != null;
+    }
+
+    /** What a model writes, as it is; on a terminal without the characters by which that takes orders. */
+    static String written(String text) {
+        return Boolean.getBoolean("loft.colour") ? Shown.lines(text) : text;
     }
 
     /** A progress line that is redrawn on a terminal, and written now and then elsewhere. */

@@ -23,6 +23,9 @@ final class BlobDownload {
     private static final long PROGRESS = 1 << 20;
 
     private static final int BUFFER = 1 << 16;
+    /** Of a file beside the weights of which no length is told: more than any reader takes. */
+    private static final long LARGEST_UNTOLD = 256L << 20;
+
     private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d{1,18})-(\\d{1,18})/(\\d{1,18}|\\*)");
 
     private final HubClient client;
@@ -145,6 +148,15 @@ final class BlobDownload {
             long have = offset;
             listener.onBytes(file.path(), have, file.size());
             for (int count = body.read(buffer); count >= 0; count = body.read(buffer)) {
+                if (file.size() < 0
+                        && have + count > LARGEST_UNTOLD
+                        && !file.path().endsWith(".safetensors")) {
+                    channel.truncate(0);
+                    throw new HubException(
+                            file.name(),
+                            file.path() + " has more than " + LARGEST_UNTOLD
+                                    + " bytes, and the hub says no length: it was thrown away");
+                }
                 if (file.size() >= 0 && have + count > file.size()) {
                     channel.truncate(0);
                     throw new HubException(

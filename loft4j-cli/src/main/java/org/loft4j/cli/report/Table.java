@@ -1,7 +1,9 @@
 package org.loft4j.cli.report;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import org.loft4j.Shown;
 
 /** Columns of text under their headings; a column of numbers is set to the right. */
 public final class Table {
@@ -19,12 +21,14 @@ public final class Table {
         rows.add(first);
     }
 
-    /** @param cells one a column */
+    /** @param cells one a column; what a terminal takes for orders is not shown */
     public void row(String... cells) {
         if (cells.length != right.length) {
             throw new IllegalArgumentException(cells.length + " cells in a table of " + right.length + " columns");
         }
-        rows.add(cells);
+        rows.add(Arrays.stream(cells)
+                .map(cell -> Shown.text(cell, Integer.MAX_VALUE))
+                .toArray(String[]::new));
     }
 
     public boolean isEmpty() {
