@@ -2,6 +2,7 @@ package org.loft4j.adapter;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -186,6 +187,36 @@ class AdapterCombinationTest {
         Path newest = adapter("newest", 2, Map.of("revision", "main"), QUERY);
         Path silent = adapter("silent", 2, Map.of(), QUERY);
         AdapterCombination.write(List.of(new Part(newest, 1), new Part(silent, 1)), How.CAT, null, both);
+    }
+
+    /** Its own rank, scale and places are those of the result; what the first part says of them was of that one. */
+    @Test
+    void whatTheFirstPartSaysOfScalesAndLayersIsNotTheResults() throws IOException {
+        Map<String, Object> settings = Map.of(
+                "r", 9,
+                "use_rslora", true,
+                "rank_pattern", Map.of("q_proj", 3),
+                "alpha_pattern", Map.of("q_proj", 5),
+                "exclude_modules", List.of("k_proj"),
+                "layers_to_transform", List.of(0));
+        Path first = adapter("first", 3, settings, QUERY);
+        Path second = adapter("second", 5, Map.of("alpha_pattern", Map.of("q_proj", 2.5)), QUERY);
+        Path both = directory.resolve("both");
+        assertEquals(
+                8,
+                AdapterCombination.write(List.of(new Part(first, 0.7), new Part(second, -0.3)), How.CAT, null, both));
+        LoraConfig result = PeftFiles.readConfig(both).lora();
+        assertEquals(1, result.scaleOf(QUERY));
+        assertEquals(8, result.rankOf(QUERY));
+        assertNull(result.excludeModules());
+        assertEquals(TargetModules.names(QUERY), result.targetModules());
+        try (NativeScope scope = new NativeScope()) {
+            // scales of 5/√3 and 2.5/5
+            Tensor sum = delta(first, QUERY)
+                    .mul(new Scalar(0.7))
+                    .sub(delta(second, QUERY).mul(new Scalar(0.3)));
+            assertClose(sum, delta(both, QUERY), 1e-7);
+        }
     }
 
     @Test

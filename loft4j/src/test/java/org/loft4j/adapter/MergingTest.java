@@ -1,6 +1,7 @@
 package org.loft4j.adapter;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -24,8 +25,31 @@ import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** A merge that fails or is refused; what one does that succeeds is in {@link LoraAdapterTest}. */
+/** A merge that fails or is refused, and what one tells; what one does that succeeds is in {@link LoraAdapterTest}. */
 class MergingTest {
+    @Test
+    void whatRoundingTakesIsToldBesideTheSumAndBesideTheUpdate() {
+        try (Model model = new TinyModel(Task.SEQUENCE_CLASSIFICATION, Dtype.BF16, false, 5);
+                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 1)) {
+            Map<String, Double> updates = new HashMap<>();
+            Map<String, Double> sums = new HashMap<>();
+            try (NativeScope scope = new NativeScope();
+                    AutoGradMode frozen = new AutoGradMode(false)) {
+                adapter.layers().forEach((path, layer) -> {
+                    layer.loraB().fill_(new Scalar(0.01));
+                    Tensor update = layer.delta();
+                    updates.put(path, update.norm().item_double());
+                    sums.put(path, update.add(layer.base().weight()).norm().item_double());
+                });
+            }
+            for (MergeReport.Layer layer : adapter.merge().layers()) {
+                double lost = layer.relativeError() * sums.get(layer.path());
+                assertTrue(lost > 0, layer.path());
+                assertEquals(lost, layer.relativeToUpdate() * updates.get(layer.path()), 1e-5 * lost, layer.path());
+            }
+        }
+    }
+
     @Test
     void aMergeThatFailsHalfWayLeavesTheWeightsAsTheyWere() {
         try (Model model = new TinyModel(Task.SEQUENCE_CLASSIFICATION, Dtype.F32, false, 5);

@@ -370,4 +370,29 @@ class ChatDatasetTest {
         assertNotEquals(
                 dataset.fingerprint(), encode(now, 1000, new Conversation(TALK)).fingerprint());
     }
+
+    @Test
+    void givenAnswersStayUnlearntWhereExchangesAreLeftOut() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        List<Message> messages = new ArrayList<>(TALK);
+        messages.add(Message.of("user", "c"));
+        messages.add(Message.of("assistant", "C"));
+        Conversation row = new Conversation(messages, 6, Map.of(), new Origin(Path.of("x"), 1));
+        Dataset whole = encode(format, 1000, row);
+        assertEquals("[C<|im_end|>]", learnt(whole, 0));
+        Dataset shorter = encode(format, whole.length(0) - 1, row);
+        assertTrue(tokenizer.decode(shorter.get(0).ids(), false).contains("assistant\nB<|im_end|>"));
+        assertEquals("[C<|im_end|>]", learnt(shorter, 0));
+    }
+
+    @Test
+    void theTokenOfTheBeginningStaysWhereThePromptIsCut() throws IOException {
+        ChatFormat format = new ChatFormat(template(HEADERS));
+        Conversation row =
+                new Conversation(List.of(Message.of("user", "a long question"), Message.of("assistant", "A")));
+        Dataset cut = encode(format, 8, row);
+        assertEquals(8, cut.length(0));
+        assertEquals(tokenizer.bosId().getAsLong(), cut.get(0).ids()[0]);
+        assertEquals("[A<|im_end|>]", learnt(cut, 0));
+    }
 }

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
 
@@ -108,5 +109,17 @@ class FoldsTest {
                 .getMessage();
         assertTrue(many.contains("different texts, 2, got 3"), many);
         assertThrows(ConfigException.class, () -> Folds.of(rows, 1, 0, false));
+    }
+
+    /** Each class has a fewest fold of its own, and of equals the smallest fold takes the row. */
+    @Test
+    void classesOfOneRowDoNotAllGoIntoOneFold() {
+        List<Row> rows = IntStream.range(0, 10)
+                .<Row>mapToObj(i -> new LabeledText("text " + i, "class " + i))
+                .toList();
+        Folds folds = Folds.of(rows, 5, 3, true);
+        for (int fold = 0; fold < 5; fold++) {
+            assertEquals(2, folds.heldOut(fold).size());
+        }
     }
 }

@@ -35,6 +35,20 @@ class LoftGuardsTest {
         assertEquals(0.1, firstStepOfA(GUARDED), 1e-12, "seed " + SEED);
     }
 
+    /** No step of A has a size where B is zero: 0/0 stands for it. */
+    @Test
+    void withoutAGradientAndWithBZeroAStaysWhereItIs() {
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair = new LowRankPair("w", leaf(gaussian(new Random(SEED), R, N)), leaf(new double[M][R]), 2);
+            Tensor before = pair.loraA().detach().clone();
+            try (Optimizer loft = Loft.adamW(List.of(pair), GUARDED)) {
+                move(loft, pair, tensor(new double[M][N]));
+                move(loft, pair, tensor(new double[M][N]));
+            }
+            assertTrue(Tensors.bitEqual(before, pair.loraA().detach()), "seed " + SEED);
+        }
+    }
+
     /** {@code ‖B·ΔA‖ / ‖B·A‖} of step 2. */
     private static double firstStepOfA(LoftConfig config) {
         Random random = new Random(SEED);

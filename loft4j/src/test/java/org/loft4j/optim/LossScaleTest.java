@@ -141,4 +141,14 @@ class LossScaleTest {
             }
         }
     }
+
+    @Test
+    void itGrowsNoFurtherThanItMay() {
+        try (LossScale scale = new LossScale()) {
+            for (int i = 0; i < 24_000; i++) {
+                scale.after(true);
+            }
+            assertEquals(1 << 24, scale.value());
+        }
+    }
 }

@@ -8,6 +8,7 @@ import static org.loft4j.optim.Matrices.leaf;
 import static org.loft4j.optim.Matrices.tensor;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import org.bytedeco.pytorch.Scalar;
@@ -152,6 +153,36 @@ class OvershootGuardTest {
 
     private static double least(Optimizer loft, String factor) {
         return loft.state().get("w.lora_" + factor + ".step_share").min().item_double();
+    }
+
+    /** At step 3 both moments are of two steps: {@code c = (1 + β₁²)/(1 − β₁²)} and a 25th of {@code V/(1 − β₂²)} are the bounds. */
+    @Test
+    void itLooksAtMomentsCorrectedForTheStepsBefore() {
+        double m = 0.19;
+        assertEquals(1.0, shareAfterThreeSteps(9, m, 1e9), "9 of 9.526 times the corrected momentum");
+        assertEquals(0.8, shareAfterThreeSteps(10, m, 1e9));
+        assertEquals(0.8, shareAfterThreeSteps(10, m, 6), "100 of 120.06");
+        assertEquals(1.0, shareAfterThreeSteps(10, m, 4.9), "100 of 98.05");
+    }
+
+    /** Of the second row of B, where A = (1, 0) and B = (1, 0)ᵀ: the whole row is beyond the reach of A. */
+    private static double shareAfterThreeSteps(double g, double m, double power) {
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair = new LowRankPair("w", leaf(new double[][] {{1, 0}}), leaf(new double[][] {{1}, {0}}), 1);
+            Damping damping = new Damping.Relative(1e-8);
+            try (OvershootGuard guard =
+                            Objects.requireNonNull(OvershootGuard.of(LoftConfig.defaults(), Factor.B.wide(pair)));
+                    Basis own = new Basis(pair, Factor.B, damping);
+                    Basis other = new Basis(pair, Factor.A, damping)) {
+                guard.look(
+                        tensor(new double[][] {{0, g}}),
+                        tensor(new double[][] {{0, m}}),
+                        Tensors.of(new double[] {0, power}, 2),
+                        new Resting(own, other),
+                        3);
+                return Tensors.toDoubles(guard.share())[1];
+            }
+        }
     }
 
     private static void move(Optimizer optimizer, LowRankPair pair, Tensor fullGradient, double rate) {

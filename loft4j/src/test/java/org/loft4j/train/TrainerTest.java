@@ -288,4 +288,24 @@ class TrainerTest {
                     1e-12);
         }
     }
+
+    @Test
+    void aWarmupOfAPartOfAStepTakesTheWholeStep() {
+        TrainConfig config = TrainConfig.builder(Method.LORA)
+                .warmupRatio(0.1)
+                .learningRate(3e-3)
+                .build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, NO_DROPOUT, config)) {
+            trainable.setTraining(true);
+            Batch two = batch(TinyRun.counting(2, 3), 0, 1);
+            // a tenth of 25 steps are three
+            assertEquals(
+                    1e-3,
+                    new Trainer(model, trainable, config, 25)
+                            .step(List.of(two), 0)
+                            .learningRate(),
+                    1e-15);
+        }
+    }
 }

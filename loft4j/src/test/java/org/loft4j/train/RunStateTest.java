@@ -1,0 +1,60 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.Json;
+import org.loft4j.optim.StepReport;
+
+class RunStateTest {
+    private static final TrainConfig CONFIG = TinyRun.config(Method.LORA).build();
+
+    @TempDir
+    Path directory;
+
+    private static StepResult step(double loss, Map<String, Double> scores) {
+        return new StepResult(loss, 1e-3, new StepReport(1, 1, false), 4, scores);
+    }
+
+    @Test
+    void whatIsLoggedIsTheMeanOfTheStepsSinceTheLastTime() {
+        RunState state = RunState.of(CONFIG);
+        for (double loss : new double[] {1, 2, 6}) {
+            state.advance(step(loss, Map.of("reward", 2 * loss)));
+        }
+        assertEquals(Map.of("loss", 3.0, "reward", 6.0), state.takeWindow());
+        state.advance(step(5, Map.of("reward", 1.0)));
+        assertEquals(Map.of("loss", 5.0, "reward", 1.0), state.takeWindow());
+    }
+
+    @Test
+    void whatIsReadGoesOn() throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("global_step", 7);
+        tree.put("skipped_steps", 3);
+        tree.put("num_input_tokens_seen", 10);
+        tree.put("seconds", 1.5);
+        tree.put("window_loss", 5.0);
+        tree.put("window_steps", 2);
+        tree.put("window_scores", Map.of("reward", 3.0));
+        tree.put("best_metric", 0.25);
+        tree.put("best_global_step", 2);
+        tree.put("evaluations_since_best", 4);
+        tree.put("skipped_since", 5);
+        Json.write(directory.resolve(RunState.FILE), tree);
+        RunState state = RunState.read(directory, CONFIG);
+        assertEquals(4, state.best().evaluationsSince());
+        assertTrue(state.best().exhausted(4));
+        assertFalse(state.best().exhausted(5));
+        assertEquals(5, state.suspectSince());
+        state.advance(step(1, Map.of("reward", 0.0)));
+        assertEquals(Map.of("loss", 2.0, "reward", 1.0), state.takeWindow());
+    }
+}
