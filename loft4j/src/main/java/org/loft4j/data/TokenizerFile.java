@@ -33,6 +33,8 @@ final class TokenizerFile {
     private static final int DEEPEST = 64;
     /** Bytes: a Unigram becomes a tree with a level for each, which the native library frees by recursion. */
     private static final int LONGEST_PIECE = 1024;
+    /** Characters: a WordPiece takes a word apart in time with the cube of its length, 15 s for 5,000. */
+    private static final int LONGEST_WORD = 1000;
 
     private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -174,6 +176,9 @@ final class TokenizerFile {
             } else {
                 JsonNode setting = MAPPER.readTree(json);
                 parts.check("model." + key, setting);
+                parts.require(
+                        !key.equals("max_input_chars_per_word") || setting.asLong(0) <= LONGEST_WORD,
+                        "\"max_input_chars_per_word\" must be at most " + LONGEST_WORD);
                 if (key.equals("continuing_subword_prefix") && setting.isTextual()) {
                     prefix = setting.textValue();
                 }

@@ -13,7 +13,6 @@ import org.loft4j.CheckpointException;
  */
 final class TokenizerParts {
     private static final int LONGEST_ADDED_TOKEN = 1024;
-    private static final int LONGEST_WORD = 1000;
 
     /** Bytes that normalizers or decoders, one behind the other, may make of one. */
     private static final double MOST_GROWTH = 1000;
@@ -62,12 +61,6 @@ final class TokenizerParts {
         }
         if (node.has("stop")) {
             require(node.path("stop").asLong(0) == 0, "\"" + name + "\": a Strip with a \"stop\" cannot be used");
-        }
-        if (node.has("max_input_chars_per_word")) {
-            // a word is split in time with the cube of its length: 5,000 characters take 15 s
-            require(
-                    node.path("max_input_chars_per_word").asLong(0) <= LONGEST_WORD,
-                    "\"" + name + "\": \"max_input_chars_per_word\" must be at most " + LONGEST_WORD);
         }
         if (node.has("length")) {
             require(node.path("length").asLong(0) >= 1, "\"" + name + "\": \"length\" must be at least 1");

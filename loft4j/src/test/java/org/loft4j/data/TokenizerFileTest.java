@@ -48,7 +48,6 @@ class TokenizerFileTest {
                 "\"decoder\": {\"type\": \"Fuse\", \"x\": 1e999}",
                 "\"decoder\": {\"type\": \"Fuse\"}, \"decoder\": {\"type\": \"Fuse\"}",
                 "\"pre_tokenizer\": {\"type\": \"FixedLength\", \"length\": 0}",
-                "\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"a\", \"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 1000000, \"vocab\": {\"a\": 0}}, \"decoder\": null",
                 "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+$\"}, \"behavior\": \"Isolated\", \"invert\": false}",
                 "\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAAA\"}",
                 "\"normalizer\": {\"type\": \"Precompiled\"}",
@@ -60,6 +59,16 @@ class TokenizerFileTest {
             })
     void aPartThatNativeCodeCannotTake(String part) throws IOException {
         refused(part + ", " + MODEL);
+    }
+
+    @Test
+    void wordsOfAnyLength() throws IOException {
+        String model =
+                "\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"a\", \"continuing_subword_prefix\": \"##\","
+                        + " \"max_input_chars_per_word\": %d, \"vocab\": {\"a\": 0}}";
+        file(model.formatted(1000));
+        Tokenizer.open(folder).close();
+        refused(model.formatted(1001));
     }
 
     @Test
