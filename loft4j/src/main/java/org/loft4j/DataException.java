@@ -19,8 +19,4 @@ public final class DataException extends IOException {
     public DataException(Path file, long line, String fault) {
         super(file + ", line " + line + ": " + fault);
     }
-
-    public DataException(Path file, long line, String fault, Throwable cause) {
-        super(file + ", line " + line + ": " + fault, cause);
-    }
 }

@@ -15,7 +15,6 @@ import org.loft4j.DataException;
  */
 public final class RankedDataset implements Tokenized {
     private static final float RIGHT = 1;
-    private static final float OTHER = 0;
 
     // a regression's, whose numbers are 1 for the right pair of each group and 0 for the others
     private final Dataset pairs;

@@ -34,13 +34,9 @@ import org.loft4j.tensor.Dtype;
  * @param metadata the strings under {@code __metadata__}
  * @param entries tensors by name
  * @param foreign the tensors that cannot be read here, by name: those of types of the format that are no {@link Dtype}
- * @param dataStart offset in the file of the first byte of data
  */
 record SafetensorsHeader(
-        Map<String, String> metadata,
-        SortedMap<String, Entry> entries,
-        SortedMap<String, ForeignTensor> foreign,
-        long dataStart) {
+        Map<String, String> metadata, SortedMap<String, Entry> entries, SortedMap<String, ForeignTensor> foreign) {
     /** Longest header that the format allows. */
     static final long MAX_BYTES = 100_000_000;
 
@@ -140,8 +136,7 @@ record SafetensorsHeader(
             return new SafetensorsHeader(
                     Collections.unmodifiableMap(metadata),
                     Collections.unmodifiableSortedMap(entries),
-                    Collections.unmodifiableSortedMap(foreign),
-                    dataStart);
+                    Collections.unmodifiableSortedMap(foreign));
         }
 
         private void requireBrace(FileChannel channel, long length) throws IOException {

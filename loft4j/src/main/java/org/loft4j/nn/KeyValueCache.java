@@ -258,11 +258,6 @@ public final class KeyValueCache implements AutoCloseable {
         return room;
     }
 
-    /** Forgets all rows of the batch but these, which become the first ones in this order. */
-    public void keepRows(int[] rows) {
-        keepRows(rows, rows);
-    }
-
     /**
      * Goes on with these rows of the batch, one of which may stand for several; what does not change is not copied.
      *

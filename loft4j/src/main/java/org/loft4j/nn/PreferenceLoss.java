@@ -60,17 +60,14 @@ public record PreferenceLoss(
         /** Of answers that are judged one by one: {@link KtoLoss}. */
         KTO("Kahneman-Tversky optimization", true);
 
+        /** The name as papers write it. */
         private final String title;
+
         private final boolean hasReference;
 
         Kind(String title, boolean hasReference) {
             this.title = title;
             this.hasReference = hasReference;
-        }
-
-        /** The name as papers write it. */
-        public String title() {
-            return title;
         }
 
         /** Whether answers are set against what the model held of them before training. */

@@ -38,8 +38,4 @@ public record LowRankPair(
     public LowRankPair(String name, Tensor loraA, Tensor loraB, double scale) {
         this(name, loraA, loraB, scale, null);
     }
-
-    public long rank() {
-        return loraA.size(0);
-    }
 }

@@ -32,12 +32,10 @@ public final class ScaledGd {
 
     /** Of each factor's gradient, by the other factor. */
     private static final class Preconditioner implements GradientScaling {
-        private final LowRankPair pair;
         private final Basis a;
         private final Basis b;
 
         Preconditioner(LowRankPair pair) {
-            this.pair = pair;
             this.a = new Basis(pair, Factor.A, new Damping.Absolute(DELTA, DELTA));
             this.b = new Basis(pair, Factor.B, new Damping.Absolute(DELTA, DELTA));
         }

@@ -144,12 +144,7 @@ public final class Evaluator {
         void judged(int done, int all);
     }
 
-    /** The same, which is given up before a batch if that is asked for: then null. */
-    public @Nullable Evaluation evaluate(Examples rows, BooleanSupplier givenUp) throws IOException {
-        return evaluate(rows, givenUp, (done, all) -> {});
-    }
-
-    /** The same, which tells how far it is. */
+    /** The same, which is given up before a batch if that is asked for, then null, and tells how far it is. */
     @Nullable
     Evaluation evaluate(Examples rows, BooleanSupplier givenUp, Progress progress) throws IOException {
         if (rows instanceof PromptDataset) {

@@ -72,12 +72,6 @@ final class RunState {
         return best;
     }
 
-    /** How the run ended, in lower case; null while it can go on. */
-    @Nullable
-    String finished() {
-        return finished;
-    }
-
     /** The step whose weights are the result; 0 while there is none, and in runs from before it was written down. */
     long resultStep() {
         return resultStep;

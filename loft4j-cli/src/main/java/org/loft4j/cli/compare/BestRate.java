@@ -15,12 +15,11 @@ import org.loft4j.train.Evaluation;
  * The learning rate that the validation data chose for a contender at a rank.
  *
  * @param rate the best
- * @param score mean over the seeds of the sweep
  * @param edge where it lies among those that were tried
  * @param tried how many that are
  * @param uneven whether they were not all tried with the same seeds and folds of the sweep
  */
-record BestRate(double rate, double score, Edge edge, int tried, boolean uneven) {
+record BestRate(double rate, Edge edge, int tried, boolean uneven) {
     /** Where the best rate lies. */
     enum Edge {
         /** Others on both sides were tried. */
@@ -83,7 +82,7 @@ record BestRate(double rate, double score, Edge edge, int tried, boolean uneven)
                         .thenComparingDouble(one -> (float) one.loss())
                         .thenComparingDouble(Candidate::rate))
                 .orElseThrow();
-        return new BestRate(best.rate(), best.score(), edge(tried, best.rate()), tried.size(), uneven);
+        return new BestRate(best.rate(), edge(tried, best.rate()), tried.size(), uneven);
     }
 
     private static Set<Draw> draws(List<TrialResult> results) {

@@ -68,8 +68,6 @@ public final class LineChart {
     private boolean logY;
     private boolean marked;
     private @Nullable Double xMin;
-    private @Nullable Double yMin;
-    private @Nullable Double yMax;
 
     /** A chart without lines on linear axes. */
     public LineChart(String title, String xTitle, String yTitle) {
@@ -99,13 +97,6 @@ public final class LineChart {
     /** Where the horizontal axis begins. */
     public LineChart fromX(double value) {
         xMin = value;
-        return this;
-    }
-
-    /** Shows no more than this part of the vertical axis; what lies outside is cut off. */
-    public LineChart within(double least, double most) {
-        yMin = least;
-        yMax = most;
         return this;
     }
 
@@ -204,9 +195,6 @@ public final class LineChart {
         }
         if (xMin != null) {
             chart.getStyler().setXAxisMin(xMin);
-        }
-        if (yMin != null) {
-            chart.getStyler().setYAxisMin(yMin).setYAxisMax(yMax);
         }
         Map<String, Color> colors = colors();
         for (Line line : lines) {

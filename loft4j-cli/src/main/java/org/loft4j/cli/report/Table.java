@@ -31,10 +31,6 @@ public final class Table {
                 .toArray(String[]::new));
     }
 
-    public boolean isEmpty() {
-        return rows.size() == 1;
-    }
-
     @Override
     public String toString() {
         int[] widths = new int[right.length];

@@ -12,7 +12,7 @@ import java.util.List;
  */
 record ModelSize(String title, long parameters, int layers, List<Matrix> adapted) {
     /** {@code (out, in)}. */
-    record Matrix(String name, long out, long in) {}
+    record Matrix(long out, long in) {}
 
     /** LLaMA-7B (Touvron et al. 2023, arXiv 2302.13971, table 2): hidden size 4096, 32 layers, inner size 11008. */
     static final ModelSize LLAMA_7B = new ModelSize("LLaMA-7B", 6_738_415_616L, 32, matrices(4096, 4096, 11008));
@@ -20,13 +20,14 @@ record ModelSize(String title, long parameters, int layers, List<Matrix> adapted
     /** Llama-2-70B (arXiv 2307.09288): hidden size 8192, 80 layers, inner size 28672, 8 heads of 128 for keys and values. */
     static final ModelSize LLAMA_70B = new ModelSize("Llama-2-70B", 68_976_648_192L, 80, matrices(8192, 1024, 28672));
 
+    /** Of queries, keys and values, and the two of the feed-forward block. */
     private static List<Matrix> matrices(long hidden, long keys, long inner) {
         return List.of(
-                new Matrix("q_proj", hidden, hidden),
-                new Matrix("k_proj", keys, hidden),
-                new Matrix("v_proj", keys, hidden),
-                new Matrix("up_proj", inner, hidden),
-                new Matrix("down_proj", hidden, inner));
+                new Matrix(hidden, hidden),
+                new Matrix(keys, hidden),
+                new Matrix(keys, hidden),
+                new Matrix(inner, hidden),
+                new Matrix(hidden, inner));
     }
 
     /** Floats of all adapters at this rank: {@code Σ (m + n)·r}. */
