@@ -39,17 +39,9 @@ public final class Losses {
         return classification(logits, labels, MEAN, 0, null);
     }
 
-    /** The sum whose mean over the rows is {@link #classification(Tensor, Tensor)}. */
-    public static Tensor classificationSum(Tensor logits, Tensor labels) {
-        return classificationSum(logits, labels, 0);
-    }
-
-    /** @param smoothing ε in [0, 1) */
-    public static Tensor classificationSum(Tensor logits, Tensor labels, double smoothing) {
-        return classificationSum(logits, labels, smoothing, null);
-    }
-
     /**
+     * The sum whose mean over the rows is {@link #classification(Tensor, Tensor)}.
+     *
      * @param smoothing ε in [0, 1)
      * @param weights what a row of each class counts, {@code (labels)} in {@link #dtype}: {@code Σ w[y]·−log p(y)}, and of smoothing
      *     each class' part by its own weight, as {@code CrossEntropyLoss} has it; null for 1
@@ -118,12 +110,11 @@ public final class Losses {
         return multiLabel(logits, targets, MEAN, null);
     }
 
-    /** The sum over the rows of the mean over the labels, whose mean over the rows is {@link #multiLabel(Tensor, Tensor)}. */
-    public static Tensor multiLabelSum(Tensor logits, Tensor targets) {
-        return multiLabelSum(logits, targets, null);
-    }
-
-    /** @param weights of the term of each label that a text has, {@code w·−y log σ(z)}, {@code (labels)} in {@link #dtype}; null for 1 */
+    /**
+     * The sum over the rows of the mean over the labels, whose mean over the rows is {@link #multiLabel(Tensor, Tensor)}.
+     *
+     * @param weights of the term of each label that a text has, {@code w·−y log σ(z)}, {@code (labels)} in {@link #dtype}; null for 1
+     */
     public static Tensor multiLabelSum(Tensor logits, Tensor targets, @Nullable Tensor weights) {
         return multiLabel(logits, targets, SUM, weights).div(new Scalar((double) logits.size(1)));
     }
@@ -138,17 +129,10 @@ public final class Losses {
         return tokenClassification(logits, labels, MEAN, 0, null);
     }
 
-    /** The sum whose mean over the labels that are not ignored is {@link #tokenClassification(Tensor, Tensor)}. */
-    public static Tensor tokenClassificationSum(Tensor logits, Tensor labels) {
-        return tokenClassificationSum(logits, labels, 0);
-    }
-
-    /** @param smoothing ε in [0, 1) */
-    public static Tensor tokenClassificationSum(Tensor logits, Tensor labels, double smoothing) {
-        return tokenClassificationSum(logits, labels, smoothing, null);
-    }
-
-    /** As {@link #classificationSum(Tensor, Tensor, double, Tensor)}. */
+    /**
+     * The sum whose mean over the labels that are not ignored is {@link #tokenClassification(Tensor, Tensor)}; smoothing and weights as in
+     * {@link #classificationSum}.
+     */
     public static Tensor tokenClassificationSum(
             Tensor logits, Tensor labels, double smoothing, @Nullable Tensor weights) {
         return tokenClassification(logits, labels, SUM, smoothing, weights);
@@ -164,32 +148,13 @@ public final class Losses {
         return causalLm(logits, labels, MEAN, 0);
     }
 
-    /** The sum whose mean over {@link #causalLmTargets} is {@link #causalLm(Tensor, Tensor)}. */
-    public static Tensor causalLmSum(Tensor logits, Tensor labels) {
-        return causalLmSum(logits, labels, 0);
-    }
-
-    /** @param smoothing ε in [0, 1) */
+    /**
+     * The sum whose mean over the targets, the labels that are not ignored and not the first of a row, is {@link #causalLm(Tensor, Tensor)}.
+     *
+     * @param smoothing ε in [0, 1)
+     */
     public static Tensor causalLmSum(Tensor logits, Tensor labels, double smoothing) {
         return causalLm(logits, labels, SUM, smoothing);
-    }
-
-    /** Number of labels {@code (batch, seq)} that a language model is scored on: not ignored, and not the first of a row. */
-    public static long causalLmTargets(Tensor labels) {
-        Shapes.require("labels", labels, -1, -1);
-        long[] values = Tensors.toLongs(labels);
-        return causalLmTargets(values, Math.toIntExact(labels.size(1)));
-    }
-
-    /** The same from row-major labels with {@code columns} to a row. */
-    public static long causalLmTargets(long[] labels, int columns) {
-        long targets = 0;
-        for (int i = 0; i < labels.length; i++) {
-            if (i % columns != 0 && labels[i] != IGNORED) {
-                targets++;
-            }
-        }
-        return targets;
     }
 
     private static Tensor classification(

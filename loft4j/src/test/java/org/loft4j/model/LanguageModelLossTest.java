@@ -93,7 +93,7 @@ class LanguageModelLossTest {
             TokenInput input = fixture.input();
             Tensor labels = fixture.read("labels");
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
-            double whole = Losses.causalLmSum(model.logits(input), labels).item_double();
+            double whole = Losses.causalLmSum(model.logits(input), labels, 0).item_double();
             long scored = labels.size(1) - 1;
             long right = model.logits(input)
                     .narrow(1, 0, scored)
@@ -102,7 +102,7 @@ class LanguageModelLossTest {
                     .sum()
                     .item_long();
             for (int i = 0; i < 2; i++) {
-                Losses.causalLmSum(model.logits(input), labels)
+                Losses.causalLmSum(model.logits(input), labels, 0)
                         .mul(new Scalar(SCALE))
                         .backward();
             }
@@ -176,7 +176,7 @@ class LanguageModelLossTest {
                 assertEquals(whole, loss.backward(input, labels, SCALE, smoothing), tolerance * whole);
                 double off = difference(expected, gradients(model.weights().asMap()));
                 assertTrue(off <= tolerance, rows + " rows: " + off);
-                double plain = Losses.causalLmSum(model.logits(input), labels).item_double();
+                double plain = Losses.causalLmSum(model.logits(input), labels, 0).item_double();
                 assertEquals(plain, loss.judge(input, labels).sum(), tolerance * whole, "what judges is not smoothed");
             }
         }
@@ -258,7 +258,7 @@ class LanguageModelLossTest {
             try (AutoGradMode frozen = new AutoGradMode(false)) {
                 adapter.layers().values().forEach(layer -> layer.loraB().fill_(new Scalar(0.02)));
             }
-            Tensor sum = Losses.causalLmSum(model.logits(input), labels);
+            Tensor sum = Losses.causalLmSum(model.logits(input), labels, 0);
             sum.mul(new Scalar(SCALE)).backward();
             Map<String, Tensor> expected = gradients(leaves);
             assertEquals(

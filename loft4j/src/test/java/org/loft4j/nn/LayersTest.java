@@ -188,10 +188,9 @@ class LayersTest {
         try (NativeScope scope = new NativeScope()) {
             Tensor logits = Tensors.of(new double[] {0, 0, 1, 2, 5, 5}, 1, 3, 2);
             Tensor labels = Tensors.of(new long[] {0, 1, -100}, 1, 3);
-            assertEquals(1, Losses.causalLmTargets(labels));
             assertEquals(Math.log(2), Tensors.toDoubles(Losses.causalLm(logits, labels))[0], 1e-15);
             Tensor none = Tensors.of(new long[] {1, -100, -100}, 1, 3);
-            assertEquals(0, Tensors.toDoubles(Losses.causalLmSum(logits, none))[0], 0);
+            assertEquals(0, Tensors.toDoubles(Losses.causalLmSum(logits, none, 0))[0], 0);
             assertTrue(Double.isNaN(Tensors.toDoubles(Losses.causalLm(logits, none))[0]));
             assertThrows(ShapeException.class, () -> Losses.causalLm(logits, Tensors.of(new long[] {1, 2}, 1, 2)));
         }

@@ -61,8 +61,16 @@ class LossesTest {
     @ParameterizedTest
     @ValueSource(doubles = {0, 0.1, 0.9})
     void smoothedLossesAndTheirGradientsAreThoseOfThePlainFormula(double smoothing) {
-        assertIsPlain(Losses::classificationSum, smoothing, new long[] {ROWS}, 0);
-        assertIsPlain(Losses::tokenClassificationSum, smoothing, new long[] {1, ROWS}, 0);
+        assertIsPlain(
+                (logits, labels, epsilon) -> Losses.classificationSum(logits, labels, epsilon, null),
+                smoothing,
+                new long[] {ROWS},
+                0);
+        assertIsPlain(
+                (logits, labels, epsilon) -> Losses.tokenClassificationSum(logits, labels, epsilon, null),
+                smoothing,
+                new long[] {1, ROWS},
+                0);
         assertIsPlain(Losses::causalLmSum, smoothing, new long[] {1, ROWS}, 1);
     }
 }

@@ -47,7 +47,8 @@ class MultiLabelLossTest {
             Tensor expected = Tensors.of(targets, ROWS, LABELS);
             String of = dtype + ", seed " + seed;
             // the sum over the rows is that of the means over their labels
-            assertEquals(sum / LABELS, Losses.multiLabelSum(logits, expected).item_double(), 1e-5 * sum, of);
+            assertEquals(
+                    sum / LABELS, Losses.multiLabelSum(logits, expected, null).item_double(), 1e-5 * sum, of);
             Tensor loss = Losses.multiLabel(logits, expected);
             assertEquals(dtype == Dtype.F64 ? Dtype.F64 : Dtype.F32, Dtype.of(loss), of);
             double exact = dtype == Dtype.F64 ? 1e-14 : 1e-6;
@@ -82,7 +83,8 @@ class MultiLabelLossTest {
             Tensor logits = Tensors.of(new float[] {1, 2, 3, 4}, 2, 2);
             assertThrows(ShapeException.class, () -> Losses.multiLabel(logits, Tensors.of(new float[] {1, 0}, 2)));
             assertThrows(
-                    ShapeException.class, () -> Losses.multiLabelSum(logits, Tensors.of(new float[] {1, 0}, 2, 1)));
+                    ShapeException.class,
+                    () -> Losses.multiLabelSum(logits, Tensors.of(new float[] {1, 0}, 2, 1), null));
         }
     }
 }

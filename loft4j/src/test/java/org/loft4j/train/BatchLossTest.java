@@ -39,7 +39,7 @@ class BatchLossTest {
             var logits = model.logits(tensors.input());
             expected = (model.task() == Task.CAUSAL_LM
                                     ? Losses.causalLmSum(logits, tensors.labels(), SMOOTHING)
-                                    : Losses.classificationSum(logits, tensors.labels(), SMOOTHING))
+                                    : Losses.classificationSum(logits, tensors.labels(), SMOOTHING, null))
                             .item_double()
                     / batch.targets();
         }

@@ -50,7 +50,7 @@ class LanguageModelLossMemoryTest {
 
     private static void whole(CausalDecoder model, Tensor ids) {
         try (NativeScope scope = new NativeScope()) {
-            Losses.causalLmSum(model.logits(new TokenInput(ids, null)), ids).backward();
+            Losses.causalLmSum(model.logits(new TokenInput(ids, null)), ids, 0).backward();
         }
     }
 

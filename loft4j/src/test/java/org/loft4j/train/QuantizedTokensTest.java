@@ -110,7 +110,7 @@ class QuantizedTokensTest {
             Tensor labels = fixture.read("labels");
             try (LoraAdapter one = adapter(few, dora);
                     LoraAdapter other = adapter(dense, dora)) {
-                Tensor sum = Losses.causalLmSum(dense.logits(input), labels);
+                Tensor sum = Losses.causalLmSum(dense.logits(input), labels, 0);
                 sum.mul(new Scalar(SCALE)).backward();
                 double loss = LanguageModelLoss.ofRows(few, 3).backward(input, labels, SCALE);
                 assertEquals(sum.item_double(), loss, tolerance * loss);
@@ -171,7 +171,7 @@ class QuantizedTokensTest {
             assertEquals(LoadIn.NF4, model.weights().loadIn());
             Tensor expected;
             try (LoraAdapter adapter = LoraAdapter.create(model, config, 1)) {
-                Losses.causalLmSum(model.logits(fixture.input()), fixture.read("labels"))
+                Losses.causalLmSum(model.logits(fixture.input()), fixture.read("labels"), 0)
                         .backward();
                 Tensor trained = adapter.savedModules().values().iterator().next();
                 assertTrue(trained.grad().norm().item_double() > 0);

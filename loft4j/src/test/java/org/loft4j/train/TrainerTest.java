@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -116,14 +117,11 @@ class TrainerTest {
         for (int i = 0; i < labels.length; i += 2) {
             labels[i] = Losses.IGNORED;
         }
+        long targets = IntStream.range(0, labels.length)
+                .filter(i -> i % all.columns() != 0 && labels[i] != Losses.IGNORED)
+                .count();
         Batch masked = new Batch(
-                all.rows(),
-                all.columns(),
-                all.inputIds(),
-                all.attentionMask(),
-                labels,
-                all.tokens(),
-                Losses.causalLmTargets(labels, all.columns()));
+                all.rows(), all.columns(), all.inputIds(), all.attentionMask(), labels, all.tokens(), targets);
         TrainConfig config = TrainConfig.builder(Method.LORA).build();
         try (Model model = TinyRun.model();
                 Trainable trainable = Trainable.create(model, NO_DROPOUT, config);
@@ -161,14 +159,7 @@ class TrainerTest {
         Batch all = batch(TinyRun.counting(2, 3), 0, 1);
         long[] labels = new long[all.labels().length];
         java.util.Arrays.fill(labels, Losses.IGNORED);
-        Batch none = new Batch(
-                all.rows(),
-                all.columns(),
-                all.inputIds(),
-                all.attentionMask(),
-                labels,
-                all.tokens(),
-                Losses.causalLmTargets(labels, all.columns()));
+        Batch none = new Batch(all.rows(), all.columns(), all.inputIds(), all.attentionMask(), labels, all.tokens(), 0);
         TrainConfig config = TrainConfig.builder(Method.LOFT).build();
         try (Model model = TinyRun.model();
                 Trainable trainable = Trainable.create(model, NO_DROPOUT, config)) {
