@@ -265,27 +265,6 @@ public record LoraConfig(
                 targetParameters);
     }
 
-    /** The same configuration with every rank multiplied, and every alpha with it so that no layer's scale changes. */
-    LoraConfig withRanksTimes(int times) {
-        double alphas = useRslora ? Math.sqrt(times) : times;
-        Map<String, Integer> ranks = new LinkedHashMap<>();
-        rankPattern.forEach((key, value) -> ranks.put(key, value * times));
-        Map<String, Double> scaled = new LinkedHashMap<>();
-        alphaPattern.forEach((key, value) -> scaled.put(key, value * alphas));
-        return new LoraConfig(
-                rank * times,
-                alpha * alphas,
-                dropout,
-                targetModules,
-                excludeModules,
-                useRslora,
-                useDora,
-                modulesToSave,
-                ranks,
-                scaled,
-                targetParameters);
-    }
-
     /** The same configuration with DoRA or without it. */
     public LoraConfig withDora(boolean dora) {
         return new LoraConfig(

@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -84,40 +83,6 @@ public final class PeftFiles {
     public static void saveConfig(Path directory, LoraAdapter adapter, Model model, PeftMetadata metadata)
             throws IOException {
         Json.write(directory.resolve(CONFIG), PeftConfigWriter.settings(adapter.config(), model, metadata));
-    }
-
-    /**
-     * Writes what training has changed since a start in which both factors were non-zero, as one adapter of twice the rank on
-     * the unchanged base model; see {@link ProductDifference}.
-     *
-     * @param adapter what its layers and modules saved in full are taken from
-     * @param differences for each adapted layer, by module path
-     * @throws ConfigException for DoRA
-     * @throws IOException if a file cannot be written
-     */
-    public static void saveDifferences(
-            Path directory,
-            LoraAdapter adapter,
-            Map<String, ProductDifference> differences,
-            Model model,
-            PeftMetadata metadata)
-            throws IOException {
-        LoraConfig config = ProductDifference.stacked(adapter.config());
-        if (!differences.keySet().equals(adapter.layers().keySet())) {
-            throw new IllegalArgumentException("there must be one difference for each of "
-                    + adapter.layers().keySet() + ", got " + differences.keySet());
-        }
-        try (NativeScope scope = new NativeScope()) {
-            Map<String, Tensor> tensors = tensors(adapter, model);
-            Map<String, Factors> factors = new LinkedHashMap<>();
-            for (String path : adapter.layers().keySet()) {
-                ProductDifference each = Objects.requireNonNull(differences.get(path));
-                factors.put(path, new Factors(each.stackedA(), each.stackedB(), null));
-            }
-            tensors.putAll(named(factors, model));
-            SafetensorsWriter.write(directory.resolve(WEIGHTS), tensors, Map.of());
-        }
-        Json.write(directory.resolve(CONFIG), PeftConfigWriter.settings(config, model, metadata));
     }
 
     /**

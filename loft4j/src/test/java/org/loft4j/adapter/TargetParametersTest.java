@@ -1,6 +1,5 @@
 package org.loft4j.adapter;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -10,12 +9,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -34,7 +30,6 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.StackedExperts;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
-import org.loft4j.tensor.Tensors;
 
 /** Adapters of experts whose matrices lie in one tensor; their numbers are those of PEFT in {@link LoraParityTest}. */
 class TargetParametersTest {
@@ -247,35 +242,6 @@ class TargetParametersTest {
             settings.putArray("target_parameters").add("typo");
             Json.write(directory.resolve(PeftFiles.CONFIG), settings);
             assertThrows(CheckpointException.class, () -> PeftFiles.load(directory, model));
-        }
-    }
-
-    @Test
-    void differencesAreWrittenInTheOrderOfTheModel() throws IOException {
-        Map<String, double[]> starts = new LinkedHashMap<>();
-        try (NativeScope scope = new NativeScope();
-                Model model = open("gpt_oss");
-                LoraAdapter adapter = LoraAdapter.create(model, config("1.mlp.experts.down_proj"), 1)) {
-            List<String> backwards = new ArrayList<>(adapter.layers().keySet());
-            Collections.reverse(backwards);
-            Map<String, ProductDifference> differences = new LinkedHashMap<>();
-            for (String path : backwards) {
-                Tensor a = Objects.requireNonNull(adapter.layers().get(path)).loraA();
-                Tensor b = Objects.requireNonNull(adapter.layers().get(path)).loraB();
-                differences.put(path, new ProductDifference(a, b, a, b));
-                starts.put(path, Tensors.toDoubles(a.detach()));
-            }
-            PeftFiles.saveDifferences(directory, adapter, differences, model, new PeftMetadata("base", null));
-        }
-        try (NativeScope scope = new NativeScope();
-                Model model = open("gpt_oss");
-                LoraAdapter read = PeftFiles.load(directory, model)) {
-            assertEquals(6, read.layers().size());
-            read.layers()
-                    .forEach((path, layer) -> assertArrayEquals(
-                            starts.get(path),
-                            Tensors.toDoubles(layer.loraA().detach().narrow(0, 0, 2)),
-                            path));
         }
     }
 
