@@ -49,25 +49,16 @@ public final class DataFiles {
 
     /** The same, with what the rows were recognised as. */
     public static DataRows readRows(DataReference data, Columns columns) throws DataException {
-        return collect(data, columns, null, false);
+        return collect(data, columns, null);
     }
 
     /**
-     * Reads what can be used, and goes on behind faults.
-     *
-     * @param faults takes what cannot: lines, and files as a whole
-     * @throws DataException if there are no such files
-     */
-    public static DataRows readWhatCanBe(DataReference data, Columns columns, Consumer<DataException> faults)
-            throws DataException {
-        return collect(data, columns, faults, false);
-    }
-
-    /**
-     * The same of rows that need not fit into memory.
+     * Reads what can be used, and goes on behind faults; the rows need not fit into memory.
      *
      * @param rows takes them in the order of the data
+     * @param faults takes what cannot be used: lines, and files as a whole
      * @return what they were recognised as; it has no rows itself
+     * @throws DataException if there are no such files
      */
     public static DataRows readWhatCanBe(
             DataReference data, Columns columns, Consumer<Row> rows, Consumer<DataException> faults)
@@ -83,7 +74,7 @@ public final class DataFiles {
      */
     public static DataRows readWithoutFaulty(DataReference data, Columns columns, Consumer<DataException> faults)
             throws DataException {
-        return collect(data, columns, faults, true);
+        return collect(data, columns, faults);
     }
 
     /**
@@ -118,12 +109,11 @@ public final class DataFiles {
         return new DataStream(data, columns, faults);
     }
 
-    private static DataRows collect(
-            DataReference data, Columns columns, @Nullable Consumer<DataException> faults, boolean rowsAlone)
+    private static DataRows collect(DataReference data, Columns columns, @Nullable Consumer<DataException> faults)
             throws DataException {
         List<Row> rows = new ArrayList<>();
         try {
-            DataRows read = pass(data, new RowCollector(columns, rows::add, faults, rowsAlone));
+            DataRows read = pass(data, new RowCollector(columns, rows::add, faults, faults != null));
             return new DataRows(rows, read.format(), read.columns(), read.classes(), read.blank());
         } catch (OutOfMemoryError e) {
             throw new DataException(
@@ -146,18 +136,5 @@ public final class DataFiles {
                 kind == null ? "nothing" : kind.describe(),
                 collector.classes(),
                 collector.blanks());
-    }
-
-    /**
-     * Reads a text file as one row, for language modelling over a book or a corpus ({@link Dataset#blocks}).
-     *
-     * @throws DataException if the file cannot be read, is not UTF-8 or is blank
-     */
-    public static PlainText readDocument(Path file) throws DataException {
-        String text = SourceText.of(file).whole();
-        if (text.isBlank()) {
-            throw new DataException(file, "holds no text");
-        }
-        return new PlainText(text, new Origin(file, 0));
     }
 }

@@ -1,11 +1,8 @@
 package org.loft4j.data;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Reader;
-import java.io.StringWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -25,11 +22,6 @@ record SourceText(Path file, Bytes bytes) {
     static SourceText of(Path file) {
         boolean packed = file.toString().toLowerCase(Locale.ROOT).endsWith(".gz");
         return new SourceText(file, packed ? () -> GzipFile.open(file) : () -> Files.newInputStream(file));
-    }
-
-    /** A text in memory. */
-    static SourceText of(Path file, String text) {
-        return new SourceText(file, () -> new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
     }
 
     static void requireFile(Path file) throws DataException {
@@ -57,21 +49,6 @@ record SourceText(Path file, Bytes bytes) {
     /** Its lines. */
     TextLines lines() throws DataException {
         return new TextLines(this, open());
-    }
-
-    /** All of it, for a text that fits into memory. */
-    String whole() throws DataException {
-        try (Reader reader = open()) {
-            StringWriter text = new StringWriter();
-            reader.transferTo(text);
-            return text.toString();
-        } catch (DataException e) {
-            throw e;
-        } catch (IOException e) {
-            throw new DataException(file, "cannot be read: " + FileFault.of(e));
-        } catch (OutOfMemoryError e) {
-            throw new DataException(file, "is too long for one text in memory: split it");
-        }
     }
 
     /** The first character that is no blank; a blank if there is none. */

@@ -193,7 +193,6 @@ class DataFilesTest {
         assertEquals(
                 List.of(new PlainText("one", new Origin(file, 1)), new PlainText(" two", new Origin(file, 4))),
                 DataFiles.read(file));
-        assertEquals("one\r\n\n  \n two\n", DataFiles.readDocument(file).text());
         assertFault(": is plain text and has no columns to name", file, Columns.of("text", null));
     }
 
@@ -215,7 +214,6 @@ class DataFilesTest {
         }
         assertFault(": holds no rows", file("b.csv", "text,label\n"));
         assertFault(": holds no rows", file("b.json", "[]"));
-        assertThrows(DataException.class, () -> DataFiles.readDocument(file("c.txt", " \n")));
         assertFault(": there is no such file", folder.resolve("none.csv"));
         assertFault(": is a directory; a file is needed", Files.createDirectory(folder.resolve("d.csv")));
         assertFault(

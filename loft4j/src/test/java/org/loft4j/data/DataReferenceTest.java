@@ -159,11 +159,12 @@ class DataReferenceTest {
         Path array = file("3.json", "[{\"text\": 1},\n{\"text\": \"f\"},\n oops]");
         Path empty = file("4.txt", "\n");
         List<String> faults = new ArrayList<>();
+        List<Row> rows = new ArrayList<>();
         DataRows read = DataFiles.readWhatCanBe(
-                in("[123].*"), Columns.auto(), fault -> faults.add(String.valueOf(fault.getMessage())));
+                in("[123].*"), Columns.auto(), rows::add, fault -> faults.add(String.valueOf(fault.getMessage())));
         assertEquals(
                 List.of("a", "b", "c", "e", "f"),
-                read.rows().stream().map(row -> ((PlainText) row).text()).toList());
+                rows.stream().map(row -> ((PlainText) row).text()).toList());
         assertEquals(2, read.blank(), "texts that say nothing are left out");
         assertEquals(5, faults.size(), faults.toString());
         assertTrue(faults.get(0).startsWith(lines + ", line 2: is not valid JSON"), faults.get(0));
@@ -173,7 +174,10 @@ class DataReferenceTest {
         assertTrue(faults.get(4).startsWith(array + ", line 3: is not valid JSON"), faults.get(4));
         faults.clear();
         DataFiles.readWhatCanBe(
-                DataReference.of(empty), Columns.auto(), fault -> faults.add(String.valueOf(fault.getMessage())));
+                DataReference.of(empty),
+                Columns.auto(),
+                rows::add,
+                fault -> faults.add(String.valueOf(fault.getMessage())));
         assertEquals(List.of(empty + ": holds no rows"), faults);
     }
 
@@ -187,7 +191,7 @@ class DataReferenceTest {
                 Columns.auto(),
                 rows::add,
                 fault -> faults.add(String.valueOf(fault.getMessage())));
-        DataRows kept = DataFiles.readWhatCanBe(DataReference.of(lines), Columns.auto(), fault -> {});
+        DataRows kept = DataFiles.readWithoutFaulty(DataReference.of(lines), Columns.auto(), fault -> {});
         assertEquals(kept.rows(), rows);
         assertEquals(2, rows.size());
         assertEquals(1, faults.size(), faults.toString());

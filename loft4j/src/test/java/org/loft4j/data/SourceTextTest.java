@@ -25,6 +25,10 @@ class SourceTextTest {
     @TempDir
     Path folder;
 
+    private static SourceText inMemory(String text) {
+        return new SourceText(FILE, () -> new ByteArrayInputStream(text.getBytes(UTF_8)));
+    }
+
     private static List<String> lines(SourceText text) throws DataException {
         List<String> all = new ArrayList<>();
         try (TextLines lines = text.lines()) {
@@ -38,9 +42,9 @@ class SourceTextTest {
 
     @Test
     void linesEndWithLineFeedAloneOrAfterReturn() throws DataException {
-        assertEquals(List.of("a", "", "b\rc", "d"), lines(SourceText.of(FILE, "a\r\n\nb\rc\nd")));
-        assertEquals(List.of("a", ""), lines(SourceText.of(FILE, "\uFEFFa\n\r\n")));
-        assertEquals(List.of(), lines(SourceText.of(FILE, "")));
+        assertEquals(List.of("a", "", "b\rc", "d"), lines(inMemory("a\r\n\nb\rc\nd")));
+        assertEquals(List.of("a", ""), lines(inMemory("\uFEFFa\n\r\n")));
+        assertEquals(List.of(), lines(inMemory("")));
     }
 
     @Test
@@ -57,8 +61,7 @@ class SourceTextTest {
             expected.add(line.append('.').toString());
         }
         String text = String.join("\n", expected);
-        assertEquals(expected, lines(SourceText.of(FILE, text)), () -> "-Dtests.seed=" + seed);
-        assertEquals(text, SourceText.of(FILE, text).whole(), () -> "-Dtests.seed=" + seed);
+        assertEquals(expected, lines(inMemory(text)), () -> "-Dtests.seed=" + seed);
     }
 
     @Test

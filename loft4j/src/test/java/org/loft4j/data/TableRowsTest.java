@@ -1,8 +1,10 @@
 package org.loft4j.data;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.ByteArrayInputStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +17,8 @@ class TableRowsTest {
     private static List<Row> read(String text, char separator) throws DataException {
         var rows = new ArrayList<Row>();
         var collector = new RowCollector(Columns.auto(), rows::add, null);
-        try (RowReading reading = TableRows.open(SourceText.of(FILE, text), collector, separator)) {
+        var source = new SourceText(FILE, () -> new ByteArrayInputStream(text.getBytes(UTF_8)));
+        try (RowReading reading = TableRows.open(source, collector, separator)) {
             while (reading.advance()) {
                 // the collector has it
             }
