@@ -84,12 +84,8 @@ public final class LanguageModelLoss {
      * The sum over all targets, without gradients, and how many are told right.
      *
      * @param labels int64 {@code (batch, seq)}, not shifted; {@link Losses#IGNORED} asks for no loss
+     * @param each is told in the same pass what the model holds of each row; null for no one
      */
-    public Judged judge(ModelInput input, Tensor labels) {
-        return judge(input, labels, null);
-    }
-
-    /** The same, which tells {@code each} in the same pass what the model holds of each row. */
     public Judged judge(ModelInput input, Tensor labels, @Nullable Consumer<Rows> each) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
@@ -196,17 +192,10 @@ public final class LanguageModelLoss {
     }
 
     /**
-     * Adds {@code scale} times the gradient of the sum to the gradients of all that asks for them, and returns the sum.
+     * Adds {@code scale} times the gradient of the sum, {@link Losses#causalLmSum}, to the gradients of all that asks for them, and
+     * returns the sum.
      *
      * @param labels as {@link #judge} takes them
-     */
-    public double backward(ModelInput input, Tensor labels, double scale) {
-        return backward(input, labels, scale, 0);
-    }
-
-    /**
-     * The same of the sum with label smoothing, {@link Losses#causalLmSum(Tensor, Tensor, double)}.
-     *
      * @param smoothing ε in [0, 1)
      */
     public double backward(ModelInput input, Tensor labels, double scale, double smoothing) {

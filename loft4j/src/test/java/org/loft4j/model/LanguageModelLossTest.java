@@ -109,21 +109,21 @@ class LanguageModelLossTest {
             Map<String, Tensor> expected = gradients(model.weights().asMap());
             for (long rows : new long[] {1, 3, 1000}) {
                 LanguageModelLoss loss = LanguageModelLoss.ofRows(model, rows);
-                assertEquals(whole, loss.backward(input, labels, SCALE), tolerance * whole);
-                assertEquals(whole, loss.backward(input, labels, SCALE), tolerance * whole);
+                assertEquals(whole, loss.backward(input, labels, SCALE, 0), tolerance * whole);
+                assertEquals(whole, loss.backward(input, labels, SCALE, 0), tolerance * whole);
                 double off = difference(expected, gradients(model.weights().asMap()));
                 assertTrue(off <= tolerance, rows + " rows: " + off);
                 try (Threads two = Threads.of(2)) {
                     Lanes.run(2, lane -> {
                         for (int i = 0; i < 2 * lane; i++) {
-                            assertEquals(whole, loss.backward(input, labels, SCALE), tolerance * whole);
+                            assertEquals(whole, loss.backward(input, labels, SCALE, 0), tolerance * whole);
                         }
                     });
                 }
                 double inLane = difference(expected, gradients(model.weights().asMap()));
                 assertTrue(inLane <= tolerance, rows + " rows, in a lane: " + inLane);
-                assertEquals(whole, loss.judge(input, labels).sum(), tolerance * whole);
-                assertEquals(right, loss.judge(input, labels).right());
+                assertEquals(whole, loss.judge(input, labels, null).sum(), tolerance * whole);
+                assertEquals(right, loss.judge(input, labels, null).right());
             }
         }
     }
@@ -176,8 +176,10 @@ class LanguageModelLossTest {
                 assertEquals(whole, loss.backward(input, labels, SCALE, smoothing), tolerance * whole);
                 double off = difference(expected, gradients(model.weights().asMap()));
                 assertTrue(off <= tolerance, rows + " rows: " + off);
-                double plain = Losses.causalLmSum(model.logits(input), labels, 0).item_double();
-                assertEquals(plain, loss.judge(input, labels).sum(), tolerance * whole, "what judges is not smoothed");
+                double plain =
+                        Losses.causalLmSum(model.logits(input), labels, 0).item_double();
+                assertEquals(
+                        plain, loss.judge(input, labels, null).sum(), tolerance * whole, "what judges is not smoothed");
             }
         }
     }
@@ -194,13 +196,13 @@ class LanguageModelLossTest {
             head.set_requires_grad(true);
             Tensor ids = torch.full(new long[] {100, 7}, new Scalar(3L), Tensors.options(Dtype.I64, DeviceSpec.CPU));
             TokenInput input = new TokenInput(ids, null);
-            LanguageModelLoss.ofRows(model, 600).backward(input, ids, SCALE);
+            LanguageModelLoss.ofRows(model, 600).backward(input, ids, SCALE, 0);
             Map<String, Tensor> expected = gradients(Map.of("head", head));
             LanguageModelLoss parts = LanguageModelLoss.ofRows(model, 1);
             Lanes.run(inLane ? 2 : 1, lane -> {
                 if (lane == 0) {
                     assertEquals(inLane, Lanes.inside());
-                    parts.backward(input, ids, SCALE);
+                    parts.backward(input, ids, SCALE, 0);
                 }
             });
             double off = difference(expected, gradients(Map.of("head", head)));
@@ -263,7 +265,7 @@ class LanguageModelLossTest {
             Map<String, Tensor> expected = gradients(leaves);
             assertEquals(
                     sum.item_double(),
-                    LanguageModelLoss.ofRows(model, 4).backward(input, labels, SCALE),
+                    LanguageModelLoss.ofRows(model, 4).backward(input, labels, SCALE, 0),
                     1e-12 * sum.item_double());
             double off = difference(expected, gradients(leaves));
             assertTrue(off <= 1e-12, "" + off);

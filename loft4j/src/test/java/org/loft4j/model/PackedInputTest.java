@@ -120,12 +120,12 @@ class PackedInputTest {
             TokenInput packed = TokenInput.packed(torch.cat(ids, 0).unsqueeze(0), lengths);
             Tensor packedLabels = torch.cat(targets, 0).unsqueeze(0);
             LanguageModelLoss loss = new LanguageModelLoss(model);
-            double expected = loss.backward(padded, labels, 1);
+            double expected = loss.backward(padded, labels, 1, 0);
             Map<String, Tensor> apart = gradients(model);
-            double sum = loss.backward(packed, packedLabels, 1);
+            double sum = loss.backward(packed, packedLabels, 1, 0);
             Map<String, Tensor> together = gradients(model);
             assertEquals(expected, sum, 1e-12 * expected);
-            assertEquals(expected, loss.judge(packed, packedLabels).sum(), 1e-12 * expected);
+            assertEquals(expected, loss.judge(packed, packedLabels, null).sum(), 1e-12 * expected);
             assertEquals(apart.keySet(), together.keySet());
             double norm = Math.sqrt(apart.values().stream()
                     .mapToDouble(gradient -> gradient.square().sum().item_double())

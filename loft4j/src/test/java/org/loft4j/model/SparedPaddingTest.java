@@ -96,12 +96,12 @@ class SparedPaddingTest {
             LanguageModelLoss loss = new LanguageModelLoss(model);
             double expected = IntStream.range(0, LENGTHS.length)
                     .mapToDouble(row -> loss.backward(
-                            alone(padded, row), labels.narrow(0, row, 1).narrow(1, 0, LENGTHS[row]), 1))
+                            alone(padded, row), labels.narrow(0, row, 1).narrow(1, 0, LENGTHS[row]), 1, 0))
                     .sum();
             Map<String, Tensor> apart = gradients(model);
-            assertEquals(expected, loss.backward(padded, labels, 1), 1e-12 * expected);
+            assertEquals(expected, loss.backward(padded, labels, 1, 0), 1e-12 * expected);
             Map<String, Tensor> together = gradients(model);
-            assertEquals(expected, loss.judge(padded, labels).sum(), 1e-12 * expected);
+            assertEquals(expected, loss.judge(padded, labels, null).sum(), 1e-12 * expected);
             assertEquals(apart.keySet(), together.keySet());
             double norm = Math.sqrt(apart.values().stream()
                     .mapToDouble(gradient -> gradient.square().sum().item_double())

@@ -91,13 +91,13 @@ class LanguageModelLossMemoryTest {
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(4, 4, TargetModules.allLinear()), 1)) {
             Tensor ids = ids();
             Tensor few = ids.narrow(1, 0, 2);
-            new LanguageModelLoss(model).backward(new TokenInput(few, null), few, 1);
+            new LanguageModelLoss(model).backward(new TokenInput(few, null), few, 1, 0);
             long before = ProcessStatus.bytes("VmRSS:");
             Files.writeString(Path.of("/proc/self/clear_refs"), "5");
             if (arguments[0].equals("whole")) {
                 whole(model, ids);
             } else {
-                new LanguageModelLoss(model).backward(new TokenInput(ids, null), ids, 1);
+                new LanguageModelLoss(model).backward(new TokenInput(ids, null), ids, 1, 0);
             }
             assertTrue(adapter.isAttached());
             System.out.println(before + " " + ProcessStatus.bytes("VmHWM:"));
@@ -128,7 +128,7 @@ class LanguageModelLossMemoryTest {
                         if (i == 0) {
                             whole(model, ids);
                         } else {
-                            LanguageModelLoss.ofRows(model, rows[i - 1]).backward(new TokenInput(ids, null), ids, 1);
+                            LanguageModelLoss.ofRows(model, rows[i - 1]).backward(new TokenInput(ids, null), ids, 1, 0);
                         }
                         if (round >= 0) {
                             seconds[i][round] = (System.nanoTime() - start) / 1e9;

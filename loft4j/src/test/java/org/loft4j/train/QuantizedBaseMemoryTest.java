@@ -192,7 +192,7 @@ class QuantizedBaseMemoryTest {
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(4, 8, TargetModules.allLinear()), 1)) {
             Tensor rows = Tensors.of(ids, 1, ids.length);
             long start = System.nanoTime();
-            double loss = new LanguageModelLoss(model).backward(new TokenInput(rows, null), rows, 1);
+            double loss = new LanguageModelLoss(model).backward(new TokenInput(rows, null), rows, 1, 0);
             if (!Double.isFinite(loss)
                     || adapter.layers().values().stream()
                             .noneMatch(layer -> layer.loraB().grad().norm().item_double() > 0)) {
