@@ -58,10 +58,10 @@ final class SummaryCharts {
             String learnt = rewarded ? "reward" : "loss";
             LineChart training = new LineChart(
                             "training " + learnt + ", smoothed" + suffix(rank), "optimizer step", learnt)
-                    .fromX(0);
+                    .fromZero();
             LineChart score = new LineChart(
                             "validation " + Metric.title(metric) + suffix(rank), "optimizer step", title())
-                    .fromX(0)
+                    .fromZero()
                     .marked();
             boolean several = false;
             for (Standing standing : standings(rank)) {

@@ -10,9 +10,9 @@ final class LearningCurves {
 
     static Figure figure(List<DemoRun> runs) {
         double window = Math.max(1, runs.get(0).trainLoss().x().size() / 20.0);
-        LineChart loss = new LineChart("training loss, smoothed", "optimizer step", "loss").fromX(0);
+        LineChart loss = new LineChart("training loss, smoothed", "optimizer step", "loss").fromZero();
         LineChart accuracy = new LineChart("validation accuracy, rules not trained on", "optimizer step", "accuracy")
-                .fromX(0)
+                .fromZero()
                 .marked();
         for (DemoRun run : runs) {
             loss.line(run.title(), run.trainLoss().smoothed(window));

@@ -18,7 +18,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
-import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -31,8 +30,9 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
  * say), so that one method's lines are kin.
  *
  * <pre>
- * byte[] png = new LineChart("validation accuracy", "learning rate", "accuracy").logX().marked()
- *         .line("LoFT, rank 4", "LoFT", 0, curve).png();
+ * LineChart chart = new LineChart("validation accuracy", "learning rate", "accuracy").logX().marked()
+ *         .line("LoFT, rank 4", "LoFT", 0, curve);
+ * byte[] png = LineChart.png(List.of(chart));
  * </pre>
  */
 public final class LineChart {
@@ -67,7 +67,7 @@ public final class LineChart {
     private boolean logX;
     private boolean logY;
     private boolean marked;
-    private @Nullable Double xMin;
+    private boolean fromZero;
 
     /** A chart without lines on linear axes. */
     public LineChart(String title, String xTitle, String yTitle) {
@@ -94,9 +94,9 @@ public final class LineChart {
         return this;
     }
 
-    /** Where the horizontal axis begins. */
-    public LineChart fromX(double value) {
-        xMin = value;
+    /** Begins the horizontal axis at 0. */
+    public LineChart fromZero() {
+        fromZero = true;
         return this;
     }
 
@@ -138,12 +138,7 @@ public final class LineChart {
         return kept;
     }
 
-    /** The picture as a PNG file's bytes. */
-    public byte[] png() throws IOException {
-        return png(List.of(this));
-    }
-
-    /** Several charts side by side in one picture. */
+    /** Charts side by side in one picture, as a PNG file's bytes. */
     public static byte[] png(List<LineChart> charts) throws IOException {
         BufferedImage picture =
                 new BufferedImage(SCALE * WIDTH * charts.size(), SCALE * HEIGHT, BufferedImage.TYPE_INT_RGB);
@@ -193,8 +188,8 @@ public final class LineChart {
         if (!logX) {
             chart.getStyler().setXAxisDecimalPattern("#,##0.###");
         }
-        if (xMin != null) {
-            chart.getStyler().setXAxisMin(xMin);
+        if (fromZero) {
+            chart.getStyler().setXAxisMin(0.0);
         }
         Map<String, Color> colors = colors();
         for (Line line : lines) {

@@ -76,7 +76,7 @@ class LineChartTest {
 
     @Test
     void anEmptyChartCanBeDrawn() throws IOException {
-        assertTrue(new LineChart("nothing", "x", "y").logX().png().length > 0);
+        assertTrue(LineChart.png(List.of(new LineChart("nothing", "x", "y").logX())).length > 0);
     }
 
     private static int pixels(BufferedImage picture, int color, int from, int to) {
