@@ -27,10 +27,6 @@ final class Call {
         this.config = config;
     }
 
-    static CommandLine commandLine(PrintWriter out, PrintWriter err, String... args) {
-        return commandLine(HubEnvironment::ofUser, out, err, args);
-    }
-
     static CommandLine commandLine(Supplier<HubEnvironment> hub, PrintWriter out, PrintWriter err, String... args) {
         CommandLine root = Loft.commandLine(hub, args);
         Call call = new Call(ConfigFile.of(args));

@@ -51,10 +51,6 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
      */
     record Example(
             List<Token> tokens, String label, @Nullable List<String> labels, String answer) {
-        Example(List<Token> tokens, String label) {
-            this(tokens, label, null, "");
-        }
-
         /** Whether it is learnt as a whole, beside others. */
         boolean isCompared() {
             return !answer.isEmpty() && learnt() == 0;

@@ -196,7 +196,7 @@ class ConfigCommandTest {
                 Path file = Files.writeString(directory.resolve("word.yaml"), property.getKey() + ": " + word + "\n");
                 for (String verb : new String[] {"train", "compare", "generate", "eval"}) {
                     String[] args = {verb, "--config", file.toString()};
-                    CommandLine root = Call.commandLine(nowhere, nowhere, args);
+                    CommandLine root = Call.commandLine(HubEnvironment::ofUser, nowhere, nowhere, args);
                     for (Exception error : root.parseArgs(args).subcommand().errors()) {
                         assertTrue(
                                 error instanceof CommandLine.MissingParameterException,

@@ -243,7 +243,7 @@ class ConfigFileTest {
         List<String> args =
                 new ArrayList<>(List.of(option.command().qualifiedName().split(" ")));
         args.set(0, "--config=" + file);
-        CommandLine root = Call.commandLine(nowhere, nowhere, args.toArray(String[]::new));
+        CommandLine root = Call.commandLine(HubEnvironment::ofUser, nowhere, nowhere, args.toArray(String[]::new));
         args.remove(0);
         CommandLine verb = root;
         for (String name : args) {
@@ -265,6 +265,7 @@ class ConfigFileTest {
                 modules_to_save: ['a"', 'b"', "c,d"]
                 """);
         CommandLine root = Call.commandLine(
+                HubEnvironment::ofUser,
                 new PrintWriter(new StringWriter()),
                 new PrintWriter(new StringWriter()),
                 "--config=" + file,
@@ -385,7 +386,7 @@ class ConfigFileTest {
         PrintWriter nowhere = new PrintWriter(new StringWriter());
         String[] args = Stream.concat(Stream.of("train", "--config", write(yaml).toString()), Stream.of(more))
                 .toArray(String[]::new);
-        CommandLine root = Call.commandLine(nowhere, nowhere, args);
+        CommandLine root = Call.commandLine(HubEnvironment::ofUser, nowhere, nowhere, args);
         CommandLine.ParseResult parsed = root.parseArgs(args);
         assertEquals(List.of(), parsed.subcommand().errors());
         return (TrainCommand) root.getSubcommands().get("train").getCommand();

@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -20,7 +21,7 @@ class HelpTest {
     private static List<CommandLine> verbs() {
         PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
         List<CommandLine> verbs = new ArrayList<>();
-        collect(Call.commandLine(nowhere, nowhere), verbs);
+        collect(Call.commandLine(HubEnvironment::ofUser, nowhere, nowhere), verbs);
         return verbs;
     }
 

@@ -165,7 +165,11 @@ class InspectRowsTest {
     void coloursEndWithEachLine() {
         var tokens = List.of(new Token(1, "q\n", false), new Token(2, "a", true), new Token(3, "b", true));
         var row = new RowInspection(
-                1, 0, List.of(new Example(tokens, "")), Collections.emptySortedSet(), new Truncations(1, 1, 5));
+                1,
+                0,
+                List.of(new Example(tokens, "", null, "")),
+                Collections.emptySortedSet(),
+                new Truncations(1, 1, 5));
         assertEquals(
                 "row 1: 5 tokens cut, the end of an answer among them\n3 tokens, loss on 2\n"
                         + "\u001b[90mq↵\u001b[0m\n\u001b[90m\u001b[0m\u001b[4;92ma\u001b[0m\u001b[4;32mb\u001b[0m\n",

@@ -37,7 +37,7 @@ class LoftTest {
     @Test
     void aCallKnowsAllVerbsThoughItReadsOnlyItsOwn() throws IOException {
         PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-        CommandLine all = Call.commandLine(nowhere, nowhere);
+        CommandLine all = Call.commandLine(HubEnvironment::ofUser, nowhere, nowhere);
         assertEquals(all.getUsageMessage(), Captured.loft("--help").out());
         Map<String, CommandLine> verbs = all.getSubcommands();
         verbs.forEach((name, verb) -> {
@@ -56,8 +56,8 @@ class LoftTest {
             String told =
                     Captured.loft("config", "predict", "--text", text, "--json").out();
             assertTrue(told.contains(text), told);
-            CommandLine all =
-                    Call.commandLine(new PrintWriter(Writer.nullWriter()), new PrintWriter(Writer.nullWriter()));
+            CommandLine all = Call.commandLine(
+                    HubEnvironment::ofUser, new PrintWriter(Writer.nullWriter()), new PrintWriter(Writer.nullWriter()));
             all.parseArgs("predict", "--model=x", "--text", text);
             PredictCommand predict = all.getSubcommands().get("predict").getCommand();
             assertEquals(List.of(text), predict.texts);
@@ -137,7 +137,7 @@ class LoftTest {
         assertTrue(verbs.size() > 20, verbs.toString());
         for (List<String> verb : verbs) {
             PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-            CommandLine all = Call.commandLine(nowhere, nowhere);
+            CommandLine all = Call.commandLine(HubEnvironment::ofUser, nowhere, nowhere);
             List<CommandLine> chain = all.parseArgs(verb.toArray(String[]::new)).asCommandLineList();
             CommandLine last = chain.get(chain.size() - 1);
             Problems problems = new Problems();

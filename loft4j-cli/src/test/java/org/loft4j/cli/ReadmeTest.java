@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
 
 /** Every call of {@code loft} that a page or a help text shows is one that the command line takes. */
@@ -41,7 +42,7 @@ class ReadmeTest {
 
     @TestFactory
     Stream<DynamicTest> examplesOfTheHelpTexts() {
-        CommandLine root = Call.commandLine(nowhere(), nowhere());
+        CommandLine root = Call.commandLine(HubEnvironment::ofUser, nowhere(), nowhere());
         List<CommandLine> all = new ArrayList<>(root.getSubcommands().values());
         all.add(root);
         return all.stream()
@@ -53,11 +54,13 @@ class ReadmeTest {
 
     @Test
     void everyVerbHasAnExample() {
-        Call.commandLine(nowhere(), nowhere()).getSubcommands().forEach((name, verb) -> {
-            if (verb.getCommand() instanceof Verb) {
-                assertTrue(verb.getCommandSpec().usageMessage().footer().length > 0, name);
-            }
-        });
+        Call.commandLine(HubEnvironment::ofUser, nowhere(), nowhere())
+                .getSubcommands()
+                .forEach((name, verb) -> {
+                    if (verb.getCommand() instanceof Verb) {
+                        assertTrue(verb.getCommandSpec().usageMessage().footer().length > 0, name);
+                    }
+                });
     }
 
     private static List<Path> pages() throws IOException {
@@ -100,7 +103,7 @@ class ReadmeTest {
             words.add(bare != null ? bare : word.group(1) != null ? word.group(1) : word.group(2));
         }
         boolean configured = words.stream().anyMatch(each -> each.startsWith("--config"));
-        CommandLine root = Call.commandLine(nowhere(), nowhere(), new String[0]);
+        CommandLine root = Call.commandLine(HubEnvironment::ofUser, nowhere(), nowhere(), new String[0]);
         CommandLine.ParseResult parsed = root.parseArgs(words.toArray(String[]::new));
         List<String> errors = new ArrayList<>();
         for (CommandLine command : parsed.asCommandLineList()) {

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.io.HubEnvironment;
 import org.loft4j.train.Method;
 import org.loft4j.train.RunLock;
 import org.loft4j.train.TrainConfig;
@@ -170,7 +171,7 @@ class TrainCommandTest {
     private static TrainCommand parse(String... args) {
         PrintWriter nowhere = new PrintWriter(new StringWriter());
         String[] call = Stream.concat(Stream.of("train"), Arrays.stream(args)).toArray(String[]::new);
-        CommandLine root = Call.commandLine(nowhere, nowhere, call);
+        CommandLine root = Call.commandLine(HubEnvironment::ofUser, nowhere, nowhere, call);
         root.parseArgs(call);
         return (TrainCommand) root.getSubcommands().get("train").getCommand();
     }

@@ -18,11 +18,6 @@ import org.loft4j.train.Method;
  * @param fold which one is held out, from 1; 0 where there are none
  */
 public record Trial(Contender contender, int rank, double rate, long seed, int fold) {
-    /** One without folds. */
-    public Trial(Contender contender, int rank, double rate, long seed) {
-        this(contender, rank, rate, seed, 0);
-    }
-
     /** The name of its directory: {@code loft-4-3e-4-s0}, {@code full-1e-4-s0} without a rank, {@code full-1e-4-s0-f2} of a fold. */
     public String name() {
         return entry().name() + "-" + rateText(rate) + "-s" + seed + (fold == 0 ? "" : "-f" + fold);

@@ -115,8 +115,8 @@ class ContenderTest {
         assertEquals("3e-4", Trial.rateText(3e-4));
         assertEquals("1.5e-3", Trial.rateText(0.0015));
         assertEquals("1e0", Trial.rateText(1));
-        Trial trial = new Trial(Contender.of(Method.LOFT), 4, 3e-4, 2);
+        Trial trial = new Trial(Contender.of(Method.LOFT), 4, 3e-4, 2, 0);
         assertEquals("loft-4-3e-4-s2", trial.name());
-        assertEquals("full-1e-4-s0", new Trial(Contender.of(Method.FULL), 0, 1e-4, 0).name());
+        assertEquals("full-1e-4-s0", new Trial(Contender.of(Method.FULL), 0, 1e-4, 0, 0).name());
     }
 }

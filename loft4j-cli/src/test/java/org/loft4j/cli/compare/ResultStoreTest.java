@@ -22,7 +22,7 @@ import org.loft4j.train.RunLock;
 class ResultStoreTest {
     private static TrialResult result(String contender, long seed, Map<String, Object> settings) {
         return new TrialResult(
-                new Trial(Contender.parse(contender), 4, 1e-3, seed),
+                new Trial(Contender.parse(contender), 4, 1e-3, seed, 0),
                 null,
                 settings,
                 Map.of("loss", 1.0),
@@ -97,7 +97,7 @@ class ResultStoreTest {
                     "output_dir holds runs/x-4-1e-3-s0 of lora:alpha=64:label=x, and " + other
                             + " goes by the same name: give it another label, or use another output directory",
                     e.getMessage());
-            assertThrows(ConfigException.class, () -> results.find(new Trial(now, 4, 1e-3, 0)), other);
+            assertThrows(ConfigException.class, () -> results.find(new Trial(now, 4, 1e-3, 0, 0)), other);
         }
         assertThrows(
                 ConfigException.class,
@@ -111,7 +111,7 @@ class ResultStoreTest {
         assertDoesNotThrow(() -> results.requireSame(List.of(new Trial.Entry(same, 8), new Trial.Entry(next, 4))));
         assertEquals(
                 before.trial(),
-                requireNonNull(results.find(new Trial(same, 4, 1e-3, 0))).trial());
+                requireNonNull(results.find(new Trial(same, 4, 1e-3, 0, 0))).trial());
     }
 
     /** As a further run it would be a further seed of the mean. */

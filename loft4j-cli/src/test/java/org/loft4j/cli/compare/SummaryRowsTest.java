@@ -29,7 +29,7 @@ class SummaryRowsTest {
     private void run(String contender, int rank, double rate, long seed, double test, Map<String, Object> machine) {
         Map<String, Double> scores = Map.of("accuracy", test, "loss", 1 - test);
         results.add(new TrialResult(
-                new Trial(Contender.parse(contender), rank, rate, seed),
+                new Trial(Contender.parse(contender), rank, rate, seed, 0),
                 null,
                 Map.of(),
                 scores,
@@ -178,7 +178,7 @@ class SummaryRowsTest {
     @Test
     void aRowThatFailedClaimsNoMemoryAndNoParameters() {
         results.add(new TrialResult(
-                new Trial(Contender.parse("lora"), 4, 1, 0),
+                new Trial(Contender.parse("lora"), 4, 1, 0, 0),
                 "not finite",
                 Map.of(),
                 Map.of(),

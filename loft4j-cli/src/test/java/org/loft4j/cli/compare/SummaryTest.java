@@ -41,7 +41,7 @@ class SummaryTest {
             loss.add(step, 1);
         }
         results.add(new TrialResult(
-                new Trial(Contender.parse(contender), rank, rate, seed),
+                new Trial(Contender.parse(contender), rank, rate, seed, 0),
                 null,
                 data,
                 Map.of("accuracy", validation, "loss", 1 - validation),
@@ -57,7 +57,7 @@ class SummaryTest {
 
     private void failed(String contender, int rank, double rate, long seed) {
         results.add(new TrialResult(
-                new Trial(Contender.parse(contender), rank, rate, seed),
+                new Trial(Contender.parse(contender), rank, rate, seed, 0),
                 "not finite",
                 data,
                 Map.of(),
@@ -227,7 +227,7 @@ class SummaryTest {
         run("lora", 4, 1e-3, 0, 0.9, 0.9);
         TrialResult timed = results.get(0);
         results.add(new TrialResult(
-                new Trial(Contender.parse("lora"), 4, 1e-3, 1),
+                new Trial(Contender.parse("lora"), 4, 1e-3, 1, 0),
                 null,
                 data,
                 timed.validation(),
@@ -305,7 +305,7 @@ class SummaryTest {
     void besideTheErrorOfARegressionStandsNotTheSameNumberOnceMore() {
         Map<String, Double> scores = Map.of("loss", 0.25, "mse", 0.25, "pearson", 0.9, "spearmanr", 0.8);
         results.add(new TrialResult(
-                new Trial(Contender.parse("lora"), 4, 1e-3, 0),
+                new Trial(Contender.parse("lora"), 4, 1e-3, 0, 0),
                 null,
                 data,
                 scores,

@@ -66,7 +66,7 @@ class DistanceFindingsTest {
 
     private static TrialResult result(String method, int rank, @Nullable String failure, @Nullable Long skipped) {
         return new TrialResult(
-                new Trial(Contender.parse(method), rank, 1e-3, 0),
+                new Trial(Contender.parse(method), rank, 1e-3, 0, 0),
                 failure,
                 Map.of(),
                 Map.of(),

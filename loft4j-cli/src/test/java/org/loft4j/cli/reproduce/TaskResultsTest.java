@@ -36,7 +36,7 @@ class TaskResultsTest {
             Map<String, Double> test,
             double seconds) {
         results.add(new TrialResult(
-                new Trial(Contender.parse(method), rank, rate, 0),
+                new Trial(Contender.parse(method), rank, rate, 0, 0),
                 failure,
                 Map.of(),
                 validation,
