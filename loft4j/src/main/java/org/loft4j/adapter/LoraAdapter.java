@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
@@ -180,18 +179,6 @@ public final class LoraAdapter implements AutoCloseable {
     /** The adapted layers by module path, in the model's order. */
     public Map<String, LoraLinear> layers() {
         return Collections.unmodifiableMap(layers);
-    }
-
-    /**
-     * Shows the change that the adapter makes to each weight, {@link LoraLinear#delta}, by module path and in the model's
-     * order. Only one layer's is in memory at a time: it is freed when the visitor returns.
-     */
-    public void visitDeltas(BiConsumer<String, Tensor> visitor) {
-        layers.forEach((path, layer) -> {
-            try (NativeScope scope = new NativeScope()) {
-                visitor.accept(path, layer.delta());
-            }
-        });
     }
 
     /** The configuration; for classification its {@code modulesToSave} names the head. */

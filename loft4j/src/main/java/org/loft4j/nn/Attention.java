@@ -30,22 +30,15 @@ public final class Attention {
     private Attention() {}
 
     /**
-     * With {@code scale = 1/√headDim}.
-     *
      * @param query {@code (batch, seq, heads, headDim)}
      * @param key {@code (batch, keys, kvHeads, headDim)}, heads a multiple of kvHeads
      * @param value {@code (batch, keys, kvHeads, valueDim)}
      * @param bias added to the scores, broadcast to {@code (batch, heads, seq, keys)}; null for none
      * @param causal whether query i sees keys 0 … i only; not together with a bias
      * @param dropout share of the probabilities that is dropped
+     * @param scale of the scores, {@code 1/√headDim} as a rule
      * @return {@code (batch, seq, heads·valueDim)}
      */
-    public static Tensor attend(
-            Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, boolean causal, double dropout) {
-        return attend(query, key, value, bias, causal, dropout, 1 / Math.sqrt(query.size(3)));
-    }
-
-    /** The same with another scale. */
     public static Tensor attend(
             Tensor query,
             Tensor key,

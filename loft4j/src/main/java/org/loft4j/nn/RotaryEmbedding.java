@@ -37,12 +37,8 @@ public final class RotaryEmbedding implements AutoCloseable {
      * @param dim how many dimensions of a head are rotated, from the first on; even
      * @param base of the wavelengths, {@code rope_theta}
      * @param dtype that is computed in; the heads may be of another
+     * @param neighbours whether the dimensions of a pair are neighbours, and not half of them apart
      */
-    public RotaryEmbedding(int dim, double base, RopeScaling scaling, Dtype dtype, DeviceSpec device) {
-        this(dim, base, scaling, dtype, device, false);
-    }
-
-    /** @param neighbours whether the dimensions of a pair are neighbours, and not half of them apart */
     public RotaryEmbedding(
             int dim, double base, RopeScaling scaling, Dtype dtype, DeviceSpec device, boolean neighbours) {
         if (dim < 2 || dim % 2 != 0) {

@@ -61,7 +61,7 @@ class LayersTest {
     void rotaryEmbeddingTurnsPairsByTheirPosition() {
         try (NativeScope scope = new NativeScope();
                 RotaryEmbedding rotary =
-                        new RotaryEmbedding(4, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU)) {
+                        new RotaryEmbedding(4, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU, false)) {
             Tensor x = Tensors.of(X, 1, 1, 1, 4);
             for (long position : new long[] {0, 3, 200}) {
                 double[] expected = new double[4];
@@ -79,7 +79,7 @@ class LayersTest {
         }
         assertThrows(
                 ConfigException.class,
-                () -> new RotaryEmbedding(3, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU));
+                () -> new RotaryEmbedding(3, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU, false));
     }
 
     /** As the paper pairs them; the last two dimensions stand still. */
@@ -122,7 +122,7 @@ class LayersTest {
     void headsInAHalfTypeMayBeRotatedInFloat32() {
         try (NativeScope scope = new NativeScope();
                 RotaryEmbedding rotary =
-                        new RotaryEmbedding(4, 100, new RopeScaling.None(), Dtype.F32, DeviceSpec.CPU)) {
+                        new RotaryEmbedding(4, 100, new RopeScaling.None(), Dtype.F32, DeviceSpec.CPU, false)) {
             Tensor x = Tensors.of(X, 1, 1, 1, 4).to(Dtype.BF16.scalarType());
             Tensor wide = rotary.range(3, 1).apply(x.to(Dtype.F32.scalarType()));
             Tensor turned = rotary.range(3, 1).apply(x);
@@ -171,7 +171,8 @@ class LayersTest {
             Tensor query = Tensors.of(new double[] {1, 2, 3, 4}, 1, 1, 4, 1);
             Tensor key = Tensors.of(new double[] {1, 0, 0, 1}, 1, 2, 2, 1);
             Tensor value = Tensors.of(new double[] {1, 10, 3, 30}, 1, 2, 2, 1);
-            double[] attended = Tensors.toDoubles(Attention.attend(query, key, value, null, false, 0));
+            double[] attended = Tensors.toDoubles(
+                    Attention.attend(query, key, value, null, false, 0, 1 / Math.sqrt(query.size(3))));
             double[] expected = new double[4];
             for (int head = 0; head < 4; head++) {
                 double toFirst = Math.exp((head + 1) * (head < 2 ? 1 : 0));
@@ -222,8 +223,9 @@ class LayersTest {
             half.set_requires_grad(true);
             exact.set_requires_grad(true);
             Tensor weights = torch.randn(new long[] {1, length, 32}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
-            Tensor expected = Attention.attend(exact, exact, exact, null, true, 0);
-            Tensor actual = Attention.attend(half, half, half, null, true, 0);
+            double scale = 1 / Math.sqrt(exact.size(3));
+            Tensor expected = Attention.attend(exact, exact, exact, null, true, 0, scale);
+            Tensor actual = Attention.attend(half, half, half, null, true, 0, scale);
             assertTrue(relative(actual, expected) < 1e-2, length + " is off by " + relative(actual, expected));
             expected.mul(weights).sum().backward();
             actual.mul(weights.to(Dtype.BF16.scalarType())).sum().backward();
@@ -231,7 +233,8 @@ class LayersTest {
             assertTrue(gradient < 2e-2, length + ": the gradient is off by " + gradient);
             // an evaluation goes the way of the training, not the slow kernel's
             try (AutoGradMode frozen = new AutoGradMode(false)) {
-                assertTrue(Attention.attend(half, half, half, null, true, 0).equal(actual), length + " tokens");
+                assertTrue(
+                        Attention.attend(half, half, half, null, true, 0, scale).equal(actual), length + " tokens");
             }
         }
     }

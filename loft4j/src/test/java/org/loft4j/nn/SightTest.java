@@ -44,7 +44,8 @@ class SightTest {
                     whole[i].set_requires_grad(true);
                 }
                 Tensor bias = padding.nearBias(0, columns, 0, columns, reach, reach, Dtype.F64);
-                Tensor expected = Attention.attend(whole[0], whole[1], whole[2], bias, false, 0);
+                double scale = 1 / Math.sqrt(whole[0].size(3));
+                Tensor expected = Attention.attend(whole[0], whole[1], whole[2], bias, false, 0, scale);
                 Tensor actual = Sight.near(padding, columns, reach, Dtype.F64).attend(parts[0], parts[1], parts[2], 0);
                 Tensor tokens = padding.none() ? torch.ones_like(mask) : mask;
                 assertClose(expected.mul(tokens.unsqueeze(-1)), actual.mul(tokens.unsqueeze(-1)));
