@@ -60,11 +60,6 @@ public final class BatchPlan {
         return batches;
     }
 
-    /** The examples in their own order: for evaluation. */
-    public List<int[]> sequential() {
-        return cut(IntStream.range(0, lengths.length).toArray());
-    }
-
     private List<int[]> cut(int[] order) {
         var batches = new ArrayList<int[]>();
         for (int start = 0; start < order.length; start += batchSize) {

@@ -126,11 +126,6 @@ public final class ChatTemplate {
         return files.main();
     }
 
-    /** Where the template was read. */
-    public Path file() {
-        return files.file();
-    }
-
     /** The names of all templates; one is {@code default} as a rule. */
     public List<String> names() {
         return List.copyOf(templates.keySet());

@@ -26,13 +26,6 @@ public record Repetitions(List<Pair> same, List<Pair> other) {
         other = List.copyOf(other);
     }
 
-    /** Rows of one set that repeat a row before them. */
-    public static Repetitions within(List<? extends Row> rows) {
-        Search search = new Search();
-        rows.forEach(search::add);
-        return search.found();
-    }
-
     /** Held-out rows that are among the training rows: what is judged by them has been learnt. */
     public static Repetitions across(List<? extends Row> training, List<? extends Row> heldOut) {
         Search search = new Search();

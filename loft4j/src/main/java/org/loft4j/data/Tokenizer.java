@@ -219,14 +219,6 @@ public final class Tokenizer implements AutoCloseable {
         return special.modelMaxLength();
     }
 
-    /** The files of the tokenizer, to be copied beside a model that is saved. */
-    public List<Path> files() {
-        return FILES.stream()
-                .map(directory::resolve)
-                .filter(Files::isRegularFile)
-                .toList();
-    }
-
     @Override
     public void close() {
         tokenizer.close();

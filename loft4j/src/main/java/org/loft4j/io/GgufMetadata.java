@@ -70,10 +70,6 @@ public final class GgufMetadata {
         return put(key, new GgufValue.Array(GgufValue.INT32, elements));
     }
 
-    public boolean has(String key) {
-        return values.containsKey(key);
-    }
-
     public Map<String, GgufValue> asMap() {
         return Collections.unmodifiableMap(values);
     }

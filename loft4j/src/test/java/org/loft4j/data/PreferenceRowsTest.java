@@ -383,7 +383,9 @@ class PreferenceRowsTest {
                 assertEquals(held, TrainTestSplit.isHeldOut(other, share, seed));
             }
         }
-        Repetitions found = Repetitions.within(List.of(row, other, row));
+        var search = new Repetitions.Search();
+        List.of(row, other, row).forEach(search::add);
+        Repetitions found = search.found();
         assertEquals(List.of(1, 1), List.of(found.same().size(), found.other().size()));
     }
 

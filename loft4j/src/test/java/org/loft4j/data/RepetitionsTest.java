@@ -12,6 +12,12 @@ class RepetitionsTest {
         return new Origin(Path.of("rows"), line);
     }
 
+    private static Repetitions within(List<? extends Row> rows) {
+        var search = new Repetitions.Search();
+        rows.forEach(search::add);
+        return search.found();
+    }
+
     private static Repetitions.Pair pair(long line, long first) {
         return new Repetitions.Pair(at(line), at(first));
     }
@@ -24,17 +30,17 @@ class RepetitionsTest {
                 new LabeledText("a", "no", at(3)),
                 new LabeledText(" a\t", "yes", at(4)),
                 new LabeledText("a", "no", at(5)));
-        var found = Repetitions.within(rows);
+        var found = within(rows);
         assertEquals(List.of(pair(4, 1), pair(5, 3)), found.same());
         assertEquals(List.of(pair(3, 1)), found.other());
-        assertEquals(new Repetitions(List.of(), List.of()), Repetitions.within(rows.subList(0, 2)));
+        assertEquals(new Repetitions(List.of(), List.of()), within(rows.subList(0, 2)));
     }
 
     @Test
     void everyKindOfRowHasAQuestionAndAnAnswer() {
         var chat = List.of(Message.of("user", "q"), Message.of("assistant", "a"));
         var longer = List.of(Message.of("user", "q"), Message.of("assistant", "a"), Message.of("user", "r"));
-        var found = Repetitions.within(List.of(
+        var found = within(List.of(
                 new PlainText("q", at(1)),
                 new PromptCompletion("q", "a", at(2)),
                 new PromptCompletion("q", "a", at(3)),
@@ -51,8 +57,7 @@ class RepetitionsTest {
     void whatIsSaidBeforeAPromptIsAskedToo() {
         var told = new PromptCompletion(List.of(Message.of("system", "s")), "q", "q", "a", at(2));
         assertEquals(
-                new Repetitions(List.of(), List.of()),
-                Repetitions.within(List.of(new PromptCompletion("q", "a", at(1)), told)));
+                new Repetitions(List.of(), List.of()), within(List.of(new PromptCompletion("q", "a", at(1)), told)));
     }
 
     @Test
@@ -76,7 +81,7 @@ class RepetitionsTest {
                 new Conversation(List.of(greeting, Message.of("user", "b"), Message.of("assistant", "B"))),
                 new Conversation(List.of(greeting, Message.of("user", "a"), Message.of("assistant", "C"))),
                 new Conversation(List.of(greeting, Message.of("user", "b"), Message.of("assistant", "B"))));
-        Repetitions found = Repetitions.within(rows);
+        Repetitions found = within(rows);
         assertEquals(1, found.same().size());
         assertEquals(1, found.other().size());
     }
@@ -98,7 +103,7 @@ class RepetitionsTest {
 
     @Test
     void whatIsAskedAndWhatIsAnsweredAreApart() {
-        var found = Repetitions.within(List.of(
+        var found = within(List.of(
                 new PromptCompletion("ab", "c", at(1)),
                 new PromptCompletion("a", "bc", at(2)),
                 new PromptCompletion("abc", "", at(3)),
@@ -108,7 +113,7 @@ class RepetitionsTest {
 
     @Test
     void halvesOfSurrogatePairsAreToldApart() {
-        var found = Repetitions.within(List.of(
+        var found = within(List.of(
                 new PlainText("a\ud83d", at(1)),
                 new PlainText("a\ud83e", at(2)),
                 new PlainText("a?", at(3)),

@@ -207,8 +207,8 @@ class GgufDeepseekTest {
             String written = metadata.asMap().get("deepseek2." + entry.getKey()).toString();
             assertTrue(written.contains("=" + entry.getValue()), written);
         }
-        assertFalse(metadata.has("deepseek2.expert_group_count"));
-        assertFalse(metadata.has("deepseek2.attention.q_lora_rank"));
+        assertFalse(metadata.asMap().containsKey("deepseek2.expert_group_count"));
+        assertFalse(metadata.asMap().containsKey("deepseek2.attention.q_lora_rank"));
         TensorNames names = new TensorNames(config);
         assertTrue(names.required().contains("blk." + (layers - 1) + ".attn_q.weight"));
         assertFalse(names.required().contains("blk." + (layers - 1) + ".exp_probs_b.bias"));
