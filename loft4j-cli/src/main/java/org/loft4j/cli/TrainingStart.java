@@ -86,7 +86,7 @@ record TrainingStart(
      *
      * @param classes null for a language model
      */
-    void require(@Nullable LearntClasses classes, PrintWriter err) throws IOException {
+    void require(@Nullable LearntClasses classes, PrintWriter err) {
         if (adapter == null || classes == null) {
             return;
         }

@@ -102,7 +102,7 @@ final class DuckDb implements AutoCloseable {
     }
 
     /** Reads JSON Lines that are packed as the name says; each object as it stands. */
-    RowReading jsonLines(Path file, RowCollector rows) throws DataException {
+    RowReading jsonLines(Path file, RowCollector rows) {
         String objects = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(" + exactly(file) + ")";
         return new DuckDbRows(this, objects, file.toString(), new JsonRows(rows)::read);
     }

@@ -194,7 +194,7 @@ final class GgufVocabulary {
     }
 
     /** Whether a token begins or ends texts, without which there are none. */
-    private boolean isEnd(String text, int id) throws CheckpointException {
+    private boolean isEnd(String text, int id) {
         for (String key : List.of("bos", "eos")) {
             Integer configured = configured(key);
             if (text.equals(files.special(key + "_token")) || (configured != null && configured == id)) {
@@ -271,7 +271,7 @@ final class GgufVocabulary {
         return pairs;
     }
 
-    private @Nullable Integer id(String token, String key) throws CheckpointException {
+    private @Nullable Integer id(String token, String key) {
         String text = files.special(token + "_token");
         Integer id = text == null ? null : ids.get(text);
         if (id == null) {

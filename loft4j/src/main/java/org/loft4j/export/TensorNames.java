@@ -241,7 +241,7 @@ final class TensorNames {
     }
 
     /** What a module's matrix is subject to, in its rows for a factor {@code (out, r)} and in its columns for one {@code (r, in)} as well. */
-    private Change change(String module, String suffix) throws CheckpointException {
+    private Change change(String module, String suffix) {
         if (architecture.rotatesNeighbours() && module.endsWith(".attn_q")) {
             return Change.QUERY_ROWS;
         }

@@ -187,8 +187,7 @@ public final class Evaluator {
      * @param givenUp asked before each batch
      * @return in the order of the answers; null if it was given up
      */
-    public double @Nullable [] logProbabilities(Dataset answers, BooleanSupplier givenUp, Progress progress)
-            throws IOException {
+    public double @Nullable [] logProbabilities(Dataset answers, BooleanSupplier givenUp, Progress progress) {
         double[] all = new double[answers.size()];
         int done = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {

@@ -22,7 +22,7 @@ public interface LayerUpdates extends AutoCloseable {
     Tensor update(String path) throws IOException;
 
     @Override
-    void close() throws IOException;
+    void close();
 
     /** The changes that an adapter makes; the adapter must outlive them. */
     static LayerUpdates of(LoraAdapter adapter) {

@@ -63,7 +63,7 @@ record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long pa
      * @return by the place among all texts, null for those that are not asked for; null if it was given up
      */
     private double @Nullable [][] vectors(
-            MatchDataset rows, int[] which, BooleanSupplier givenUp, Evaluator.Progress progress) throws IOException {
+            MatchDataset rows, int[] which, BooleanSupplier givenUp, Evaluator.Progress progress) {
         Dataset texts = rows.texts();
         double[][] all = new double[texts.size()][];
         int done = 0;

@@ -51,7 +51,7 @@ public final class SavedUpdates implements LayerUpdates {
     }
 
     @Override
-    public void close() throws IOException {
+    public void close() {
         file.close();
     }
 }

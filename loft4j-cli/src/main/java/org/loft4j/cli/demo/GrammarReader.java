@@ -81,7 +81,7 @@ final class GrammarReader {
         return factory;
     }
 
-    private void document() throws XMLStreamException, AssetException {
+    private void document() throws XMLStreamException {
         boolean rules = false;
         while (xml.hasNext()) {
             int event = xml.next();
