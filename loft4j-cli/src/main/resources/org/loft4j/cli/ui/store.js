@@ -4,12 +4,12 @@
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#999933", "#44aa99", "#aa4499"];
 const SHOWN_AT_FIRST = 10;
 
-export const TRAINING = ["loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes", "seconds"];
+const TRAINING = ["loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes", "seconds"];
 
 /** What is told of answers that rewards judge, as the mean of the steps since the line before. */
 const SCORE = /^(reward(_.+)?|frac_reward_zero_std|completion_length|clipped_ratio|kl)$/;
 
-export class Run {
+class Run {
     constructor(id, index) {
         this.id = id;
         this.name = id;
