@@ -65,7 +65,7 @@ public final class LoraAdapter implements AutoCloseable {
      */
     public static LoraAdapter create(Model model, LoraConfig config, long seed) {
         LoraConfig complete = config.withHead(model);
-        Map<String, Linear> selected = ModuleSelection.select(model, complete, true);
+        Map<String, Linear> selected = ModuleSelection.select(model, complete);
         ModuleSelection.requireSaved(model, complete);
         ModuleSelection.warnOfRanks(complete, selected);
         return attached(model, complete, adapter -> {

@@ -158,7 +158,7 @@ public record LoraConfig(
      * @throws org.loft4j.ConfigException if there is none, or a name that fits nothing
      */
     public Map<String, Linear> layers(Model model) {
-        return ModuleSelection.select(model, this, true);
+        return ModuleSelection.select(model, this);
     }
 
     /**
@@ -168,7 +168,7 @@ public record LoraConfig(
      */
     public void requireFits(Model model) {
         LoraConfig complete = withHead(model);
-        ModuleSelection.select(model, complete, true);
+        ModuleSelection.select(model, complete);
         ModuleSelection.requireSaved(model, complete);
     }
 

@@ -26,13 +26,12 @@ final class ModuleSelection {
     private ModuleSelection() {}
 
     /**
-     * The layers that get an adapter, in the model's order. Refuses a configuration that means none.
-     *
-     * @param everyName whether each listed name must exist; PEFT lets a name pass that fits nothing
+     * The layers that get an adapter, in the model's order. Refuses a configuration that means none, or lists a name that does not
+     * exist; PEFT lets a name pass that fits nothing.
      */
-    static Map<String, Linear> select(Model model, LoraConfig config, boolean everyName) {
-        Map<String, Linear> selected = modules(model, config, everyName);
-        TargetParameters.select(model, config, everyName)
+    static Map<String, Linear> select(Model model, LoraConfig config) {
+        Map<String, Linear> selected = modules(model, config, true);
+        TargetParameters.select(model, config, true)
                 .forEach(stack -> stack.all().forEach(layer -> selected.put(layer.path(), layer)));
         if (selected.isEmpty() && config.targetModules() instanceof TargetModules.None) {
             throw new ConfigException(

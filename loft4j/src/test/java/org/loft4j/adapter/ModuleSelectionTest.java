@@ -45,7 +45,7 @@ class ModuleSelectionTest {
             LoraConfig config = LoraConfig.of(2, 4, TargetModules.allLinear()).alsoSaving(head);
             TargetModules written = ModuleSelection.written(model, config);
             List<String> selected =
-                    List.copyOf(ModuleSelection.select(model, config, true).keySet());
+                    List.copyOf(ModuleSelection.select(model, config).keySet());
             assertEquals(
                     selected,
                     model.linears().keySet().stream().filter(written::matches).toList());

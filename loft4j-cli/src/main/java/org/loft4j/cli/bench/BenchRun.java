@@ -135,13 +135,12 @@ final class BenchRun implements AutoCloseable {
     }
 
     /** GFLOP/s of a square product, now: the best of a few, in several places, since where a matrix lies in memory is worth a tenth. */
-    static double productRate(Dtype dtype) {
+    static double productRate() {
         try (NativeScope scope = new NativeScope()) {
             int n = 1536;
             double best = 0;
             for (int place = 0; place < 4; place++) {
-                Tensor x = torch.randn(new long[] {n, n}, Tensors.options(Dtype.F32, DeviceSpec.CPU))
-                        .to(dtype.scalarType());
+                Tensor x = torch.randn(new long[] {n, n}, Tensors.options(Dtype.F32, DeviceSpec.CPU));
                 for (int i = 0; i < 3; i++) {
                     // what is freed here the next product takes, without new pages
                     try (NativeScope one = new NativeScope()) {

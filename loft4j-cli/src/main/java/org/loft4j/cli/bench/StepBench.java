@@ -84,7 +84,7 @@ public final class StepBench {
             }
             if (round >= 0) {
                 double own = inTurn.get(0).ownProductRate();
-                rates[round] = BenchRun.productRate(Dtype.F32);
+                rates[round] = BenchRun.productRate();
                 ownShares[round] = own / rates[round];
             }
         }

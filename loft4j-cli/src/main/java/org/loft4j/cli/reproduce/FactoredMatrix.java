@@ -2,13 +2,12 @@ package org.loft4j.cli.reproduce;
 
 import java.util.Map;
 import java.util.function.Function;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.optim.LowRankPair;
 import org.loft4j.optim.Optimizer;
 import org.loft4j.tensor.NativeScope;
 
-/** {@code W = s·B·A}, of which an optimizer moves the factors. */
+/** {@code W = B·A}, of which an optimizer moves the factors. */
 final class FactoredMatrix implements MovingMatrix {
     private final LowRankPair pair;
     private final Optimizer optimizer;
@@ -17,27 +16,26 @@ final class FactoredMatrix implements MovingMatrix {
      * @param loraA {@code (r, n)}; copied
      * @param loraB {@code (m, r)}; copied
      */
-    FactoredMatrix(Tensor loraA, Tensor loraB, double scale, Function<LowRankPair, Optimizer> optimizer) {
+    FactoredMatrix(Tensor loraA, Tensor loraB, Function<LowRankPair, Optimizer> optimizer) {
         try (NativeScope scope = new NativeScope()) {
             Tensor a = NativeScope.keep(loraA.detach().clone());
             Tensor b = NativeScope.keep(loraB.detach().clone());
-            pair = new LowRankPair("w", a, b, scale);
+            pair = new LowRankPair("w", a, b, 1);
             this.optimizer = optimizer.apply(pair);
         }
     }
 
     @Override
     public Tensor value() {
-        return pair.loraB().mm(pair.loraA()).mul_(new Scalar(pair.scale()));
+        return pair.loraB().mm(pair.loraA());
     }
 
-    /** The factors' gradients are {@code g_A = s·Bᵀ·G} and {@code g_B = s·G·Aᵀ}. */
+    /** The factors' gradients are {@code g_A = Bᵀ·G} and {@code g_B = G·Aᵀ}. */
     @Override
     public void step(Tensor gradient, double learningRate) {
         try (NativeScope scope = new NativeScope()) {
-            Scalar s = new Scalar(pair.scale());
-            Tensor gA = pair.loraB().t().mm(gradient).mul_(s);
-            Tensor gB = gradient.mm(pair.loraA().t()).mul_(s);
+            Tensor gA = pair.loraB().t().mm(gradient);
+            Tensor gB = gradient.mm(pair.loraA().t());
             pair.loraA().mutable_grad().put(gA);
             pair.loraB().mutable_grad().put(gB);
             optimizer.squaredGradNorm();

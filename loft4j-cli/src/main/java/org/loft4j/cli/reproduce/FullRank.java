@@ -85,7 +85,7 @@ final class FullRank implements Experiment {
         LoftConfig loft = LoftConfig.defaults().withWeightDecay(decay);
         AdamWConfig full = AdamWConfig.defaults().withWeightDecay(decay);
         return new MovingMatrix[] {
-            new FactoredMatrix(a, b, 1, pair -> Loft.adamW(List.of(pair), loft)),
+            new FactoredMatrix(a, b, pair -> Loft.adamW(List.of(pair), loft)),
             new WholeMatrix(b.mm(a), parameters -> new AdamW(parameters, full))
         };
     }
@@ -95,7 +95,7 @@ final class FullRank implements Experiment {
         LoftConfig base = LoftConfig.defaults();
         LoftConfig loft = new LoftConfig(full.momentum(), base.beta2(), base.eps(), decay, base.damping());
         return new MovingMatrix[] {
-            new FactoredMatrix(a, b, 1, pair -> Loft.muon(List.of(pair), loft)),
+            new FactoredMatrix(a, b, pair -> Loft.muon(List.of(pair), loft)),
             new WholeMatrix(b.mm(a), parameters -> new Muon(parameters, full))
         };
     }

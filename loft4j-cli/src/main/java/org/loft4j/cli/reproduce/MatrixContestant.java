@@ -63,7 +63,7 @@ enum MatrixContestant {
     }
 
     private static MovingMatrix factored(Tensor a, Tensor zero, Function<LowRankPair, Optimizer> optimizer) {
-        return new FactoredMatrix(a, zero.narrow(1, 0, a.size(0)), 1, optimizer);
+        return new FactoredMatrix(a, zero.narrow(1, 0, a.size(0)), optimizer);
     }
 
     static Optimizer factorwise(LowRankPair pair) {

@@ -38,7 +38,7 @@ record MemoryMeasurement(MemoryMethod method, long m, long n, long rank, long st
             OptionalLong before = PeakMemory.now();
             try (MovingMatrix moving = method.isFull()
                     ? new WholeMatrix(w, MemoryMethod::whole)
-                    : new FactoredMatrix(a, b, 1, method.optimizer())) {
+                    : new FactoredMatrix(a, b, method.optimizer())) {
                 for (int step = 0; step < STEPS; step++) {
                     moving.step(gradient, 1e-4);
                 }
