@@ -1,6 +1,5 @@
 package org.loft4j.train;
 
-import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BooleanSupplier;
@@ -25,7 +24,7 @@ record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long pa
      * @return null if it was given up
      */
     @Nullable
-    Evaluation evaluate(MatchDataset rows, BooleanSupplier givenUp, Evaluator.Progress progress) throws IOException {
+    Evaluation evaluate(MatchDataset rows, BooleanSupplier givenUp, Evaluator.Progress progress) {
         long start = System.nanoTime();
         TextMatches all = TextMatches.of(List.of(rows.matches()));
         // behind prompts that differ a text has one vector to search with and another to be found by
