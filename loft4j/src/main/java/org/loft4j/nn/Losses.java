@@ -40,7 +40,7 @@ public final class Losses {
     }
 
     /**
-     * The sum whose mean over the rows is {@link #classification(Tensor, Tensor)}.
+     * The sum whose mean over the rows, without smoothing and weights, is {@link #classification(Tensor, Tensor)}.
      *
      * @param smoothing ε in [0, 1)
      * @param weights what a row of each class counts, {@code (labels)} in {@link #dtype}: {@code Σ w[y]·−log p(y)}, and of smoothing
@@ -111,7 +111,7 @@ public final class Losses {
     }
 
     /**
-     * The sum over the rows of the mean over the labels, whose mean over the rows is {@link #multiLabel(Tensor, Tensor)}.
+     * The sum over the rows of the mean over the labels, whose mean over the rows, without weights, is {@link #multiLabel(Tensor, Tensor)}.
      *
      * @param weights of the term of each label that a text has, {@code w·−y log σ(z)}, {@code (labels)} in {@link #dtype}; null for 1
      */
@@ -130,8 +130,8 @@ public final class Losses {
     }
 
     /**
-     * The sum whose mean over the labels that are not ignored is {@link #tokenClassification(Tensor, Tensor)}; smoothing and weights as in
-     * {@link #classificationSum}.
+     * The sum whose mean over the labels that are not ignored is {@link #tokenClassification(Tensor, Tensor)} without smoothing and weights,
+     * which are those of {@link #classificationSum}.
      */
     public static Tensor tokenClassificationSum(
             Tensor logits, Tensor labels, double smoothing, @Nullable Tensor weights) {
@@ -149,7 +149,8 @@ public final class Losses {
     }
 
     /**
-     * The sum whose mean over the targets, the labels that are not ignored and not the first of a row, is {@link #causalLm(Tensor, Tensor)}.
+     * The sum whose mean over the targets, the labels that are not ignored and not the first of a row, is {@link #causalLm(Tensor, Tensor)}
+     * without smoothing.
      *
      * @param smoothing ε in [0, 1)
      */

@@ -134,7 +134,7 @@ final class BenchRun implements AutoCloseable {
         }
     }
 
-    /** GFLOP/s of a square product, now: the best of a few, in several places, since where a matrix lies in memory is worth a tenth. */
+    /** GFLOP/s of a square product in float32, now: the best of a few, in several places, since where a matrix lies in memory is worth a tenth. */
     static double productRate() {
         try (NativeScope scope = new NativeScope()) {
             int n = 1536;
