@@ -211,7 +211,7 @@ final class EvalCommand implements Verb {
         }
         ImageDataset dataset = TrainingImages.dataset(
                 ModelImages.of(loaded.model(), loaded.directory()), chosen, labels, Augmentation.NONE);
-        RowPredictions told = predictions.of(loaded.model(), threshold.value());
+        RowPredictions told = predictions.of(loaded.model(), labels, threshold.value());
         Evaluator evaluator =
                 RowPredictions.heard(new Evaluator(loaded.model(), 0, batchSize, threshold.value()), told);
         Evaluation evaluation = evaluator.evaluate(dataset);
@@ -272,7 +272,7 @@ final class EvalCommand implements Verb {
             }
             MatchLoss loss = matches ? loss(loaded) : null;
             Evaluator plain = new Evaluator(loaded.model(), tokenizer.padId(), batchSize, threshold.value());
-            RowPredictions told = predictions.of(loaded.model(), threshold.value());
+            RowPredictions told = predictions.of(loaded.model(), labels, threshold.value());
             Evaluator evaluator = RowPredictions.heard(loss == null ? plain : plain.withMatchLoss(loss), told);
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case SENTENCE_EMBEDDING -> MatchDataset.of(some, tokenizer, maxLength, prompts);

@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.Labels;
 import org.loft4j.io.ModelReference;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Threshold;
@@ -127,9 +128,13 @@ final class PredictionsFlag {
         }
     }
 
-    /** Null where it is not asked for. */
+    /**
+     * Null where it is not asked for.
+     *
+     * @param labels the classes by which rows are judged; null for none
+     */
     @Nullable
-    RowPredictions of(Model model, Threshold threshold) {
-        return file == null ? null : new RowPredictions(file, model, threshold);
+    RowPredictions of(Model model, @Nullable Labels labels, Threshold threshold) {
+        return file == null ? null : new RowPredictions(file, model, labels, threshold);
     }
 }

@@ -58,12 +58,12 @@ final class RowPredictions {
         }
     }
 
-    RowPredictions(Path file, Model model, Threshold threshold) {
+    /** @param labels the classes by which rows are judged; null for none */
+    RowPredictions(Path file, Model model, @Nullable Labels labels, Threshold threshold) {
         this.file = file;
         this.model = model;
-        List<String> classes = model.description().labels();
-        this.names = Labels.distinct(classes);
-        this.labels = classes.size() > 1 ? Labels.ofNames(classes) : null;
+        this.names = labels == null ? Labels.distinct(model.description().labels()) : labels.names();
+        this.labels = labels;
         this.threshold = threshold;
     }
 
