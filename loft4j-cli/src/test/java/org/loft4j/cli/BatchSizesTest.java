@@ -106,4 +106,15 @@ class BatchSizesTest {
         Dataset texts = Dataset.causalLmIds(List.of(new int[7], new int[3]));
         assertEquals(new Load(2, 7, 0, 0), BatchSizes.largest(new TrainData(texts, null, 0, 16), CONFIG));
     }
+
+    /** Eight held-out answers of three tokens are fewer numbers than five of nine that are looked at before. */
+    @Test
+    void fewerLongerAnswersMayTakeMoreThanThoseHeldOut() {
+        TrainConfig config =
+                TrainConfig.builder(Method.LORA).batchSize(2).evalBatchSize(5).build();
+        Load load = BatchSizes.largest(new TrainData(pairs(4, 9), pairs(4, 3), 0, 16), config);
+        assertEquals(new Load(4, 9, 5, 9).judging(), load);
+        Load held = BatchSizes.largest(new TrainData(pairs(4, 3), pairs(4, 9), 0, 16), config);
+        assertEquals(new Load(4, 3, 8, 9).judging(), held);
+    }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -79,5 +80,15 @@ class LearningRatesTest {
         LearningRates rates = LearningRates.parse(List.of("dora=1e-3"), null);
         ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS, usual(384, null)));
         assertTrue(String.valueOf(e.getMessage()).contains("dora; there are loft, lora-64"), e.getMessage());
+    }
+
+    /** Those of the method are for all that are trained by it, and those of the name for one of them. */
+    @Test
+    void ratesOfANameGoBeforeThoseOfItsMethod() {
+        List<Contender> contenders = List.of(Contender.parse("lora"), Contender.parse("lora:alpha=64:label=wide"));
+        LearningRates rates = LearningRates.parse(List.of("lora=1e-3", "wide=1e-4"), null);
+        Map<String, List<Double>> found = rates.of(contenders, Method::hashCode);
+        assertEquals(List.of(1e-3), found.get("lora"));
+        assertEquals(List.of(1e-4), found.get("wide"));
     }
 }

@@ -185,4 +185,17 @@ class LearntClassesTest {
                 "eval", "--model", model.toString(), "--adapter", output.toString(), "--data", rows.toString());
         assertEquals(0, judged.status(), judged.err());
     }
+
+    /** Names of the data are those of the model's classes only where there are as many. */
+    @Test
+    void fewerOrMoreNamesThanTheModelHasClassesNameNone() {
+        List<String> unnamed = List.of("LABEL_0", "LABEL_1", "LABEL_2");
+        assertEquals(List.of("a", "b", "c"), LearntClasses.named(unnamed, List.of("a", "b", "c")));
+        assertEquals(List.of("a", "b", "c"), LearntClasses.named(List.of("0", "1", "2"), List.of("a", "b", "c")));
+        assertEquals(unnamed, LearntClasses.named(unnamed, List.of("a", "b")));
+        assertEquals(unnamed, LearntClasses.named(unnamed, List.of("a", "b", "c", "d")));
+        assertEquals(unnamed, LearntClasses.named(unnamed, List.of()));
+        List<String> named = List.of("x", "y", "z");
+        assertEquals(named, LearntClasses.named(named, List.of("a", "b", "c")));
+    }
 }

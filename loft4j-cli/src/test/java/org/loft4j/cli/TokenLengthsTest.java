@@ -24,4 +24,17 @@ class TokenLengthsTest {
         assertEquals("3 █ ▄ ▄ 7", two.line());
         assertEquals("4 █ 4", TokenLengths.of(List.of(4)).line());
     }
+
+    /** The shortest length that so many rows do not exceed. */
+    @Test
+    void atLeastTheShareOfTheRowsIsNotLonger() {
+        TokenLengths five = TokenLengths.of(List.of(10, 20, 30, 40, 50));
+        assertEquals(30, five.quantile(0.5));
+        assertEquals(50, five.quantile(0.95));
+        assertEquals(10, five.quantile(0));
+        assertEquals(50, five.quantile(1));
+        TokenLengths two = TokenLengths.of(List.of(1, 1, 1, 9));
+        assertEquals(1, two.quantile(0.75));
+        assertEquals(9, two.quantile(0.76));
+    }
 }

@@ -49,4 +49,18 @@ class CostFitTest {
         List<Point> points = points(1, 1, 1).subList(0, 3);
         assertThrows(IllegalArgumentException.class, () -> CostFit.of(PARTS, points));
     }
+
+    /** One quantity that took 1 s, 1 s and 2 s. */
+    @Test
+    void theLargestDeviationIsInPartsOfWhatWasMeasured() {
+        CostFit fit = CostFit.of(
+                List.of("call"),
+                List.of(
+                        new Point(new double[] {1}, 1),
+                        new Point(new double[] {1}, 1),
+                        new Point(new double[] {1}, 2)));
+        // least squares of p − 1, p − 1 and p/2 − 1: p = 2.5 / 2.25
+        assertEquals(10 / 9.0, fit.seconds(1), 1e-12);
+        assertEquals(4 / 9.0, fit.largestDeviation(), 1e-12);
+    }
 }

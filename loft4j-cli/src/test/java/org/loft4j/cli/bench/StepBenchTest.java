@@ -25,4 +25,11 @@ class StepBenchTest {
                 List.copyOf(result.medians().keySet()));
         result.medians().forEach((name, medians) -> assertTrue(medians.step() > 0, name));
     }
+
+    @Test
+    void ofAnEvenNumberTheMiddleOnesAreAveraged() {
+        assertEquals(3, StepBench.median(new double[] {9, 1, 3}));
+        assertEquals(2.5, StepBench.median(new double[] {9, 1, 3, 2}));
+        assertEquals(7, StepBench.median(new double[] {7}));
+    }
 }

@@ -1,0 +1,212 @@
+package org.loft4j.cli.compare;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.cli.report.Curve;
+
+/** Which rate is the best, and what its figures are, where runs are few, are of folds or differ in one thing alone. */
+class SummaryFiguresTest {
+    private final List<TrialResult> results = new ArrayList<>();
+    private Map<String, Object> settings = Map.of();
+    private TrialResult.Cost cost = new TrialResult.Cost(10, 12, 1000, 1, 1);
+    private @Nullable String failure;
+    private int rank = 4;
+
+    private void run(String contender, double rate, long seed, int fold, double accuracy, double loss) {
+        Contender named = Contender.parse(contender);
+        results.add(new TrialResult(
+                new Trial(named, named.method().usesAdapter() ? rank : 0, rate, seed, fold),
+                failure,
+                settings,
+                Map.of("accuracy", accuracy, "loss", loss),
+                Map.of("accuracy", accuracy, "loss", loss),
+                false,
+                0L,
+                cost,
+                new Curve(),
+                new Curve(),
+                List.of(),
+                Map.of()));
+    }
+
+    private Summary summary(String metric, Long... sweep) {
+        List<Contender> contenders =
+                results.stream().map(result -> result.trial().contender()).toList();
+        return Summary.of(results, metric, List.of(sweep), Baseline.of(contenders, Baseline.DEFAULT));
+    }
+
+    private Standing standing(String contender, String metric, Long... sweep) {
+        return summary(metric, sweep).standings().stream()
+                .filter(row -> row.entry().contender().name().equals(contender))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** As many rows right, and surer of them. */
+    @Test
+    void ofEqualScoresTheLowerLossWinsAndNotTheSmallerRate() {
+        run("lora", 1e-4, 0, 0, 0.9, 0.5);
+        run("lora", 1e-3, 0, 0, 0.9, 0.3);
+        run("lora", 1e-2, 0, 0, 0.9, 0.4);
+        assertEquals(1e-3, standing("lora", "accuracy", 0L).rate());
+    }
+
+    @Test
+    void whereNoRunHasASeedOfTheSweepAllRunsChoose() {
+        run("lora", 1e-4, 7, 0, 0.6, 0.5);
+        run("lora", 1e-3, 7, 0, 0.9, 0.5);
+        Standing lora = standing("lora", "accuracy", 0L);
+        assertEquals(1e-3, lora.rate());
+        assertEquals(2, lora.ratesTried());
+    }
+
+    /** The one run of the other rate had an easier seed. */
+    @Test
+    void withoutACommonSeedTheRatesOfMostSeedsAreCompared() {
+        run("lora", 1e-4, 0, 0, 0.6, 0.5);
+        run("lora", 1e-4, 1, 0, 0.7, 0.5);
+        run("lora", 1e-3, 2, 0, 0.99, 0.1);
+        Standing lora = standing("lora", "accuracy", 0L, 1L, 2L);
+        assertEquals(1e-4, lora.rate());
+        assertEquals(BestRate.Edge.LOWEST, lora.edge());
+        assertTrue(lora.unevenly());
+    }
+
+    @Test
+    void theLargestMemoryOfTheRunsCounts() {
+        cost = new TrialResult.Cost(10, 12, 1000, 5_000_000, 8);
+        run("lora", 1e-3, 0, 0, 0.9, 0.3);
+        cost = new TrialResult.Cost(20, 22, 3000, 9_000_000, 8);
+        run("lora", 1e-3, 1, 0, 0.9, 0.3);
+        Standing lora = standing("lora", "accuracy", 0L, 1L, 2L);
+        assertEquals(15, lora.seconds());
+        assertEquals(2000, lora.tokensPerSecond());
+        assertEquals(9_000_000, lora.peakBytes());
+    }
+
+    private void threeFolds(String test) {
+        double[] full = {0.90, 0.80, 0.85};
+        double[] lora = {0.89, 0.78, 0.79};
+        for (int fold = 1; fold <= 3; fold++) {
+            settings = new HashMap<>(Map.of("folds", 3, "train_data", "others " + fold, "eval_data", "fold " + fold));
+            settings.put("test_data", test.isEmpty() ? "fold " + fold : test);
+            run("full", 1e-4, 0, fold, full[fold - 1], 0.5);
+            run("lora", 1e-3, 0, fold, lora[fold - 1], 0.5);
+        }
+    }
+
+    /** Differences −0.01, −0.02, −0.06: s = √0.0007; of three folds a half is held out as against what is learnt. */
+    @Test
+    void theIntervalOverFoldsIsWiderByTheRowsThatTheirRunsShare() {
+        threeFolds("");
+        Sample toFull = standing("lora", "accuracy", 0L).toBaseline();
+        assertNotNull(toFull);
+        assertEquals(-0.03, toFull.mean(), 1e-12);
+        assertEquals(4.302653 * Math.sqrt(0.0007 * (1.0 / 3 + 1.0 / 2)), toFull.halfWidth(), 1e-6);
+    }
+
+    @Test
+    void theIntervalOfRunsThatTheSameTestJudgesIsNotCorrected() {
+        threeFolds("rows of their own");
+        Sample toFull = standing("lora", "accuracy", 0L).toBaseline();
+        assertNotNull(toFull);
+        assertEquals(4.302653 * Math.sqrt(0.0007 / 3), toFull.halfWidth(), 1e-6);
+    }
+
+    /** Over 0.89, 0.78, 0.79: deviation 6.08 %, standard error 3.51 %. */
+    @Test
+    void theTableHasTheStandardErrorOverFoldsAndTheDeviationOverSeeds() {
+        threeFolds("");
+        String folds = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(folds.contains("82.00 ± 3.51"), folds);
+        results.clear();
+        settings = Map.of();
+        run("lora", 1e-3, 0, 0, 0.89, 0.5);
+        run("lora", 1e-3, 1, 0, 0.78, 0.5);
+        run("lora", 1e-3, 2, 0, 0.79, 0.5);
+        String seeds = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(seeds.contains("82.00 ± 6.08"), seeds);
+    }
+
+    @Test
+    void theRatesOfARankAreDrawnFromItsOwnRuns() {
+        run("lora", 1e-4, 0, 0, 0.6, 0.5);
+        run("lora", 1e-3, 0, 0, 0.7, 0.5);
+        rank = 8;
+        run("lora", 1e-4, 0, 0, 0.9, 0.5);
+        Summary summary = summary("accuracy", 0L);
+        SummaryCharts charts = new SummaryCharts(summary);
+        assertEquals(
+                List.of(0.6, 0.7),
+                charts.overRates(summary.standings().get(0).entry()).y());
+        assertEquals(
+                List.of(0.9),
+                charts.overRates(summary.standings().get(1).entry()).y());
+    }
+
+    /** A message may be of several lines. */
+    @Test
+    void aFailureOfSeveralLinesIsOneCellOfTheTable(@TempDir Path folder) throws IOException {
+        failure = "cannot be learnt\nfor want\nof rows";
+        run("lora", 1e-3, 0, 0, 0.9, 0.3);
+        SummaryFiles.write(folder, summary("accuracy", 0L), complaint -> {});
+        String runs = Files.readString(folder.resolve("runs.csv"));
+        assertTrue(runs.endsWith(",\"cannot be learnt\nfor want\nof rows\"\n"), runs);
+    }
+
+    @Test
+    void aRunIsReadAsItWasWritten(@TempDir Path folder) throws IOException {
+        Contender lora = Contender.parse("lora");
+        Curve loss = new Curve();
+        loss.add(1, 0.75);
+        TrialResult written = new TrialResult(
+                new Trial(lora, 4, 1e-3, 5, 2),
+                null,
+                Map.of("folds", "3"),
+                Map.of("accuracy", 0.5),
+                Map.of("accuracy", 0.25),
+                true,
+                7L,
+                new TrialResult.Cost(1.5, 2.5, 3.5, 4, 6),
+                loss,
+                new Curve(),
+                List.of(Map.of("step", 1.0, "accuracy", 0.5)),
+                Map.of("processes", "2"));
+        written.write(folder.resolve("result.json"));
+        TrialResult read = TrialResult.read(folder.resolve("result.json"));
+        assertEquals(written.trial(), read.trial());
+        assertTrue(read.predictsOneClass());
+        assertEquals(7, read.skippedSteps());
+        assertEquals(written.settings(), read.settings());
+        assertEquals(written.validation(), read.validation());
+        assertEquals(written.test(), read.test());
+        assertEquals(written.cost(), read.cost());
+        assertEquals(written.evaluations(), read.evaluations());
+        assertEquals(written.machine(), read.machine());
+        assertEquals(List.of(1.0), read.loss().x());
+        assertEquals(List.of(0.75), read.loss().y());
+    }
+
+    /** Shares are told in percent, a loss as it is: −0.25 by itself, and 10 % more of accuracy. */
+    @Test
+    void aDifferenceOfLossesIsNotInPercent() {
+        run("full", 1e-4, 0, 0, 0.80, 0.75);
+        run("lora", 1e-3, 0, 0, 0.90, 0.50);
+        String losses = SummaryTable.text(summary("loss", 0L));
+        assertTrue(losses.contains(" -0.2500"), losses);
+        String shares = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(shares.contains(" +10.00"), shares);
+    }
+}

@@ -1,0 +1,143 @@
+package org.loft4j.infer;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.IntFunction;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.BeamConfig.EarlyStopping;
+import org.loft4j.infer.Continuation.Stop;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PromptSampler;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.WritingRules;
+
+/** What is written where numbers are equal, and where bounds are met exactly. */
+class WritingEdgesTest {
+    private static final long[] PROMPT = {3, 4};
+
+    private static Set<Integer> drawn(SamplingConfig config, float... logits) {
+        Sampler sampler = new Sampler(config, 0, new long[0]);
+        Set<Integer> drawn = new TreeSet<>();
+        for (int i = 0; i < 200; i++) {
+            drawn.add(sampler.next(logits.clone()));
+        }
+        return drawn;
+    }
+
+    /** Transformers removes what is less likely than min_p of the likeliest, which is less than itself never. */
+    @Test
+    void whatIsJustAsLikelyAsMinPStays() {
+        assertEquals(Set.of(1), drawn(new SamplingConfig(1, 0, 1, 1, 1, 5), 1, 2, -3));
+        assertEquals(Set.of(0, 2), drawn(new SamplingConfig(1, 0, 1, 1, 1, 5), 1, -3, 1));
+    }
+
+    /** Half of four equal tokens is two. */
+    @Test
+    void topPEndsWhereItIsReachedExactly() {
+        assertEquals(Set.of(0, 1), drawn(new SamplingConfig(1, 0, 0.5, 0, 1, 5), 0, 0, 0, 0));
+    }
+
+    @Test
+    void bothZerosAreEqual() {
+        assertEquals(Set.of(0, 1), drawn(new SamplingConfig(1, 1, 1, 0, 1, 5), 0f, -0f, -1f));
+        assertEquals(Set.of(0, 1), drawn(new SamplingConfig(1, 1, 1, 0, 1, 5), -0f, 0f, -1f));
+    }
+
+    private static Beams beams(int limit, double penalty, EarlyStopping stopping, Set<Long> ends) {
+        SamplingConfig sampling = SamplingConfig.GREEDY.withBeams(new BeamConfig(2, penalty, stopping));
+        TokenRules rules = TokenRules.of(WritingRules.NONE, sampling, ends);
+        return new Beams(0, PROMPT, limit, Stop.MAX_NEW_TOKENS, sampling, rules, PromptSampler.Draft.ENDLESS);
+    }
+
+    private static IntFunction<float[]> always(float... logProbs) {
+        return beam -> logProbs.clone();
+    }
+
+    /** Each beam may end in as many ways as there are ends, and there are as many candidates to go on with. */
+    @Test
+    void beamsGoOnBesideSeveralEndsOfEach() {
+        Beams beams = beams(40, 1, EarlyStopping.NEVER, Set.of(0L, 1L));
+        beams.step(always(-1, -1.1f, -3, -3.5f, -9));
+        assertTrue(beams.isOpen());
+        beams.step(always(-1, -1.1f, -3, -3.5f, -9));
+        assertTrue(beams.isOpen());
+        assertArrayEquals(new long[] {2, 3}, beams.next());
+        assertArrayEquals(new int[] {0, 0}, beams.from());
+    }
+
+    /** Where length is a fault, the best that a text may come to is what it is now. */
+    @Test
+    void aPenaltyBelowZeroIsNotThatOfTheLongestText() {
+        Beams beams = beams(40, -1, EarlyStopping.NEVER, Set.of(0L));
+        beams.step(always(-3, -9, -0.1f, -4));
+        assertTrue(beams.isOpen());
+        beams.step(always(-2, -9, -0.2f, -5));
+        assertTrue(beams.isOpen());
+    }
+
+    /** −3 of three tokens is above −1.2, which −3 of two is not. */
+    @Test
+    void aTextMayBecomeAsLongAsItsLimit() {
+        Beams three = beams(3, 1, EarlyStopping.NEVER, Set.of(0L, 1L));
+        three.step(always(-1.1f, -1.2f, -3, -9));
+        assertTrue(three.isOpen());
+        Beams two = beams(2, 1, EarlyStopping.NEVER, Set.of(0L, 1L));
+        two.step(always(-1.1f, -1.2f, -3, -9));
+        assertFalse(two.isOpen());
+    }
+
+    @Test
+    void theFirstOfEqualTextsIsTold() {
+        Beams beams = beams(3, 1, EarlyStopping.TRUE, Set.of(0L, 1L));
+        beams.step(always(-1, -1, -3, -9));
+        assertFalse(beams.isOpen());
+        assertArrayEquals(new long[] {0}, beams.told((row, id) -> true).ids());
+        BestTokens one = new BestTokens(1);
+        one.offer(0, 0, new float[] {-1, -1});
+        assertEquals(0, one.id(0));
+    }
+
+    /** As sentence-transformers does it, whatever the tokenizer makes of blanks. */
+    @Test
+    void blanksAroundATextAreNoPartOfIt() throws Exception {
+        try (Model model = Models.open(Fixture.directory("stories260K"), ModelOptions.of(Task.SENTENCE_EMBEDDING));
+                Tokenizer tokenizer = Tokenizer.open(Fixture.directory("stories260K"))) {
+            TextEmbedder embedder = new TextEmbedder(model, tokenizer, 64, 8, false);
+            List<float[]> vectors = embedder.embed(List.of("Once upon", "  Once upon\n "));
+            assertArrayEquals(vectors.get(0), vectors.get(1), 1e-5f);
+        }
+    }
+
+    /** A prompt that is asked again, of which all has been read: the last token's logits need the memory before it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"lfm2", "qwen3_5_text", "granitemoehybrid", "llama_gqa"})
+    void aPromptThatHasBeenReadToItsEndIsAnsweredAlike(String name) throws Exception {
+        long[] prompt = {5, 17, 42, 8, 99, 120, 3};
+        try (Model model = Models.open(Fixture.directory(name), ModelOptions.of(Task.CAUSAL_LM));
+                Reading reading = new Reading()) {
+            Generator generator = new Generator((Decoder) model);
+            Continuation fresh = generator.greedy(prompt, 8, Set.of());
+            for (int most : new int[] {1, 8, 8}) {
+                Continuation again = generator.generate(
+                        prompt, 0, most, Set.of(), SamplingConfig.GREEDY, (row, id) -> true, reading);
+                assertEquals(
+                        Arrays.stream(fresh.ids()).limit(most).boxed().toList(),
+                        Arrays.stream(again.ids()).boxed().toList());
+            }
+        }
+    }
+}
