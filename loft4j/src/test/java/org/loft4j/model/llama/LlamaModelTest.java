@@ -19,6 +19,7 @@ import org.loft4j.ShapeException;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.Rope;
 import org.loft4j.nn.Activation;
+import org.loft4j.nn.AutogradFunction;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Losses;
@@ -161,6 +162,8 @@ class LlamaModelTest {
                             .backward();
                     weight.mutable_grad().zero_();
                 }
+                // as a trainer does; of earlier tests, too
+                AutogradFunction.sweep();
                 if (i == 9) {
                     baseline = LiveObjects.settled();
                 }
