@@ -100,7 +100,7 @@ public final class StepBench {
         return new Result(medians, median(rates), median(ownShares), median(shares));
     }
 
-    private static Medians medians(Seconds[] taken, Seconds[] lora) {
+    static Medians medians(Seconds[] taken, Seconds[] lora) {
         double[] ratios = new double[taken.length];
         for (int round = 0; round < ratios.length; round++) {
             ratios[round] = taken[round].total() / lora[round].total();

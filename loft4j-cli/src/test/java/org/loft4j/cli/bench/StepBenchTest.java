@@ -32,4 +32,21 @@ class StepBenchTest {
         assertEquals(2.5, StepBench.median(new double[] {9, 1, 3, 2}));
         assertEquals(7, StepBench.median(new double[] {7}));
     }
+
+    /** The pace of a machine changes from round to round, so each step is held against LoRA's of its own. */
+    @Test
+    void ratiosAreThoseOfTheRounds() {
+        BenchRun.Seconds[] lora = {seconds(1, 1), seconds(2, 2), seconds(4, 4)};
+        BenchRun.Seconds[] loft = {seconds(2, 2), seconds(2, 4), seconds(4, 20)};
+        StepBench.Medians medians = StepBench.medians(loft, lora);
+        assertEquals(6, medians.step());
+        assertEquals(1, medians.forward());
+        assertEquals(1, medians.backward());
+        assertEquals(4, medians.optimizer());
+        assertEquals(2, medians.overLora(), "of 2, 1.5 and 3");
+    }
+
+    private static BenchRun.Seconds seconds(double gradients, double optimizer) {
+        return new BenchRun.Seconds(gradients / 2, gradients, optimizer);
+    }
 }
