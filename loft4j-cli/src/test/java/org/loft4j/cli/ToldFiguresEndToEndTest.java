@@ -8,9 +8,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.Statement;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -193,5 +197,45 @@ class ToldFiguresEndToEndTest {
                         .out())
                 .get("training_rows");
         assertEquals(1, all.get("empty_answers").asInt(), all.toString());
+    }
+
+    /** What eval judges, its file of rows tells too, where rows name the classes of a model that does not. */
+    private void same(List<String> call) throws IOException {
+        Captured plain = Captured.loft(call.toArray(String[]::new));
+        assertEquals(0, plain.status(), plain.err());
+        Path file = folder.resolve("told.jsonl");
+        Captured told = Captured.loft(Stream.concat(call.stream(), Stream.of("--predictions", file.toString()))
+                .toArray(String[]::new));
+        assertEquals(0, told.status(), told.err());
+        assertEquals(2, Files.readAllLines(file).size());
+    }
+
+    @Test
+    void columnsOfLabels() throws IOException {
+        Path rows = Files.writeString(folder.resolve("rows.csv"), "text,red,blue\nball,1,0\nsky,0,1\n");
+        same(List.of(
+                "eval",
+                "--model",
+                STORIES,
+                "--adapter",
+                undecided().toString(),
+                "--problem-type",
+                "multi_label_classification",
+                "--label-columns",
+                "red,blue",
+                "--data",
+                rows.toString()));
+    }
+
+    @Test
+    void classesThatAParquetFileNames() throws Exception {
+        Path rows = folder.resolve("rows.parquet");
+        try (Connection connection = DriverManager.getConnection("jdbc:duckdb:");
+                Statement statement = connection.createStatement()) {
+            statement.execute("COPY (SELECT * FROM (VALUES ('a', 0), ('b', 1)) AS t(text, label)) TO '" + rows
+                    + "' (FORMAT parquet, KV_METADATA {huggingface: '{\"info\": {\"features\": {\"label\":"
+                    + " {\"names\": [\"neg\", \"pos\"], \"_type\": \"ClassLabel\"}}}}'})");
+        }
+        same(List.of("eval", "--model", STORIES, "--adapter", undecided().toString(), "--data", rows.toString()));
     }
 }
