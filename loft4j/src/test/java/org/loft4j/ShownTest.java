@@ -12,6 +12,11 @@ class ShownTest {
     }
 
     @Test
+    void spellingStaysInALine() {
+        assertEquals("می\u200cشود 👨‍👩‍👧 a?[31m\\tb?c?", Shown.line("می\u200cشود 👨‍👩‍👧 a\u001b[31m\tb\nc\u202e"));
+    }
+
+    @Test
     void ofATextOfLinesTheLinesStay() {
         assertEquals("a?[31mb\r\nc\n\td?e 👩‍💻", Shown.lines("a\u001b[31mb\r\nc\n\td\re 👩‍💻"));
     }

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Links;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.AtomicFiles;
@@ -42,21 +43,26 @@ final class CombinedNotes {
         Path tokenizer = notes.chosen("tokenizer.json", CombinedNotes::tokenizer);
         if (tokenizer != null) {
             for (Path file : Tokenizer.filesIn(tokenizer)) {
-                AtomicFiles.write(directory.resolve(file), Files.readAllBytes(tokenizer.resolve(file)));
+                copy(tokenizer, file, directory);
             }
         }
         Path sentences = notes.chosen("modules.json", SentenceFiles::find);
         if (sentences != null) {
             SentenceFiles.requireSameDense(sentences, parts);
             for (Path file : SentenceFiles.filesIn(sentences)) {
-                AtomicFiles.write(directory.resolve(file), Files.readAllBytes(sentences.resolve(file)));
+                copy(sentences, file, directory);
             }
         }
         Path template = notes.chosen("the chat template", ChatTemplate::source);
         if (template != null) {
+            Tokenizer.filesIn(template);
             TemplateFile.write(directory, ChatTemplate.source(template));
         }
         return notes.warnings;
+    }
+
+    private static void copy(Path from, Path file, Path to) throws IOException {
+        AtomicFiles.write(to.resolve(file), Files.readAllBytes(Links.requireOwn(from, file)));
     }
 
     /** Something that adapters can agree in; null for one that does not say. */

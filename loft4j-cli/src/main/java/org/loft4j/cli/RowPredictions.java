@@ -62,7 +62,7 @@ final class RowPredictions {
     RowPredictions(Path file, Model model, @Nullable Labels labels, Threshold threshold) {
         this.file = file;
         this.model = model;
-        this.names = labels == null ? Labels.distinct(model.description().labels()) : labels.names();
+        this.names = Labels.distinct(labels == null ? model.description().labels() : labels.names());
         this.labels = labels;
         this.threshold = threshold;
     }

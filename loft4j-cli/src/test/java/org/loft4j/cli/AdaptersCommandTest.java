@@ -11,6 +11,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code loft adapters}. */
@@ -59,6 +61,24 @@ class AdaptersCommandTest {
                     warned.err());
         }
         assertEquals("one", Files.readString(unlike.resolve("chat_template.jinja")));
+    }
+
+    /** A stranger's adapter would have it published with the result. */
+    @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links want a right there")
+    void noOtherFileOfTheMachineComesAlong() throws IOException {
+        Path first = Files.createDirectories(directory.resolve("first"));
+        for (String name : List.of("adapter_config.json", "adapter_model.safetensors")) {
+            Files.copy(Path.of(ADAPTER).resolve(name), first.resolve(name));
+        }
+        Files.writeString(first.resolve("tokenizer.json"), "{}");
+        Path secret = Files.writeString(directory.resolve("id_rsa"), "secret");
+        Files.createSymbolicLink(first.resolve("vocab.txt"), secret);
+        Path both = directory.resolve("both");
+        Captured refused = combine(first, Path.of(ADAPTER), both);
+        assertEquals(1, refused.status(), refused.out());
+        assertTrue(refused.err().contains("vocab.txt: is a link to "), refused.err());
+        assertTrue(Files.notExists(both.resolve("vocab.txt")));
     }
 
     private static Captured combine(Path first, Path second, Path output) {

@@ -91,6 +91,35 @@ class ToldFiguresEndToEndTest {
         }
     }
 
+    /** Two cranes, as a head for ImageNet has them: each keeps its own probability. */
+    @Test
+    void classesOfOneNameAreToldApart() throws IOException {
+        Path adapter = undecided();
+        Files.writeString(
+                adapter.resolve("loft_task.json"),
+                "{\"task\": \"sequence_classification\", \"labels\": [\"crane\", \"crane\"], \"max_length\": 32}");
+        Path rows = Files.writeString(
+                folder.resolve("rows.jsonl"),
+                "{\"text\": \"ball\", \"label\": 1}\n{\"text\": \"sky\", \"label\": 0}\n");
+        Path file = folder.resolve("told.jsonl");
+        json(
+                "eval",
+                "--model",
+                STORIES,
+                "--adapter",
+                adapter.toString(),
+                "--data",
+                rows.toString(),
+                "--predictions",
+                file.toString(),
+                "--json");
+        JsonNode row = JSON.readTree(Files.readAllLines(file).get(0));
+        assertEquals("crane (1)", row.get("label").asText(), row.toString());
+        assertEquals(
+                "{\"crane (0)\":0.5,\"crane (1)\":0.5}",
+                row.get("probabilities").toString());
+    }
+
     /** Of two examples each, since an earlier answer is written otherwise than it is asked for. */
     @Test
     void eachOfSeveralConversationsHasTheLossOfItsOwnExamples() throws IOException {

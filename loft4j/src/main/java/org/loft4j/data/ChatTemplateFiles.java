@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
-import org.loft4j.io.Links;
 
 /**
  * What the files of a model say of its chat templates.
@@ -23,7 +22,6 @@ import org.loft4j.io.Links;
  */
 record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Object> specialTokens) {
     private static final String DEFAULT = "default";
-    private static final Path OWN = Path.of("chat_template.jinja");
     private static final String ADDITIONAL = "additional_chat_templates";
     private static final List<String> FOLDERS = List.of(ADDITIONAL, "chat_templates");
     private static final long LARGEST = 4L << 20;
@@ -31,7 +29,7 @@ record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Obj
     static ChatTemplateFiles read(Path directory) throws IOException {
         Path configFile = directory.resolve("tokenizer_config.json");
         JsonNode config = SpecialTokens.json(configFile);
-        Path own = directory.resolve(OWN);
+        Path own = directory.resolve("chat_template.jinja");
         Path json = directory.resolve("chat_template.json");
         Map<String, String> sources = new LinkedHashMap<>();
         Path file = configFile;
@@ -43,14 +41,12 @@ record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Obj
         }
         if (Files.isRegularFile(own)) {
             file = own;
-            sources.put(DEFAULT, text(Links.requireOwn(directory, OWN)));
+            sources.put(DEFAULT, text(own));
         }
         for (String folder : FOLDERS) {
             for (Path further : further(directory, folder)) {
                 String name = String.valueOf(further.getFileName());
-                sources.put(
-                        name.substring(0, name.length() - ".jinja".length()),
-                        text(Links.requireOwn(directory, further)));
+                sources.put(name.substring(0, name.length() - ".jinja".length()), text(directory.resolve(further)));
             }
         }
         return new ChatTemplateFiles(file, sources, specialTokens(directory));

@@ -35,6 +35,9 @@ final class RegexCheck {
     private static final int MOST_QUANTIFIERS = 4;
     private static final Pattern COUNTED = Pattern.compile("\\{(\\d*)(,?)(\\d*)\\}");
 
+    /** Behind a parenthesis: calls out, absence, code, a comment, and a switch to patterns with comments. */
+    private static final Pattern UNUSUAL = Pattern.compile("\\*|\\?[~{#]|\\?[a-wyz]*-?[a-wyz]*x");
+
     private static final String PROBE = "a 1.\n▁Zé";
 
     private final String pattern;
@@ -110,8 +113,8 @@ final class RegexCheck {
         while (at < pattern.length()) {
             char c = pattern.charAt(at++);
             Group closed = null;
-            if (isCall(c)) {
-                return "calls or repeats a group";
+            if (isUnusual(c)) {
+                return "calls a group, or has a comment or a control";
             }
             switch (c) {
                 case '\\' -> escape();
@@ -155,7 +158,10 @@ final class RegexCheck {
             if (least > 0) {
                 group.follow();
             }
-            group.followed = Math.max(group.followed, closed == null ? 0 : closed.mostFollowed);
+            if (closed != null && closed.mostFollowed > 0) {
+                // those before it, too, are tried at every length for what must fit inside
+                group.followed = Math.max(group.followed, group.here + closed.mostFollowed);
+            }
             group.here += (repeated ? 1 : 0) + (closed == null ? 0 : closed.most);
             if (group.here > MOST_IN_A_ROW || group.followed > MOST_FOLLOWED) {
                 return "has more than " + MOST_IN_A_ROW + " repetitions in a row, or " + MOST_FOLLOWED
@@ -169,11 +175,15 @@ final class RegexCheck {
         return null;
     }
 
-    /** Whether what was just begun takes up another part of the pattern, as no tokenizer's does: that may have no end. */
-    private boolean isCall(char c) {
+    /**
+     * Whether what was just begun takes up another part of the pattern, which may have no end, or is read otherwise than here: no
+     * tokenizer has any of it.
+     */
+    private boolean isUnusual(char c) {
         char next = at < pattern.length() ? pattern.charAt(at) : ' ';
-        return c == '\\' && (next == 'g' || next == 'k' || next >= '1' && next <= '9')
-                || c == '(' && (next == '*' || pattern.startsWith("?~", at) || pattern.startsWith("?{", at));
+        return c == '\\' && ("gkcCM".indexOf(next) >= 0 || next >= '1' && next <= '9')
+                || c == '('
+                        && UNUSUAL.matcher(pattern).region(at, pattern.length()).lookingAt();
     }
 
     /** The character behind a backslash, and the braces of a property. */

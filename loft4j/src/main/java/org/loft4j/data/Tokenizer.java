@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.Links;
 import org.loft4j.Shown;
-import org.loft4j.io.Links;
 
 /**
  * The tokenizer of a model directory: Hugging Face's own, from tokenizer.json. Truncation and padding that the file may switch on

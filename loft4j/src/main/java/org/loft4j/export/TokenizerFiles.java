@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.Links;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 
@@ -89,17 +90,19 @@ final class TokenizerFiles {
                         entry.path("name").asText(), entry.path("template").asText());
             }
         }
-        Path file = directory.resolve("chat_template.jinja");
-        if (Files.isRegularFile(file)) {
-            templates.put("default", Files.readString(file));
+        Path name = Path.of("chat_template.jinja");
+        if (Files.isRegularFile(directory.resolve(name))) {
+            templates.put("default", Files.readString(Links.requireOwn(directory, name)));
         }
         Path folder = directory.resolve("additional_chat_templates");
         if (Files.isDirectory(folder)) {
             try (Stream<Path> files = Files.list(folder)) {
                 for (Path each : files.sorted().toList()) {
-                    String name = String.valueOf(each.getFileName());
-                    if (name.endsWith(ENDING)) {
-                        templates.put(name.substring(0, name.length() - ENDING.length()), Files.readString(each));
+                    String further = String.valueOf(each.getFileName());
+                    if (further.endsWith(ENDING)) {
+                        templates.put(
+                                further.substring(0, further.length() - ENDING.length()),
+                                Files.readString(Links.requireOwn(directory, directory.relativize(each))));
                     }
                 }
             }

@@ -12,12 +12,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Links;
 import org.loft4j.data.Languages;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.ImageProcessorFile;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
-import org.loft4j.io.Links;
 
 /**
  * The files of a base model that one trained from it needs beside its weights: those of the tokenizer, or of the preparation of
@@ -87,7 +87,11 @@ record CopiedFiles(Map<Path, byte[]> contents) {
         List<Path> tokenizer = Tokenizer.filesIn(directory);
         Path images = Path.of(ImageProcessorFile.NAME);
         // beside a tokenizer it is for a vision tower, which is not trained
-        return tokenizer.isEmpty() && Files.isRegularFile(directory.resolve(images)) ? List.of(images) : tokenizer;
+        if (!tokenizer.isEmpty() || !Files.isRegularFile(directory.resolve(images))) {
+            return tokenizer;
+        }
+        Links.requireOwn(directory, images);
+        return List.of(images);
     }
 
     void write(Path directory) throws IOException {

@@ -77,7 +77,7 @@ final class ModelCard {
             text.append("One output: a number for each text, or pair of texts.\n\n");
         } else if (!task.labels().isEmpty()) {
             text.append("Labels: ")
-                    .append(task.labels().stream().map(Shown::text).collect(Collectors.joining(", ")))
+                    .append(task.labels().stream().map(Shown::line).collect(Collectors.joining(", ")))
                     .append(
                             task.multiLabel()
                                     ? "; " + (task.task() == Task.IMAGE_CLASSIFICATION ? "an image" : "a text")

@@ -54,6 +54,8 @@ class RegexCheckTest {
     void repetitionsBehindWhichSomethingMustFitAreBounded() {
         assertNotNull(RegexCheck.fault(".*.*.*(?<=x)"));
         assertNotNull(RegexCheck.fault("(?:.*.*.*)x"));
+        assertNotNull(RegexCheck.fault(".*.*(?:.*(?<=x))"));
+        assertNotNull(RegexCheck.fault(".*(?:.*(?:.*(?<=x)))"));
         assertNotNull(RegexCheck.fault("(?:.*.*(?:a|b.*))x"));
         assertNotNull(RegexCheck.fault(".{0,8}.{0,8}.*.*x"));
         assertNull(RegexCheck.fault("\\d+-\\d+-\\d+"));
@@ -62,8 +64,20 @@ class RegexCheckTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"(?<r>.\\g<r>?\\g<r>?)(?<=x)", "(?<a>.)\\k<a>", "(.*)\\1", "(?~ab)", "(?{x})", "(*FAIL)"})
-    void callsAreNot(String pattern) {
+    @ValueSource(
+            strings = {
+                "(?<r>.\\g<r>?\\g<r>?)(?<=x)",
+                "(?<a>.)\\k<a>",
+                "(.*)\\1",
+                "(?~ab)",
+                "(?{x})",
+                "(*FAIL)",
+                "(?#[).*.*.*.*(?<=x)|]",
+                "(?:\\c[)?.*|]",
+                "(?x) a # [\n.*",
+                "(?i-mx:a)"
+            })
+    void whatNoTokenizerHasIsNot(String pattern) {
         assertNotNull(RegexCheck.fault(pattern));
     }
 

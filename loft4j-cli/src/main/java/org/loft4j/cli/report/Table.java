@@ -26,9 +26,7 @@ public final class Table {
         if (cells.length != right.length) {
             throw new IllegalArgumentException(cells.length + " cells in a table of " + right.length + " columns");
         }
-        rows.add(Arrays.stream(cells)
-                .map(cell -> Shown.text(cell, Integer.MAX_VALUE))
-                .toArray(String[]::new));
+        rows.add(Arrays.stream(cells).map(Shown::line).toArray(String[]::new));
     }
 
     @Override

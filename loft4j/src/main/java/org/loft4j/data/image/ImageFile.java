@@ -114,7 +114,9 @@ public final class ImageFile {
                 reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
                 reader.setInput(in, true, true);
                 requireHonest(file, bytes.length, reader.getWidth(0), reader.getHeight(0));
-                requireHonest(file, bytes.length, reader.getTileWidth(0), reader.getTileHeight(0));
+                if (isTiled(bytes)) {
+                    requireHonest(file, bytes.length, reader.getTileWidth(0), reader.getTileHeight(0));
+                }
                 requireFewScans(file, (long) reader.getWidth(0) * reader.getHeight(0), header.scans());
                 requireShades(file, bytes);
                 Pixels pixels = header.isOfInks()
@@ -128,6 +130,11 @@ public final class ImageFile {
                 reader.dispose();
             }
         }
+    }
+
+    /** A tile of a TIFF may be larger than the picture; a strip has as many rows as there are. */
+    private static boolean isTiled(byte[] bytes) {
+        return TiffTags.isTiff(bytes) && TiffTags.first(ByteBuffer.wrap(bytes), TiffTags.TILE_LENGTH, -1) >= 0;
     }
 
     /** The size is stated in some bytes of the header, and as much memory is taken before the first pixel is read. */

@@ -4,12 +4,17 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /** The segments that a JPEG has before its first scan (ITU-T T.81, annex B). */
 final class JpegHeader {
     private static final int START_OF_IMAGE = 0xffd8;
     private static final int START_OF_SCAN = 0xffda;
+    private static final int END_OF_IMAGE = 0xffd9;
+    /** Behind it are markers; it is itself no more than a byte of a scan. */
+    private static final int FIRST_MARKER = 0xff00;
+    /** From it to the end of the image markers have no length behind them. */
+    private static final int FIRST_ALONE = 0xffd0;
+
     private static final int FILL = 0xffff;
     private static final int JFIF = 0xffe0;
     private static final int PROFILE = 0xffe2;
@@ -65,11 +70,19 @@ final class JpegHeader {
         return new JpegHeader(segments, scans(file, bytes.position() - 4));
     }
 
-    /** So many starts of a scan there are from here on: what scans hold has a zero behind each 0xff. */
+    /** So many starts of a scan there are from here to the end of the image: what scans hold has a zero behind each 0xff. */
     private static long scans(byte[] file, int from) {
-        return IntStream.range(Math.max(0, from), file.length - 1)
-                .filter(i -> file[i] == (byte) 0xff && file[i + 1] == (byte) START_OF_SCAN)
-                .count();
+        long scans = 0;
+        for (int i = Math.max(0, from); i + 3 < file.length; i++) {
+            int marker = (Byte.toUnsignedInt(file[i]) << 8) + Byte.toUnsignedInt(file[i + 1]);
+            if (marker == END_OF_IMAGE) {
+                break;
+            } else if (marker > FIRST_MARKER && marker < FILL && (marker < FIRST_ALONE || marker > END_OF_IMAGE)) {
+                scans += marker == START_OF_SCAN ? 1 : 0;
+                i += 1 + (Byte.toUnsignedInt(file[i + 2]) << 8) + Byte.toUnsignedInt(file[i + 3]);
+            }
+        }
+        return scans;
     }
 
     /** How often the pixels are gone over. */

@@ -175,6 +175,31 @@ class ImageFileTest {
         DataException fault = assertThrows(DataException.class, () -> ImageFile.read(path));
         assertTrue(fault.getMessage().contains("4194304 pixels in 1001 scans"), fault.getMessage());
         assertEquals(2048, ImageFile.read(Files.write(path, whole)).width());
+        // behind its end there may be anything, such as a film
+        assertEquals(
+                2048,
+                ImageFile.read(Files.write(path, bytes(whole, file.array()))).width());
+    }
+
+    private static byte[] bytes(byte[] first, byte[] second) {
+        return ByteBuffer.allocate(first.length + second.length)
+                .put(first)
+                .put(second)
+                .array();
+    }
+
+    /** Programs write 65,535 and more for "all rows". */
+    @Test
+    void aStripOfATiffMayHaveMoreRowsThanThePicture() throws IOException {
+        int[] values = new int[5000];
+        Path file = tiff(1, 8, 1, 1, 1, values);
+        byte[] bytes = Files.readAllBytes(file);
+        // what is the orientation there, tag 274, becomes the number of rows in a strip, tag 278
+        ByteBuffer entries = ByteBuffer.wrap(bytes);
+        assertEquals(274, entries.getShort(8 + 2 + 6 * 12));
+        entries.putShort(8 + 2 + 6 * 12, (short) 277).putShort(8 + 2 + 6 * 12 + 8, (short) 1);
+        entries.putShort(8 + 2 + 7 * 12, (short) 278).putShort(8 + 2 + 7 * 12 + 8, (short) 65535);
+        assertEquals(5000, ImageFile.read(Files.write(file, bytes)).width());
     }
 
     @Test

@@ -1,4 +1,4 @@
-package org.loft4j.io;
+package org.loft4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -12,7 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
-import org.loft4j.CheckpointException;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.data.Tokenizer;
 
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links want a right there")
@@ -51,10 +52,32 @@ class LinksTest {
         assertEquals(model.resolve(VOCAB), Links.requireOwn(model, VOCAB));
     }
 
-    @Test
-    void soAreTheBlobsOfACache() throws IOException {
-        link("hub/models--org--name/blobs/0123abcd");
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "hub/blobs/0123456789abcdef0123456789abcdef01234567",
+                ".dvc/cache/files/md5/ab/0123456789abcdef0123456789abcd",
+                ".git/annex/objects/x/SHA256E-s12--0123456789abcdef0123456789abcdef0123456789abcdef.txt"
+            })
+    void soAreFilesByTheirChecksum(String cached) throws IOException {
+        link(cached);
         assertEquals(model.resolve(VOCAB), Links.requireOwn(model, VOCAB));
+    }
+
+    /** By whatever name a server has given its files, and wherever the cache's folder leads. */
+    @Test
+    void soAreTheBlobsBesideASnapshot() throws IOException {
+        Path disk = Files.createDirectories(directory.resolve("disk/snapshots/main"));
+        Path blob = Files.createDirectories(directory.resolve("disk/blobs")).resolve("tag");
+        Files.writeString(blob, "a");
+        Files.createSymbolicLink(disk.resolve(VOCAB), Path.of("../../blobs/tag"));
+        Path hub = Files.createSymbolicLink(directory.resolve("models--org--name"), directory.resolve("disk"));
+        Path snapshot = hub.resolve("snapshots/main");
+        assertEquals(snapshot.resolve(VOCAB), Links.requireOwn(snapshot, VOCAB));
+        assertThrows(CheckpointException.class, () -> {
+            Files.createSymbolicLink(model.resolve(VOCAB), blob);
+            Links.requireOwn(model, VOCAB);
+        });
     }
 
     @Test
