@@ -144,13 +144,14 @@ class AbsentKeysTest {
         assertHas(parts, decoder(family));
     }
 
-    /** Every fourth layer of a SmolLM3 is not turned, and of an OLMo 3 has no window. */
+    /** Every fourth layer of a SmolLM3 is not turned, of an OLMo 3 has no window, and of Cohere 2 and EXAONE 4 both. */
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
                 "{\"model_type\": \"smollm3\", SIZES} | true, true, true, false | 0, 0, 0, 0",
                 "{\"model_type\": \"olmo3\", \"rope_theta\": 500000, SIZES} | true, true, true, true | 4096, 4096, 4096, 0",
+                "{\"model_type\": \"exaone4\", SIZES} | true, true, true, false | 4096, 4096, 4096, 0",
                 "{\"model_type\": \"cohere2\", SIZES} | true, true, true, false | 4096, 4096, 4096, 0"
             })
     void layersOfSizesAlone(String json, String turned, String windows) throws CheckpointException {
@@ -158,6 +159,7 @@ class AbsentKeysTest {
         var placement = switch (config.requireString("model_type")) {
             case "smollm3" -> SmolLm3Config.from(config).placement();
             case "olmo3" -> Olmo2Config.from(config).placement();
+            case "exaone4" -> Exaone4Config.from(config).placement();
             default -> CohereConfig.from(config).placement();
         };
         assertEquals(
