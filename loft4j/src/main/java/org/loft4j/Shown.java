@@ -20,7 +20,7 @@ public final class Shown {
         return text(text, LIMIT);
     }
 
-    /** The whole of a text on one line as it is spelt, with question marks for orders to a terminal; tabs are shown as \\t. */
+    /** The whole of a text on one line as it is spelt, with question marks for orders to a terminal; tabs are shown as \t. */
     public static String line(String text) {
         return ORDERS.matcher(text.replace("\t", "\\t")).replaceAll("?");
     }

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links want a right there")
@@ -44,6 +45,15 @@ class LinksTest {
         CheckpointException fault = assertThrows(CheckpointException.class, () -> Links.requireOwn(model, VOCAB));
         assertTrue(fault.getMessage().contains(secret.toRealPath().toString()), fault.getMessage());
         assertThrows(CheckpointException.class, () -> Tokenizer.filesIn(model));
+    }
+
+    /** Where a template is asked for, nothing is copied; where it is passed on, something is. */
+    @Test
+    void aTemplateIsReadThroughALinkAndNotPassedOn() throws IOException {
+        Path file = Files.writeString(directory.resolve("chatml.txt"), "a");
+        Files.createSymbolicLink(model.resolve("chat_template.jinja"), file);
+        assertThrows(CheckpointException.class, () -> ChatTemplate.source(model));
+        assertEquals("a", ChatTemplate.open(model).source());
     }
 
     @Test

@@ -55,7 +55,6 @@ final class CombinedNotes {
         }
         Path template = notes.chosen("the chat template", ChatTemplate::source);
         if (template != null) {
-            Tokenizer.filesIn(template);
             TemplateFile.write(directory, ChatTemplate.source(template));
         }
         return notes.warnings;

@@ -27,10 +27,9 @@ final class DownloadLine implements HubListener {
     private long received;
     private long started;
     private long drawn;
-    /** Whether a line stands on the terminal that has no end yet. */
     /** Whether something had to be got. */
     private boolean begun;
-
+    /** Whether a line stands on the terminal that has no end yet. */
     private boolean open;
 
     DownloadLine(PrintWriter err, boolean terminal, int columns, LongSupplier nanos) {
@@ -91,6 +90,7 @@ final class DownloadLine implements HubListener {
                 + (begun
                         ? ": all files are there and checked"
                         : ": all files are there, each as long as the hub says"));
+        begun = false;
     }
 
     private String text(double seconds) {

@@ -215,9 +215,6 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
     @Nullable
     String templateToWrite() throws IOException {
         Path ofAdapter = adapterDirectory();
-        // none may be a link to some other file
-        Tokenizer.filesIn(ofAdapter == null ? directory() : ofAdapter);
-        Tokenizer.filesIn(directory());
         String own = ofAdapter == null ? null : ChatTemplate.source(ofAdapter);
         return own != null || tokenizer().equals(directory()) ? own : ChatTemplate.source(directory());
     }

@@ -48,6 +48,20 @@ class DownloadLineTest {
                 out.toString());
     }
 
+    /** What was got is checked against its checksum; of what was there the length alone is. */
+    @Test
+    void eachModelIsToldByWhatWasDoneForIt() {
+        DownloadLine line = new DownloadLine(new PrintWriter(out), false, 120, nanos::get);
+        line.onStart(NAME, 1, 1_000_000);
+        line.onEnd(NAME);
+        line.onEnd(new HubName("org/other", "main"));
+        assertEquals(
+                "downloading org/tiny: 1 file, 1.0 MB\n"
+                        + "org/tiny: all files are there and checked\n"
+                        + "org/other: all files are there, each as long as the hub says\n",
+                out.toString());
+    }
+
     @Test
     void aFailureIsToldBelowTheLine() {
         DownloadLine line = new DownloadLine(new PrintWriter(out), true, 120, nanos::get);

@@ -18,6 +18,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Links;
 import org.loft4j.Shown;
 import org.loft4j.data.jinja.Rendered;
 import org.loft4j.data.jinja.Template;
@@ -116,9 +117,17 @@ public final class ChatTemplate {
         return new ChatTemplate(files, templates, forms, fixed);
     }
 
-    /** The text of a directory's main template, whether or not it can be parsed; null if there is none. */
+    /**
+     * The text of a directory's main template, to be passed on, whether or not it can be parsed; null if there is none.
+     *
+     * @throws CheckpointException if its file is a link to some other file of this machine
+     */
     public static @Nullable String source(Path directory) throws IOException {
-        return ChatTemplateFiles.read(directory).main();
+        ChatTemplateFiles files = ChatTemplateFiles.read(directory);
+        if (files.main() != null) {
+            Links.requireOwn(directory, directory.relativize(files.file()));
+        }
+        return files.main();
     }
 
     /** The text of the main template; null where all have other names. */

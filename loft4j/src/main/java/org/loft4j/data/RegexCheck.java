@@ -75,11 +75,6 @@ final class RegexCheck {
             mostFollowed = Math.max(mostFollowed, followed);
         }
 
-        /** Something that must fit comes behind what was read. */
-        private void follow() {
-            followed = here;
-        }
-
         /** Ways through the whole of it. */
         private double all() {
             return waysBefore + ways;
@@ -156,7 +151,7 @@ final class RegexCheck {
             }
             Group group = open.element();
             if (least > 0) {
-                group.follow();
+                group.followed = group.here;
             }
             if (closed != null && closed.mostFollowed > 0) {
                 // those before it, too, are tried at every length for what must fit inside

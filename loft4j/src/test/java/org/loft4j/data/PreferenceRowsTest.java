@@ -383,9 +383,7 @@ class PreferenceRowsTest {
                 assertEquals(held, TrainTestSplit.isHeldOut(other, share, seed));
             }
         }
-        var search = new Repetitions.Search();
-        List.of(row, other, row).forEach(search::add);
-        Repetitions found = search.found();
+        Repetitions found = RepetitionsTest.within(List.of(row, other, row));
         assertEquals(List.of(1, 1), List.of(found.same().size(), found.other().size()));
     }
 

@@ -12,7 +12,7 @@ class RepetitionsTest {
         return new Origin(Path.of("rows"), line);
     }
 
-    private static Repetitions within(List<? extends Row> rows) {
+    static Repetitions within(List<? extends Row> rows) {
         var search = new Repetitions.Search();
         rows.forEach(search::add);
         return search.found();
