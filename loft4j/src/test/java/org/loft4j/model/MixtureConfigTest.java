@@ -86,11 +86,20 @@ class MixtureConfigTest {
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
-            value = {"1 | [1] | 0,2", "1 | | 0,1,2", "2 | [] | 1", "3 | [] | 2", "1 | [0, 2] | 1"})
-    void theBlocksWithExpertsAreThoseOfTheirKeys(int step, String dense, String expected) throws Exception {
+            value = {
+                "qwen3_moe | 1 | [1] | 0,2",
+                "qwen3_moe | 1 | | 0,1,2",
+                "qwen3_moe | 2 | [] | 1",
+                "qwen3_moe | 3 | [] | 2",
+                "qwen3_moe | 1 | [0, 2] | 1",
+                "qwen2_moe | 1 | [1] | 0",
+                "qwen2_moe | 2 | [] | 1"
+            })
+    void theBlocksWithExpertsAreThoseOfTheirKeys(String family, int step, String dense, String expected)
+            throws Exception {
         Path changed = CheckpointCopy.of(
                 folder,
-                Fixture.directory("qwen3_moe"),
+                Fixture.directory(family),
                 json -> {
                     json.put("decoder_sparse_step", step);
                     json.putPOJO("mlp_only_layers", dense == null ? null : CheckpointCopy.value(dense));

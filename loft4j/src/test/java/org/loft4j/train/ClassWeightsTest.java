@@ -197,6 +197,24 @@ class ClassWeightsTest {
         }
     }
 
+    @Test
+    void aLabelThatAllTextsHaveWeighsOne() throws IOException {
+        List<String> names = List.of("x", "y");
+        List<MultiLabelText> rows = List.of(
+                new MultiLabelText("the cat", List.of("x")),
+                new MultiLabelText("a dog", List.of("x", "y")),
+                new MultiLabelText("is a", List.of("x")));
+        ModelOptions options = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION)
+                .withLabels(names)
+                .withMultiLabel(true);
+        try (Tokenizer tokenizer = Tokenizer.open(Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece"));
+                Model model = Models.open(Fixture.directory("bert_cls"), options)) {
+            Dataset data = Dataset.multiLabel(rows, Labels.ofNames(names), tokenizer, 12);
+            assertArrayEquals(
+                    new double[] {1, 2}, ClassWeights.BALANCED.counted(model, data).of(names));
+        }
+    }
+
     private static Batch withLabels(Batch batch, long... labels) {
         return new Batch(batch.rows(), batch.columns(), batch.inputIds(), batch.attentionMask(), labels, 4, 1);
     }
