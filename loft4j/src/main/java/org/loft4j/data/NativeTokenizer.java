@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
@@ -36,10 +37,26 @@ final class NativeTokenizer implements AutoCloseable {
             // read
             return new NativeTokenizer(
                     file, HuggingFaceTokenizer.newInstance(in, Map.of("truncation", "false", "padding", "false")));
+        } catch (EngineException e) {
+            throw new IOException(unloaded(e), e);
         } catch (RuntimeException e) {
             throw new CheckpointException(
                     file, "is not a tokenizer that can be used: " + Shown.text(String.valueOf(e.getMessage())), e);
         }
+    }
+
+    /** What is said where the library itself cannot be loaded, whatever file is to be read. */
+    private static String unloaded(EngineException fault) {
+        Throwable root = fault;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return "the native library of the tokenizers cannot be loaded (" + Shown.text(String.valueOf(root.getMessage()))
+                + "): "
+                + (root instanceof IllegalCallerException
+                        ? "start Java with --enable-native-access=ALL-UNNAMED"
+                        : "it is unpacked to where DJL_CACHE_DIR in the environment says, else to .djl.ai in the home directory,"
+                                + " which must be one that can be written");
     }
 
     /**

@@ -28,7 +28,7 @@ public final class Engine {
         if (System.getenv("OMP_WAIT_POLICY") == null && Platform.isLinux()) {
             try {
                 Function.getFunction("c", "setenv").invokeInt(new Object[] {"OMP_WAIT_POLICY", "passive", 0});
-            } catch (UnsatisfiedLinkError e) {
+            } catch (LinkageError e) {
                 LOG.log(
                         System.Logger.Level.WARNING,
                         "set OMP_WAIT_POLICY=passive in the environment: training is up to twice as slow without it");

@@ -20,8 +20,7 @@ class LabelSetsTest {
     @Test
     void aLabelIsToldAboveTheThresholdOnly() {
         try (NativeScope scope = new NativeScope()) {
-            List<LabelSet> sets =
-                    TextLabeler.sets(Tensors.of(new double[] {0, 1e-9, 2, -1, 0, -2}, 2, 3), THREE, 0);
+            List<LabelSet> sets = TextLabeler.sets(Tensors.of(new double[] {0, 1e-9, 2, -1, 0, -2}, 2, 3), THREE, 0);
             assertEquals(List.of("z", "y"), sets.get(0).labels());
             assertEquals(List.of(2, 1), sets.get(0).indices());
             assertEquals(0.5, sets.get(0).probabilities().get(0), 0);

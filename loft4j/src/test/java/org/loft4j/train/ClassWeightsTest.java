@@ -204,14 +204,14 @@ class ClassWeightsTest {
                 new MultiLabelText("the cat", List.of("x")),
                 new MultiLabelText("a dog", List.of("x", "y")),
                 new MultiLabelText("is a", List.of("x")));
-        ModelOptions options = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION)
-                .withLabels(names)
-                .withMultiLabel(true);
+        ModelOptions options =
+                ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withLabels(names).withMultiLabel(true);
         try (Tokenizer tokenizer = Tokenizer.open(Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece"));
                 Model model = Models.open(Fixture.directory("bert_cls"), options)) {
             Dataset data = Dataset.multiLabel(rows, Labels.ofNames(names), tokenizer, 12);
             assertArrayEquals(
-                    new double[] {1, 2}, ClassWeights.BALANCED.counted(model, data).of(names));
+                    new double[] {1, 2},
+                    ClassWeights.BALANCED.counted(model, data).of(names));
         }
     }
 
