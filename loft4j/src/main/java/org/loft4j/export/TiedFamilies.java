@@ -21,6 +21,7 @@ final class TiedFamilies {
             "gemma3_text",
             "gemma4",
             "gemma4_text",
+            "opt",
             "smollm3",
             "starcoder2");
 

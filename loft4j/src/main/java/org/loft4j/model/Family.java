@@ -60,6 +60,8 @@ import org.loft4j.model.olmo2.Olmo2Config;
 import org.loft4j.model.olmo2.Olmo2Model;
 import org.loft4j.model.olmoe.OlmoeConfig;
 import org.loft4j.model.olmoe.OlmoeModel;
+import org.loft4j.model.opt.OptConfig;
+import org.loft4j.model.opt.OptModel;
 import org.loft4j.model.phi.PhiConfig;
 import org.loft4j.model.phi.PhiModel;
 import org.loft4j.model.phi3.Phi3Config;
@@ -229,6 +231,7 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     OlmoeModel::open,
                     OlmoeModel::random,
                     OlmoeConfig::maxPositions),
+            new Family(OptModel.FAMILY, OptModel.TASKS, OptModel::open, OptModel::random, OptConfig::maxPositions),
             new Family(PhiModel.FAMILY, PhiModel.TASKS, PhiModel::open, PhiModel::random, PhiConfig::maxPositions),
             new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
             qwen2(Qwen2Model.FAMILY),

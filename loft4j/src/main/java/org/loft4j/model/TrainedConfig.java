@@ -83,6 +83,7 @@ public final class TrainedConfig {
             Map.entry("olmo2", "Olmo2"),
             Map.entry("olmo3", "Olmo3"),
             Map.entry("olmoe", "Olmoe"),
+            Map.entry("opt", "OPT"),
             Map.entry("pegasus", "Pegasus"),
             Map.entry("phi", "Phi"),
             Map.entry("phi3", "Phi3"),

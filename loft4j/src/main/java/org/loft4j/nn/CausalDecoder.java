@@ -56,7 +56,8 @@ public final class CausalDecoder implements Decoder {
      *
      * @param tokens {@code (vocabulary, hidden)}
      * @param scale of the vectors; 1 for none
-     * @param positions {@code (positions, hidden)}, added; null for none
+     * @param positions added to them; null for none
+     * @param projection to the width of the states; null where they are as wide
      * @param dropout on the sum, while training
      * @param padTokenId whose vector gets no gradient, as in Transformers; negative for none
      * @param layerInputs what each block is given beside; null for nothing
@@ -64,16 +65,11 @@ public final class CausalDecoder implements Decoder {
     public record Embedding(
             WeightMatrix tokens,
             double scale,
-            @Nullable Tensor positions,
+            PositionVectors.@Nullable Table positions,
+            @Nullable Linear projection,
             double dropout,
             long padTokenId,
-            @Nullable LayerInputs layerInputs) {
-        /** Of a model whose blocks are given nothing but states. */
-        public Embedding(
-                WeightMatrix tokens, double scale, @Nullable Tensor positions, double dropout, long padTokenId) {
-            this(tokens, scale, positions, dropout, padTokenId, null);
-        }
-    }
+            @Nullable LayerInputs layerInputs) {}
 
     /**
      * What the model's last layer is.
@@ -91,7 +87,8 @@ public final class CausalDecoder implements Decoder {
      *
      * @param weights owned by the model
      * @param kinds one for each block
-     * @param norm behind the last block
+     * @param norm behind the last block; null for none
+     * @param projection behind that, back to the width of the vectors of tokens; null where the states are as wide
      * @param redraw draws anew what the checkpoint lacked, from a seed
      */
     public record Parts(
@@ -100,7 +97,8 @@ public final class CausalDecoder implements Decoder {
             Embedding embedding,
             List<DecoderBlock> blocks,
             List<LayerKind> kinds,
-            Norm norm,
+            @Nullable Norm norm,
+            @Nullable Linear projection,
             Head head,
             LongConsumer redraw) {
         public Parts {
@@ -115,20 +113,24 @@ public final class CausalDecoder implements Decoder {
     public CausalDecoder(Parts parts) {
         this.parts = parts;
         LayerInputs layerInputs = parts.embedding().layerInputs();
-        if (layerInputs != null) {
-            linears.put(layerInputs.projection().path(), layerInputs.projection());
-        }
+        put(layerInputs == null ? null : layerInputs.projection());
+        put(parts.embedding().projection());
         for (DecoderBlock block : parts.blocks()) {
             lenders.add(block.attention().lender());
-            block.linears().forEach(linear -> linears.put(linear.path(), linear));
+            block.linears().forEach(this::put);
         }
-        if (hasHead()) {
-            linears.put(head().path(), head());
-        }
+        put(parts.projection());
+        put(parts.head().linear());
         this.bounded =
                 parts.blocks().stream().anyMatch(block -> block.attention().isBounded());
         this.sinks = parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
         this.readsPadding = parts.blocks().stream().anyMatch(block -> block.attention() instanceof RecurrentMixer);
+    }
+
+    private void put(@Nullable Linear linear) {
+        if (linear != null) {
+            linears.put(linear.path(), linear);
+        }
     }
 
     @Override
@@ -185,13 +187,19 @@ public final class CausalDecoder implements Decoder {
     }
 
     @Override
+    public long stateSize() {
+        Linear exit = parts.projection();
+        return exit == null ? description().hiddenSize() : exit.outFeatures();
+    }
+
+    @Override
     public long vectorSize() {
-        return vectorLayers.size(description().hiddenSize());
+        return vectorLayers.size(stateSize());
     }
 
     @Override
     public void setVectorLayers(VectorLayers layers) {
-        layers.size(description().hiddenSize());
+        layers.size(stateSize());
         vectorLayers = layers;
     }
 
@@ -292,7 +300,7 @@ public final class CausalDecoder implements Decoder {
         List<LayerPass> passes = new ArrayList<>();
         kinds.forEach(kind -> passes.add(pass(kind, padding, past, columns, own, cache)));
         long end = padding.segments() == null ? past + columns : padding.length();
-        Tensor hidden = embed(inputIds, past, end, own);
+        Tensor hidden = embed(inputIds, past, end, padding);
         LayerInputs layerInputs = parts.embedding().layerInputs();
         List<Tensor> inputs = layerInputs == null ? List.of() : layerInputs.of(inputIds, hidden);
         List<DecoderBlock> blocks = parts.blocks();
@@ -321,7 +329,8 @@ public final class CausalDecoder implements Decoder {
                 lent.put(i, made.seen());
             }
         }
-        return parts.norm().forward(hidden);
+        Tensor normed = parts.norm() == null ? hidden : parts.norm().forward(hidden);
+        return parts.projection() == null ? normed : parts.projection().forward(normed);
     }
 
     private Tensor through(BlockRun run, Tensor hidden, boolean last) {
@@ -351,20 +360,17 @@ public final class CausalDecoder implements Decoder {
     }
 
     /** @param end greater than every position */
-    private Tensor embed(Tensor inputIds, long past, long end, @Nullable Tensor at) {
+    private Tensor embed(Tensor inputIds, long past, long end, Padding padding) {
         Embedding embedding = parts.embedding();
         Tensor hidden = embedding.tokens().lookup(inputIds, embedding.padTokenId());
         if (embedding.scale() != 1) {
             hidden = hidden.mul(new Scalar(embedding.scale()));
         }
-        Tensor table = embedding.positions();
-        if (table != null) {
-            if (end > table.size(0)) {
-                throw new ShapeException("a sequence must have at most " + table.size(0) + " tokens, got " + end);
-            }
-            hidden = hidden.add(at == null ? table.narrow(0, past, inputIds.size(1)) : torch.embedding(table, at));
+        if (embedding.projection() != null) {
+            hidden = embedding.projection().forward(hidden);
         }
-        return dropped(hidden, embedding.dropout());
+        PositionVectors.Table table = embedding.positions();
+        return dropped(table == null ? hidden : table.addedTo(hidden, padding, past, end), embedding.dropout());
     }
 
     /**

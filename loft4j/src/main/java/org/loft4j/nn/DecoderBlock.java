@@ -11,7 +11,8 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * One block of a decoder, {@code h + Attention(norm(h))}, then {@code h + FeedForward(norm(h))}; Xiong et al. 2020
- * (arXiv:2002.04745), figure 1 b. Gemma norms what comes out of each part as well, OLMo 2 that alone. Where the parts are parallel
+ * (arXiv:2002.04745), figure 1 b. Gemma norms what comes out of each part as well, OLMo 2 that alone, and OPT of 350M the sums, as in
+ * figure 1 a. Where the parts are parallel
  * both read the block's input, {@code h + Attention(norm(h)) + FeedForward(norm'(h))}; Black et al. 2022 (arXiv:2204.06745), section 2.1.
  *
  * @param attentionNorm before the attention; null for none
@@ -24,6 +25,7 @@ import org.loft4j.tensor.NativeScope;
  * @param inputGate what adds the block's own input of each token; null for none
  * @param outputScale {@code (1)}, of all that leaves the block; null for none
  * @param parallel whether the feed-forward part reads the block's input, by its own norm or else by that of the attention
+ * @param normsSums whether the norms behind the parts are those of the sums
  */
 public record DecoderBlock(
         @Nullable Norm attentionNorm,
@@ -36,7 +38,8 @@ public record DecoderBlock(
         double scale,
         @Nullable InputGate inputGate,
         @Nullable Tensor outputScale,
-        boolean parallel) {
+        boolean parallel,
+        boolean normsSums) {
     /** One without an input of its own, whose output is not scaled. */
     public DecoderBlock(
             @Nullable Norm attentionNorm,
@@ -58,11 +61,21 @@ public record DecoderBlock(
                 scale,
                 null,
                 null,
+                false,
                 false);
     }
 
     /** The same with parallel parts. */
     public DecoderBlock inParallel() {
+        return with(true, normsSums);
+    }
+
+    /** The same whose norms behind the parts are those of the sums. */
+    public DecoderBlock normingSums() {
+        return with(parallel, true);
+    }
+
+    private DecoderBlock with(boolean newParallel, boolean newNormsSums) {
         return new DecoderBlock(
                 attentionNorm,
                 attention,
@@ -74,7 +87,8 @@ public record DecoderBlock(
                 scale,
                 inputGate,
                 outputScale,
-                true);
+                newParallel,
+                newNormsSums);
     }
 
     /** Whether both parts read the output of one norm. */
@@ -139,9 +153,9 @@ public record DecoderBlock(
     private Made compute(Tensor hidden, LayerPass pass, UnaryOperator<Tensor> widening) {
         Tensor read = normed(hidden, attentionNorm);
         TokenMixer.Attended attended = attention.forward(read, pass);
-        Tensor middle = sum(hidden, normed(attended.states(), attentionOutputNorm), pass);
+        Tensor middle = sum(hidden, attended.states(), attentionOutputNorm, pass);
         Tensor widened = widening.apply(sharesNorm() ? read : normed(parallel ? hidden : middle, feedForwardNorm));
-        Tensor end = sum(middle, normed(widened, feedForwardOutputNorm), pass);
+        Tensor end = sum(middle, widened, feedForwardOutputNorm, pass);
         if (inputGate != null) {
             end = end.add(inputGate.forward(end, Objects.requireNonNull(pass.input(), "input of a block")));
         }
@@ -163,7 +177,9 @@ public record DecoderBlock(
         return norm == null ? x : norm.forward(x);
     }
 
-    private Tensor sum(Tensor hidden, Tensor part, LayerPass pass) {
-        return hidden.add(Dropout.apply(part, dropout, pass.training()), new Scalar(scale));
+    private Tensor sum(Tensor hidden, Tensor part, @Nullable Norm norm, LayerPass pass) {
+        Tensor added = normsSums ? part : normed(part, norm);
+        Tensor sum = hidden.add(Dropout.apply(added, dropout, pass.training()), new Scalar(scale));
+        return normsSums ? normed(sum, norm) : sum;
     }
 }

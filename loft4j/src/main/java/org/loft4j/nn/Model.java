@@ -38,9 +38,14 @@ public interface Model extends AutoCloseable {
     /** The last hidden states {@code (batch, seq, hidden)}, after the final norm, of padding anything; they belong to the open scope. */
     Tensor hiddenStates(ModelInput input);
 
+    /** Width of the {@link #hiddenStates}: in some models another than within the blocks. */
+    default long stateSize() {
+        return description().hiddenSize();
+    }
+
     /** How many numbers a vector of sentence embeddings has. */
     default long vectorSize() {
-        return description().hiddenSize();
+        return stateSize();
     }
 
     /**

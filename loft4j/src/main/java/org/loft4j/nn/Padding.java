@@ -190,6 +190,15 @@ public final class Padding {
         return positions == null ? null : onDevice(Tensors.of(positions, rows, columns));
     }
 
+    /** The same with −1 for padding, which tables of positions may have a row for before that of the first. */
+    @Nullable
+    Tensor positionsOfTokens() {
+        Tensor all = positions();
+        return all == null || mask == null
+                ? all
+                : all.add(new Scalar(1)).mul(mask.ne(new Scalar(0))).sub(new Scalar(1));
+    }
+
     /**
      * Where each row's first token lies when the rows are laid end to end, int64 {@code (batch)}; null when it is in column
      * 0 everywhere.

@@ -5,6 +5,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Tensors;
@@ -27,6 +28,21 @@ public sealed interface PositionVectors {
      * @param first the row of the first position
      */
     record Table(Tensor table, long first) implements PositionVectors {
+        /**
+         * The vectors of tokens with theirs. What is padding has the row before the first, where there is one.
+         *
+         * @param end greater than every position
+         * @throws ShapeException if that is behind the end of the table
+         */
+        Tensor addedTo(Tensor tokens, Padding padding, long past, long end) {
+            long count = table.size(0) - first;
+            if (end > count) {
+                throw new ShapeException("a sequence must have at most " + count + " tokens, got " + end);
+            }
+            Tensor all = first == 0 ? padding.positions() : padding.positionsOfTokens();
+            return tokens.add(of(tokens, all == null ? null : all.narrow(1, past, tokens.size(1)), past));
+        }
+
         @Override
         public Tensor of(Tensor tokens, @Nullable Tensor positions, long past) {
             if (positions != null) {

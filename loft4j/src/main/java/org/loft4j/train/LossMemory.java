@@ -52,7 +52,7 @@ record LossMemory(Model model, MemoryPlan plan, boolean onProcessor, long lanes)
     }
 
     private long hidden(long tokens) {
-        return 2 * tokens * model.description().hiddenSize() * size();
+        return 2 * tokens * model.stateSize() * size();
     }
 
     /** The gradient of the head while its parts are added up, by each lane for itself; in half types in float32. */
@@ -63,7 +63,7 @@ record LossMemory(Model model, MemoryPlan plan, boolean onProcessor, long lanes)
         if (!learnt) {
             return 0;
         }
-        long numbers = model.head().outFeatures() * model.description().hiddenSize();
+        long numbers = model.head().outFeatures() * model.stateSize();
         boolean parts = tokens > logits(tokens) / model.head().outFeatures();
         return lanes * numbers * (half() && parts ? FLOAT + size() : size());
     }

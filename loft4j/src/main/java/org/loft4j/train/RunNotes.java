@@ -117,7 +117,7 @@ record RunNotes(
         SentenceFiles files = SentenceFiles.trained(
                         model, before != null ? before : SentenceFiles.find(origin), data.maxLength())
                 .withPrompts(prompts(data).query(), prompts(data).document());
-        long size = model.description().hiddenSize();
+        long size = model.stateSize();
         return directory -> files.write(directory, size);
     }
 

@@ -68,6 +68,9 @@ class DecoderParityTest {
                 "lfm2_bias",
                 "gpt_neox",
                 "gpt_neox_serial",
+                "opt",
+                "opt_post",
+                "opt_cls",
                 "phi",
                 "phi_cls",
                 "gemma",
@@ -221,6 +224,9 @@ class DecoderParityTest {
                 "lfm2_bias",
                 "gpt_neox",
                 "gpt_neox_serial",
+                "opt",
+                "opt_post",
+                "opt_cls",
                 "phi",
                 "phi_cls",
                 "gemma",
@@ -270,7 +276,8 @@ class DecoderParityTest {
     @CsvSource({
         "llama3_rope_tied, model.embed_tokens.weight",
         "gpt2_inverse_layer, transformer.wte.weight",
-        "gpt_oss, model.embed_tokens.weight"
+        "gpt_oss, model.embed_tokens.weight",
+        "opt, model.decoder.embed_tokens.weight"
     })
     void gradientsOfABatchPaddedOnTheLeftAreThoseOfTransformers(String name, String embedding) throws Exception {
         try (NativeScope scope = new NativeScope();
@@ -301,7 +308,7 @@ class DecoderParityTest {
 
     /** Transformers looks for the last id that is not the padding, whatever the mask says. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls", "qwen3_5_cls", "phi_cls"})
+    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls", "qwen3_5_cls", "phi_cls", "opt_cls"})
     void aClassifierPassesOverPaddingTokensAtTheEndOfAText(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);

@@ -116,6 +116,7 @@ record Gemma4Blocks(Gemma4Config config) implements FamilyBlocks {
                 1,
                 inputGate(path, weights),
                 weights.get(path + "layer_scalar"),
+                false,
                 false);
     }
 

@@ -20,6 +20,7 @@ import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PositionVectors;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.NativeScope;
@@ -93,12 +94,15 @@ public final class Gpt2Model {
                 new CausalDecoder.Embedding(
                         weights.matrix(Gpt2Weights.TOKENS),
                         1,
-                        weights.get(Gpt2Weights.POSITIONS),
+                        new PositionVectors.Table(weights.get(Gpt2Weights.POSITIONS), 0),
+                        null,
                         config.embeddingDropout(),
-                        -1),
+                        -1,
+                        null),
                 blocks,
                 Collections.nCopies(config.layers(), new LayerKind(null, 0, true)),
                 Gpt2Weights.norm(weights, Gpt2Weights.NORM, config),
+                null,
                 new CausalDecoder.Head(
                         task,
                         Gpt2Weights.head(config, task, weights),

@@ -16,6 +16,7 @@ import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Norm;
 import org.loft4j.nn.RopeScaling;
 import org.loft4j.nn.RotaryEmbedding;
 import org.loft4j.nn.Task;
@@ -160,6 +161,9 @@ public record DecoderAssembly(
     private CausalDecoder assemble(Weights weights, ModelOptions options, @Nullable Path directory) {
         WeightMatrix embedding = weights.matrix(layout.embedding());
         Dtype dtype = embedding.dtype();
+        DecoderEdges edges =
+                layout.own() == null ? DecoderEdges.NONE : layout.own().edges(layout.base(), weights);
+        Norm named = layout.finalNorm(sizes, weights);
         Task task = options.task();
         List<DecoderBlock> blocks = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
@@ -182,13 +186,15 @@ public record DecoderAssembly(
                 new CausalDecoder.Embedding(
                         embedding,
                         embeddingScale.applyAsDouble(dtype),
-                        null,
+                        edges.positions(),
+                        edges.entry(),
                         embeddingDropout,
                         layout.frame().learnsPadding() ? -1 : sizes.padTokenId(),
                         layout.layerInputs(weights)),
                 blocks,
                 kinds(dtype, options),
-                layout.finalNorm(sizes, weights),
+                named == null ? edges.norm() : named,
+                edges.exit(),
                 new CausalDecoder.Head(
                         task,
                         layout.head(sizes, task, weights),

@@ -14,7 +14,7 @@ import org.loft4j.nn.Weights;
  *
  * @param base what the names of all but a head begin with
  * @param embedding of the tokens, within the base
- * @param norm behind the last block, within the base
+ * @param norm behind the last block, within the base; null where the family's {@link DecoderEdges} say what is there
  * @param layerNorm whether that is a layer norm
  * @param output what makes logits in a language model
  * @param outputBias whether it has a bias
@@ -24,7 +24,7 @@ import org.loft4j.nn.Weights;
 public record DecoderFrame(
         String base,
         String embedding,
-        String norm,
+        @Nullable String norm,
         boolean layerNorm,
         String output,
         boolean outputBias,
@@ -46,16 +46,19 @@ public record DecoderFrame(
         return new DecoderFrame(base, embedding, norm, layerNorm, output, true, tokenClassifier, learnsPadding);
     }
 
-    /** Adds what a task has behind the norm: to the body what every checkpoint of it has, else a part that may be made anew. */
-    List<List<ParameterSpec>> head(List<ParameterSpec> body, DecoderConfig config, Task task, int labels) {
-        long hidden = config.hiddenSize();
+    /**
+     * Adds what a task has behind the norm: to the body what every checkpoint of it has, else a part that may be made anew.
+     *
+     * @param width of what it reads
+     */
+    List<List<ParameterSpec>> head(List<ParameterSpec> body, DecoderConfig config, Task task, int labels, long width) {
         List<List<ParameterSpec>> head = new ArrayList<>();
         if (task.isClassification()) {
             boolean tokens = task == Task.TOKEN_CLASSIFICATION;
-            head.add(Parameters.outputLinear(classifier(task), labels, hidden, tokens));
+            head.add(Parameters.outputLinear(classifier(task), labels, width, tokens));
         } else if (task == Task.CAUSAL_LM) {
             if (!config.tieWordEmbeddings()) {
-                body.add(ParameterSpec.tokens(output + ".weight", config.vocabularySize(), hidden));
+                body.add(ParameterSpec.tokens(output + ".weight", config.vocabularySize(), width));
             }
             if (outputBias) {
                 body.add(new ParameterSpec(output + ".bias", Initial.ZEROS, config.vocabularySize()));
@@ -80,6 +83,11 @@ public record DecoderFrame(
         return config.tieWordEmbeddings()
                 ? new Linear(output, weights.matrix(input), weights.find(output + ".bias"))
                 : weights.linear(output);
+    }
+
+    /** The module that the whole model lies in, with a dot: what files of a class without a head leave out. */
+    String root() {
+        return base.substring(0, base.indexOf('.') + 1);
     }
 
     private String classifier(Task task) {

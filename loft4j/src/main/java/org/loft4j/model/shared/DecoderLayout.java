@@ -142,19 +142,21 @@ public record DecoderLayout(
     public Parameters parameters(DecoderConfig config, Task task, int labels) {
         long hidden = config.hiddenSize();
         List<ParameterSpec> body = new ArrayList<>();
-        body.add(ParameterSpec.tokens(embedding(), config.vocabularySize(), hidden));
+        long width = own == null ? hidden : own.tokenWidth(hidden);
+        body.add(ParameterSpec.tokens(embedding(), config.vocabularySize(), width));
         if (own != null) {
             body.addAll(own.around(base));
         }
         for (int i = 0; i < config.layers(); i++) {
             body.addAll(own == null ? block(i, config) : own.parameters(i, layer(i, "")));
         }
-        if (frame().layerNorm()) {
-            body.addAll(Parameters.layerNorm(finalNorm(), hidden));
-        } else {
-            body.add(norm(finalNorm() + ".weight", hidden));
+        String last = finalNorm();
+        if (last != null && frame().layerNorm()) {
+            body.addAll(Parameters.layerNorm(last, hidden));
+        } else if (last != null) {
+            body.add(norm(last + ".weight", hidden));
         }
-        List<List<ParameterSpec>> head = frame().head(body, config, task, labels);
+        List<List<ParameterSpec>> head = frame().head(body, config, task, labels, width);
         return new Parameters(body, head, config.initializerRange());
     }
 
@@ -238,7 +240,7 @@ public record DecoderLayout(
      * @param tied whether an output embedding without an input embedding stands for both
      */
     ParameterReader reader(TensorSource source, boolean tied) {
-        String outer = frame().base();
+        String outer = frame().root();
         boolean bare =
                 source.names().stream().map(this::alone).noneMatch(name -> name.startsWith(outer) && !isBeside(name));
         String both = tied ? TiedHead.alone(source.names()) : null;
@@ -363,14 +365,20 @@ public record DecoderLayout(
         return own == null ? null : own.layerInputs(base, weights);
     }
 
-    private String finalNorm() {
-        return base + frame().norm();
+    private @Nullable String finalNorm() {
+        return frame().norm() == null ? null : base + frame().norm();
     }
 
+    /** The norm behind the last block that the frame names; null for none. */
+    @Nullable
     Norm finalNorm(DecoderConfig config, Weights weights) {
+        String path = finalNorm();
+        if (path == null) {
+            return null;
+        }
         return frame().layerNorm()
-                ? Parameters.layerNorm(weights, finalNorm(), config.rmsNormEps())
-                : norm(weights, finalNorm() + ".weight", config);
+                ? Parameters.layerNorm(weights, path, config.rmsNormEps())
+                : norm(weights, path + ".weight", config);
     }
 
     /** The layer that yields the logits of a task; null for sentence embeddings. */

@@ -35,6 +35,16 @@ public interface FamilyBlocks {
     @Nullable
     LayerInputs layerInputs(String base, Weights weights);
 
+    /** What is between them and the vectors of tokens, of weights that {@link #around} tells of. */
+    default DecoderEdges edges(String base, Weights weights) {
+        return DecoderEdges.NONE;
+    }
+
+    /** Width of the vectors of tokens, and of what a head reads, in a model with states of a width. */
+    default long tokenWidth(long hidden) {
+        return hidden;
+    }
+
     /** What lies around them. */
     default DecoderFrame frame() {
         return DecoderFrame.LLAMA;
