@@ -87,6 +87,7 @@ final class MissingClass {
             "glm4",
             "glm4_moe",
             "glm4_moe_lite",
+            "gpt_neo",
             "gpt_neox",
             "opt",
             "qwen2_moe",

@@ -14,6 +14,7 @@ final class MissingPadding {
     private static final Set<String> FAMILIES = Set.of(
             "exaone4",
             "gpt2",
+            "gpt_neo",
             "gpt_neox",
             "gpt_oss",
             "llama",

@@ -15,6 +15,7 @@ final class TiedFamilies {
             "cohere2",
             "ernie4_5",
             "gpt2",
+            "gpt_neo",
             "gemma",
             "gemma2",
             "gemma3",

@@ -37,6 +37,8 @@ import org.loft4j.model.glm.Glm4MoeConfig;
 import org.loft4j.model.glm.Glm4MoeModel;
 import org.loft4j.model.gpt2.Gpt2Config;
 import org.loft4j.model.gpt2.Gpt2Model;
+import org.loft4j.model.gptneo.GptNeoConfig;
+import org.loft4j.model.gptneo.GptNeoModel;
 import org.loft4j.model.gptneox.GptNeoxConfig;
 import org.loft4j.model.gptneox.GptNeoxModel;
 import org.loft4j.model.gptoss.GptOssModel;
@@ -174,6 +176,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Glm4MoeModel::random,
                     Glm4MoeConfig::maxPositions),
             new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
+            new Family(
+                    GptNeoModel.FAMILY,
+                    GptNeoModel.TASKS,
+                    GptNeoModel::open,
+                    GptNeoModel::random,
+                    GptNeoConfig::maxPositions),
             new Family(
                     GptNeoxModel.FAMILY,
                     GptNeoxModel.TASKS,

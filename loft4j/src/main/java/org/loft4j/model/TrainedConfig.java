@@ -63,6 +63,7 @@ public final class TrainedConfig {
             Map.entry("glm4_moe", "Glm4Moe"),
             Map.entry("glm4_moe_lite", "Glm4MoeLite"),
             Map.entry("gpt2", "GPT2"),
+            Map.entry("gpt_neo", "GPTNeo"),
             Map.entry("gpt_neox", "GPTNeoX"),
             Map.entry("gpt_oss", "GptOss"),
             Map.entry("granite", "Granite"),

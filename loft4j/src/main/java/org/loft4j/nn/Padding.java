@@ -279,7 +279,7 @@ public final class Padding {
             return bias(hidden, dtype);
         }
         Tensor bias = bias(hidden.logical_or(requireMask().eq(new Scalar(0)).view(rows, 1, 1, columns)), dtype);
-        return futureBelowPadding ? bias.masked_fill(future, new Scalar(2 * lowest(dtype))) : bias;
+        return futureBelowPadding ? bias.masked_fill(hidden, new Scalar(2 * lowest(dtype))) : bias;
     }
 
     private static Tensor bias(Tensor hidden, Dtype dtype) {

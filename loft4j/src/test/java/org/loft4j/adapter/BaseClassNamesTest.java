@@ -55,6 +55,7 @@ class BaseClassNamesTest {
         "qwen3_5, out_proj, base_model.model.language_model.layers.0.linear_attn.out_proj, false",
         "qwen3_5_moe, up_proj, base_model.model.language_model.layers.0.mlp.shared_expert.up_proj, false",
         "gpt2, c_attn, base_model.model.h.0.attn.c_attn, true",
+        "opt_post, fc1, base_model.model.decoder.layers.0.fc1, false",
     })
     void theFilesAreThoseThatPeftWrites(String fixture, String target, String first, boolean fanInFanOut)
             throws IOException {
@@ -91,6 +92,8 @@ class BaseClassNamesTest {
                 "gpt2",
                 "lfm2",
                 "gpt_neox",
+                "opt",
+                "opt_post",
                 "phi",
                 "granitemoehybrid_h",
                 "granitemoehybrid_moe",

@@ -71,6 +71,8 @@ class GreedyTextTest {
                 "exaone4",
                 "lfm2",
                 "gpt_neox",
+                "opt",
+                "opt_post",
                 "phi",
                 "gemma",
                 "starcoder2",

@@ -42,6 +42,7 @@ import org.loft4j.model.modernbert.ModernBertConfig;
 import org.loft4j.model.mpnet.MpnetConfig;
 import org.loft4j.model.olmo2.Olmo2Config;
 import org.loft4j.model.olmoe.OlmoeConfig;
+import org.loft4j.model.opt.OptConfig;
 import org.loft4j.model.phi.PhiConfig;
 import org.loft4j.model.phi3.Phi3Config;
 import org.loft4j.model.qwen2.Qwen2Config;
@@ -246,6 +247,9 @@ class AbsentKeysTest {
                         + " startId=0",
                 "mt5 | layers=8; decoderLayers=8; farthest=128; eps=1.0E-6; gated=true; activation=GELU_TANH; scaled=false;"
                         + " startId=0",
+                "opt | hiddenSize=768; layers=12; heads=12; intermediateSize=3072; maxPositions=2048; activation=RELU;"
+                        + " tieWordEmbeddings=true; padTokenId=1; attentionDropout=0.0; initializerRange=0.02;"
+                        + " tokenWidth=768; normFirst=true; finalNorm=true; bias=true; weightedNorms=true; dropout=0.1",
                 "bart | positions=1024; encoder=Side[layers=12, heads=16, inner=4096; decoder=Side[layers=12, heads=16;"
                         + " activation=GELU; scaled=false; tied=true; padId=1; startId=2",
                 "mbart | heads=16; activation=GELU; scaled=false; padId=1; startId=0",
@@ -257,6 +261,7 @@ class AbsentKeysTest {
                 parts,
                 switch (family) {
                     case "gpt2" -> Gpt2Config.from(of(family, "\"vocab_size\": 9"));
+                    case "opt" -> OptConfig.from(of(family, "\"vocab_size\": 9"));
                     case "t5", "mt5" ->
                         T5Config.from(of(
                                 family,

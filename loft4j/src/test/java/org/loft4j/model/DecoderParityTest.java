@@ -66,6 +66,8 @@ class DecoderParityTest {
                 "exaone4",
                 "lfm2",
                 "lfm2_bias",
+                "gpt_neo",
+                "gpt_neo_cls",
                 "gpt_neox",
                 "gpt_neox_serial",
                 "opt",
@@ -222,6 +224,8 @@ class DecoderParityTest {
                 "exaone4",
                 "lfm2",
                 "lfm2_bias",
+                "gpt_neo",
+                "gpt_neo_cls",
                 "gpt_neox",
                 "gpt_neox_serial",
                 "opt",
@@ -277,7 +281,8 @@ class DecoderParityTest {
         "llama3_rope_tied, model.embed_tokens.weight",
         "gpt2_inverse_layer, transformer.wte.weight",
         "gpt_oss, model.embed_tokens.weight",
-        "opt, model.decoder.embed_tokens.weight"
+        "opt, model.decoder.embed_tokens.weight",
+        "gpt_neo, transformer.wte.weight"
     })
     void gradientsOfABatchPaddedOnTheLeftAreThoseOfTransformers(String name, String embedding) throws Exception {
         try (NativeScope scope = new NativeScope();
@@ -308,7 +313,7 @@ class DecoderParityTest {
 
     /** Transformers looks for the last id that is not the padding, whatever the mask says. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls", "qwen3_5_cls", "phi_cls", "opt_cls"})
+    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls", "qwen3_5_cls", "phi_cls", "opt_cls", "gpt_neo_cls"})
     void aClassifierPassesOverPaddingTokensAtTheEndOfAText(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);

@@ -18,6 +18,7 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.gemma.GemmaConfig;
 import org.loft4j.model.gptneox.GptNeoxConfig;
+import org.loft4j.model.opt.OptConfig;
 import org.loft4j.model.phi.PhiConfig;
 import org.loft4j.model.starcoder2.Starcoder2Config;
 import org.loft4j.nn.Activation;
@@ -25,7 +26,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
-/** What the config.json of GPT-NeoX, Phi, Gemma 1 and StarCoder 2 may say. */
+/** What the config.json of GPT-NeoX, Phi, Gemma 1, StarCoder 2 and OPT may say. */
 class LayerNormConfigTest {
     @TempDir
     Path directory;
@@ -62,6 +63,13 @@ class LayerNormConfigTest {
         "starcoder2, '\"norm_type\": \"rms_norm\"', norm_type must be layer_norm",
         "starcoder2, '\"scale_attn_weights\": false', scale_attn_weights must be true",
         "starcoder2, '\"norm_epsilon\": -1', norm_epsilon must be",
+        "opt, '\"layerdrop\": 0.1', 'layerdrop must be 0.0 or 0, got 0.1'",
+        "opt, '\"learned_embeddings\": false', learned_embeddings must be true",
+        "opt, '\"scale_embeddings\": true', scale_embeddings must be false",
+        "opt, '\"ffn_dim\": 0', ffn_dim must be",
+        "opt, '\"word_embed_proj_dim\": 0', word_embed_proj_dim must be",
+        "opt, '\"dropout\": 1.5', dropout must",
+        "opt, '\"activation_function\": \"selu\"', activation_function must be one of",
         "gemma, '\"use_bidirectional_attention\": true', use_bidirectional_attention must be false"
     })
     void whatIsNotHonouredIsRefused(String family, String settings, String fault) throws IOException {
@@ -116,11 +124,26 @@ class LayerNormConfigTest {
         }
     }
 
+    /** Files fine-tuned before the norm behind the last block was found missing say so; norms of the sums leave none to be there. */
+    @ParameterizedTest
+    @CsvSource({
+        "'\"_remove_final_layer_norm\": true', true, false, 1",
+        "'\"do_layer_norm_before\": false, \"word_embed_proj_dim\": 16', false, false, 1",
+        "'\"pad_token_id\": null', true, true, -1"
+    })
+    void optHasNormsWhereItsFileSays(String settings, boolean first, boolean last, long pad) throws IOException {
+        OptConfig config = OptConfig.from(of("opt", settings));
+        assertEquals(first, config.normFirst());
+        assertEquals(last, config.finalNorm());
+        assertEquals(pad, config.sizes().padTokenId());
+    }
+
     private static Object read(String family, JsonObject json) throws IOException {
         return switch (family) {
             case "gpt_neox" -> GptNeoxConfig.from(json);
             case "phi" -> PhiConfig.from(json);
             case "gemma" -> GemmaConfig.from(json);
+            case "opt" -> OptConfig.from(json);
             default -> Starcoder2Config.from(json);
         };
     }

@@ -180,6 +180,8 @@ class ModelsTest {
                 "lfm2",
                 "lfm2_bias",
                 "gpt_neox",
+                "opt",
+                "opt_post",
                 "phi",
                 "gemma",
                 "starcoder2",

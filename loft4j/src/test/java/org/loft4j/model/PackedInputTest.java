@@ -74,6 +74,8 @@ class PackedInputTest {
                 "lfm2",
                 "lfm2_bias",
                 "gpt_neox",
+                "opt",
+                "opt_post",
                 "phi",
                 "starcoder2",
                 "olmo2",

@@ -92,6 +92,9 @@ class SentenceVectorTest {
                 "lfm2",
                 "lfm2_bias",
                 "gpt_neox",
+                "opt",
+                "opt_post",
+                "opt_cls",
                 "phi",
                 "gemma",
                 "starcoder2",
@@ -153,6 +156,7 @@ class SentenceVectorTest {
         "modernbert_cls, model., decoder.bias head.dense.weight classifier.weight",
         "gpt2, transformer., lm_head.weight score.weight classifier.bias",
         "gpt_neox, gpt_neox., embed_out.weight score.weight classifier.bias",
+        "opt, model., lm_head.weight score.weight",
         "phi, model., lm_head.weight lm_head.bias score.weight",
         "llama_gqa, model., lm_head.weight score.weight",
         "llama3_rope_tied, model., lm_head.weight",
@@ -204,6 +208,8 @@ class SentenceVectorTest {
         "llama_gqa, layers.0.self_attn.q_proj",
         "gpt2, h.0.attn.c_attn",
         "gpt_neox, layers.0.attention.query_key_value",
+        "opt, decoder.layers.0.self_attn.q_proj",
+        "opt_post, decoder.project_in",
     })
     void theFirstLayerHasTheNameOfTheBaseClass(String name, String path) throws IOException {
         try (Model model = Models.open(Fixture.directory(name), embeddings())) {

@@ -41,6 +41,8 @@ class TiedEmbeddingTest {
         "qwen3, model.embed_tokens.weight, model.",
         "starcoder2, model.embed_tokens.weight, ''",
         "gpt2, transformer.wte.weight, ''",
+        "opt, model.decoder.embed_tokens.weight, ''",
+        "opt, model.decoder.embed_tokens.weight, model.",
         "gpt2, transformer.wte.weight, transformer."
     })
     void anOutputEmbeddingOfItsOwnIsNotDropped(String name, String embedding, String without) throws Exception {
@@ -68,6 +70,7 @@ class TiedEmbeddingTest {
     @CsvSource({
         "llama3_rope_tied, model.embed_tokens.weight",
         "gpt2, transformer.wte.weight",
+        "opt, model.decoder.embed_tokens.weight",
     })
     void anOutputEmbeddingAloneIsTheInputEmbeddingToo(String name, String embedding) throws Exception {
         Path base = Fixture.directory(name);

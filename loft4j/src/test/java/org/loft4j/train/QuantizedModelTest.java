@@ -167,6 +167,8 @@ class QuantizedModelTest {
         "lfm2, NF4",
         "lfm2_bias, INT8",
         "gpt_neox, NF4",
+        "opt, INT8",
+        "opt_post, NF4",
         "phi, INT8",
         "gemma, INT8",
         "starcoder2, INT8",

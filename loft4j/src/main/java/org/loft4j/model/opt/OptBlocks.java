@@ -3,21 +3,17 @@ package org.loft4j.model.opt;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderEdges;
 import org.loft4j.model.shared.DecoderFrame;
 import org.loft4j.model.shared.FamilyBlocks;
 import org.loft4j.model.shared.Parameters;
+import org.loft4j.model.shared.PlainBlocks;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
-import org.loft4j.nn.FeedForward;
-import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.LayerInputs;
-import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.PositionVectors;
-import org.loft4j.nn.UnweightedLayerNorm;
 import org.loft4j.nn.Weights;
 
 /** Names, shapes and parts of OPT's blocks, and of what is around them. */
@@ -30,12 +26,9 @@ record OptBlocks(OptConfig config) implements FamilyBlocks {
 
     private static final String ENTRY = "project_in";
     private static final String EXIT = "project_out";
-    private static final String FIRST_NORM = "self_attn_layer_norm";
     private static final String LAST_NORM = "final_layer_norm";
-    private static final List<String> HEADS = List.of("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj");
-    private static final String OUTPUT = "self_attn.out_proj";
-    private static final String UP = "fc1";
-    private static final String DOWN = "fc2";
+    private static final PlainBlocks.Names NAMES =
+            new PlainBlocks.Names("self_attn.", "self_attn.out_proj", "fc1", "fc2", "self_attn_layer_norm", LAST_NORM);
 
     @Override
     public DecoderFrame frame() {
@@ -71,55 +64,29 @@ record OptBlocks(OptConfig config) implements FamilyBlocks {
         return new DecoderEdges(
                 new PositionVectors.Table(weights.get(base + POSITIONS), OFFSET),
                 projects() ? weights.linear(base + ENTRY) : null,
-                config.finalNorm() ? norm(weights, base + LAST_NORM) : null,
+                config.finalNorm() ? plain().norm(weights, base + LAST_NORM) : null,
                 projects() ? weights.linear(base + EXIT) : null);
+    }
+
+    private PlainBlocks plain() {
+        return new PlainBlocks(
+                NAMES,
+                config.sizes(),
+                config.bias(),
+                config.bias(),
+                config.weightedNorms(),
+                config.normFirst(),
+                config.dropout());
     }
 
     @Override
     public List<ParameterSpec> parameters(int i, String path) {
-        DecoderConfig sizes = config.sizes();
-        long hidden = sizes.hiddenSize();
-        List<ParameterSpec> specs = new ArrayList<>();
-        for (String head : HEADS) {
-            specs.addAll(Parameters.linear(path + head, hidden, hidden, config.bias()));
-        }
-        specs.addAll(Parameters.linear(path + OUTPUT, hidden, hidden, config.bias()));
-        specs.addAll(Parameters.linear(path + UP, sizes.intermediateSize(), hidden, config.bias()));
-        specs.addAll(Parameters.linear(path + DOWN, hidden, sizes.intermediateSize(), config.bias()));
-        if (config.weightedNorms()) {
-            specs.addAll(Parameters.layerNorm(path + FIRST_NORM, hidden));
-            specs.addAll(Parameters.layerNorm(path + LAST_NORM, hidden));
-        }
-        return specs;
+        return plain().parameters(path);
     }
 
     @Override
     public DecoderBlock block(int i, String path, DecoderAttention.Shape shape, Weights weights) {
-        Norm first = norm(weights, path + FIRST_NORM);
-        Norm second = norm(weights, path + LAST_NORM);
-        DecoderAttention attention = new DecoderAttention(
-                i,
-                shape,
-                new HeadProjection.Separate(
-                        weights.linear(path + HEADS.get(0)),
-                        weights.linear(path + HEADS.get(1)),
-                        weights.linear(path + HEADS.get(2))),
-                null,
-                null,
-                weights.linear(path + OUTPUT));
-        FeedForward feedForward = new FeedForward.Plain(
-                weights.linear(path + UP),
-                weights.linear(path + DOWN),
-                config.sizes().activation());
-        return config.normFirst()
-                ? new DecoderBlock(first, attention, null, second, feedForward, null, config.dropout(), 1)
-                : new DecoderBlock(null, attention, first, null, feedForward, second, config.dropout(), 1)
-                        .normingSums();
-    }
-
-    private Norm norm(Weights weights, String path) {
-        double eps = config.sizes().rmsNormEps();
-        return config.weightedNorms() ? Parameters.layerNorm(weights, path, eps) : new UnweightedLayerNorm(eps);
+        return plain().block(i, path, shape, weights);
     }
 
     @Override

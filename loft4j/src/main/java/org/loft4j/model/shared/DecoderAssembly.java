@@ -222,11 +222,12 @@ public record DecoderAssembly(
     /** Blocks with the same placement share their tables. */
     private List<LayerKind> kinds(Dtype dtype, ModelOptions options) {
         List<Placement> distinct = placement.stream().distinct().toList();
+        boolean below = layout.own() != null && layout.own().futureBelowPadding();
         List<LayerKind> made = new ArrayList<>();
         for (Placement one : distinct) {
             Rope rope = one.rope();
             RotaryEmbedding rotary = rope == null ? null : rope.embedding(dtype, options.device());
-            made.add(new LayerKind(rotary, one.window(), false, one.bothSides()));
+            made.add(new LayerKind(rotary, one.window(), below, one.bothSides()));
         }
         return placement.stream().map(one -> made.get(distinct.indexOf(one))).toList();
     }

@@ -20,6 +20,7 @@ import org.loft4j.nn.Weights;
  * @param outputBias whether it has a bias
  * @param tokenClassifier what tells the classes of tokens apart
  * @param learnsPadding whether the vector of the padding token gets a gradient
+ * @param blocks the blocks, within the base
  */
 public record DecoderFrame(
         String base,
@@ -29,21 +30,36 @@ public record DecoderFrame(
         String output,
         boolean outputBias,
         String tokenClassifier,
-        boolean learnsPadding) {
+        boolean learnsPadding,
+        String blocks) {
     private static final String TEXT_CLASSIFIER = "score";
 
     /** Llama's. */
     public static final DecoderFrame LLAMA =
             new DecoderFrame("model.", "embed_tokens", "norm", false, "lm_head", false, TEXT_CLASSIFIER, false);
 
+    /** One whose blocks are called layers. */
+    public DecoderFrame(
+            String base,
+            String embedding,
+            @Nullable String norm,
+            boolean layerNorm,
+            String output,
+            boolean outputBias,
+            String tokenClassifier,
+            boolean learnsPadding) {
+        this(base, embedding, norm, layerNorm, output, outputBias, tokenClassifier, learnsPadding, "layers");
+    }
+
     /** The same with another norm behind the last block. */
     public DecoderFrame withNorm(String name, boolean isLayerNorm) {
-        return new DecoderFrame(base, embedding, name, isLayerNorm, output, outputBias, tokenClassifier, learnsPadding);
+        return new DecoderFrame(
+                base, embedding, name, isLayerNorm, output, outputBias, tokenClassifier, learnsPadding, blocks);
     }
 
     /** The same with a bias of the output embedding. */
     public DecoderFrame withOutputBias() {
-        return new DecoderFrame(base, embedding, norm, layerNorm, output, true, tokenClassifier, learnsPadding);
+        return new DecoderFrame(base, embedding, norm, layerNorm, output, true, tokenClassifier, learnsPadding, blocks);
     }
 
     /**

@@ -394,6 +394,6 @@ public record DecoderLayout(
     }
 
     private String layer(int index, String module) {
-        return base + "layers." + index + "." + module;
+        return base + frame().blocks() + "." + index + "." + module;
     }
 }

@@ -2,6 +2,7 @@ package org.loft4j.model.shared;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.LayerInputs;
@@ -43,6 +44,11 @@ public interface FamilyBlocks {
     /** Width of the vectors of tokens, and of what a head reads, in a model with states of a width. */
     default long tokenWidth(long hidden) {
         return hidden;
+    }
+
+    /** What a query in the padding sees; see {@link CausalDecoder.LayerKind}. */
+    default boolean futureBelowPadding() {
+        return false;
     }
 
     /** What lies around them. */
