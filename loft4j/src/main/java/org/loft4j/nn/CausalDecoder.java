@@ -299,8 +299,7 @@ public final class CausalDecoder implements Decoder {
         List<LayerKind> kinds = parts.kinds().stream().distinct().toList();
         List<LayerPass> passes = new ArrayList<>();
         kinds.forEach(kind -> passes.add(pass(kind, padding, past, columns, own, cache)));
-        long end = padding.segments() == null ? past + columns : padding.length();
-        Tensor hidden = embed(inputIds, past, end, padding);
+        Tensor hidden = embed(inputIds, past, padding);
         LayerInputs layerInputs = parts.embedding().layerInputs();
         List<Tensor> inputs = layerInputs == null ? List.of() : layerInputs.of(inputIds, hidden);
         List<DecoderBlock> blocks = parts.blocks();
@@ -359,8 +358,7 @@ public final class CausalDecoder implements Decoder {
         return new LayerPass(rotation, sight, blind, training, own, tokens, padding.segments(), null, null);
     }
 
-    /** @param end greater than every position */
-    private Tensor embed(Tensor inputIds, long past, long end, Padding padding) {
+    private Tensor embed(Tensor inputIds, long past, Padding padding) {
         Embedding embedding = parts.embedding();
         Tensor hidden = embedding.tokens().lookup(inputIds, embedding.padTokenId());
         if (embedding.scale() != 1) {
@@ -370,7 +368,7 @@ public final class CausalDecoder implements Decoder {
             hidden = embedding.projection().forward(hidden);
         }
         PositionVectors.Table table = embedding.positions();
-        return dropped(table == null ? hidden : table.addedTo(hidden, padding, past, end), embedding.dropout());
+        return dropped(table == null ? hidden : table.addedTo(hidden, padding, past), embedding.dropout());
     }
 
     /**

@@ -31,13 +31,12 @@ public sealed interface PositionVectors {
         /**
          * The vectors of tokens with theirs. What is padding has the row before the first, where there is one.
          *
-         * @param end greater than every position
-         * @throws ShapeException if that is behind the end of the table
+         * @throws ShapeException if there are more positions than the table has
          */
-        Tensor addedTo(Tensor tokens, Padding padding, long past, long end) {
+        Tensor addedTo(Tensor tokens, Padding padding, long past) {
             long count = table.size(0) - first;
-            if (end > count) {
-                throw new ShapeException("a sequence must have at most " + count + " tokens, got " + end);
+            if (padding.length() > count) {
+                throw new ShapeException("a sequence must have at most " + count + " tokens, got " + padding.length());
             }
             Tensor all = first == 0 ? padding.positions() : padding.positionsOfTokens();
             return tokens.add(of(tokens, all == null ? null : all.narrow(1, past, tokens.size(1)), past));

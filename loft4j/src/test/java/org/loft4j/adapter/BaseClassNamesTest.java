@@ -91,6 +91,7 @@ class BaseClassNamesTest {
                 "llama_gqa",
                 "gpt2",
                 "lfm2",
+                "gpt_neo",
                 "gpt_neox",
                 "opt",
                 "opt_post",

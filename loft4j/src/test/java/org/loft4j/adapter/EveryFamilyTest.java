@@ -65,6 +65,8 @@ class EveryFamilyTest {
                 "exaone4",
                 "lfm2",
                 "lfm2_bias",
+                "gpt_neo",
+                "gpt_neo_cls",
                 "gpt_neox",
                 "gpt_neox_serial",
                 "opt",

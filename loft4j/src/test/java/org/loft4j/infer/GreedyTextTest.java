@@ -70,6 +70,7 @@ class GreedyTextTest {
                 "ernie4_5",
                 "exaone4",
                 "lfm2",
+                "gpt_neo",
                 "gpt_neox",
                 "opt",
                 "opt_post",

@@ -31,6 +31,7 @@ import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.glm.Glm4Config;
 import org.loft4j.model.glm.Glm4MoeConfig;
 import org.loft4j.model.gpt2.Gpt2Config;
+import org.loft4j.model.gptneo.GptNeoConfig;
 import org.loft4j.model.gptneox.GptNeoxConfig;
 import org.loft4j.model.granite.Granite4Config;
 import org.loft4j.model.granite.GraniteConfig;
@@ -250,6 +251,9 @@ class AbsentKeysTest {
                 "opt | hiddenSize=768; layers=12; heads=12; intermediateSize=3072; maxPositions=2048; activation=RELU;"
                         + " tieWordEmbeddings=true; padTokenId=1; attentionDropout=0.0; initializerRange=0.02;"
                         + " tokenWidth=768; normFirst=true; finalNorm=true; bias=true; weightedNorms=true; dropout=0.1",
+                "gpt_neo | hiddenSize=2048; layers=24; heads=16; intermediateSize=8192; maxPositions=2048;"
+                        + " activation=GELU_TANH; rmsNormEps=1.0E-5; tieWordEmbeddings=true; padTokenId=-1;"
+                        + " windows=[0, 256, 0, 256; embeddingDropout=0.0; residualDropout=0.0; classifierDropout=0.1",
                 "bart | positions=1024; encoder=Side[layers=12, heads=16, inner=4096; decoder=Side[layers=12, heads=16;"
                         + " activation=GELU; scaled=false; tied=true; padId=1; startId=2",
                 "mbart | heads=16; activation=GELU; scaled=false; padId=1; startId=0",
@@ -261,6 +265,7 @@ class AbsentKeysTest {
                 parts,
                 switch (family) {
                     case "gpt2" -> Gpt2Config.from(of(family, "\"vocab_size\": 9"));
+                    case "gpt_neo" -> GptNeoConfig.from(of(family, "\"vocab_size\": 9"));
                     case "opt" -> OptConfig.from(of(family, "\"vocab_size\": 9"));
                     case "t5", "mt5" ->
                         T5Config.from(of(

@@ -62,6 +62,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "exaone4",
             "lfm2",
             "lfm2_bias",
+            "gpt_neo",
+            "gpt_neo_cls",
             "gpt_neox",
             "gpt_neox_serial",
             "opt",

@@ -17,6 +17,7 @@ import org.loft4j.Logged;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.gemma.GemmaConfig;
+import org.loft4j.model.gptneo.GptNeoConfig;
 import org.loft4j.model.gptneox.GptNeoxConfig;
 import org.loft4j.model.opt.OptConfig;
 import org.loft4j.model.phi.PhiConfig;
@@ -26,7 +27,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
-/** What the config.json of GPT-NeoX, Phi, Gemma 1, StarCoder 2 and OPT may say. */
+/** What the config.json of GPT-NeoX, Phi, Gemma 1, StarCoder 2, OPT and GPT-Neo may say. */
 class LayerNormConfigTest {
     @TempDir
     Path directory;
@@ -63,6 +64,14 @@ class LayerNormConfigTest {
         "starcoder2, '\"norm_type\": \"rms_norm\"', norm_type must be layer_norm",
         "starcoder2, '\"scale_attn_weights\": false', scale_attn_weights must be true",
         "starcoder2, '\"norm_epsilon\": -1', norm_epsilon must be",
+        "gpt_neo, '\"attention_types\": [[[\"global\", \"local\"], 2]]', '\"attention_types\" must name as many layers as num_layers, 2, found 4'",
+        "gpt_neo, '\"attention_types\": [[[\"global\", \"sparse\"], 1]]', 'may hold global and local only, found sparse'",
+        "gpt_neo, '\"attention_types\": [[\"global\", 2]]', 'must hold lists of types with a number of times'",
+        "gpt_neo, '\"attention_types\": [[[], 2]]', 'must hold lists of types with a number of times'",
+        "gpt_neo, '\"attention_types\": [[[\"global\"], 2]], \"attention_layers\": [\"global\", \"local\"]', '\"attention_layers\" must be what attention_types makes, [global, global], found [global, local]'",
+        "gpt_neo, '\"attention_types\": [[[\"global\"], 2]], \"window_size\": 0', window_size must be",
+        "gpt_neo, '\"attention_types\": [[[\"global\"], 2]], \"resid_dropout\": 2', resid_dropout must",
+        "gpt_neo, '\"num_layers\": 3', 'must be num_layers where both are given, found 2 and 3'",
         "opt, '\"layerdrop\": 0.1', 'layerdrop must be 0.0 or 0, got 0.1'",
         "opt, '\"learned_embeddings\": false', learned_embeddings must be true",
         "opt, '\"scale_embeddings\": true', scale_embeddings must be false",
@@ -143,6 +152,7 @@ class LayerNormConfigTest {
             case "gpt_neox" -> GptNeoxConfig.from(json);
             case "phi" -> PhiConfig.from(json);
             case "gemma" -> GemmaConfig.from(json);
+            case "gpt_neo" -> GptNeoConfig.from(json);
             case "opt" -> OptConfig.from(json);
             default -> Starcoder2Config.from(json);
         };

@@ -73,6 +73,7 @@ class PackedInputTest {
                 "exaone4",
                 "lfm2",
                 "lfm2_bias",
+                "gpt_neo",
                 "gpt_neox",
                 "opt",
                 "opt_post",

@@ -40,6 +40,7 @@ class TiedEmbeddingTest {
         "llama3_rope_tied, model.embed_tokens.weight, ''",
         "qwen3, model.embed_tokens.weight, model.",
         "starcoder2, model.embed_tokens.weight, ''",
+        "gpt_neo, transformer.wte.weight, transformer.",
         "gpt2, transformer.wte.weight, ''",
         "opt, model.decoder.embed_tokens.weight, ''",
         "opt, model.decoder.embed_tokens.weight, model.",

@@ -63,6 +63,8 @@ class MemoryEstimateOfFamiliesTest {
         "granitemoehybrid_h_groups, SEQUENCE_CLASSIFICATION",
         "lfm2, CAUSAL_LM",
         "lfm2_bias, TOKEN_CLASSIFICATION",
+        "gpt_neo, CAUSAL_LM",
+        "gpt_neo_cls, SEQUENCE_CLASSIFICATION",
         "gpt_neox, CAUSAL_LM",
         "opt, CAUSAL_LM",
         "opt_post, CAUSAL_LM",

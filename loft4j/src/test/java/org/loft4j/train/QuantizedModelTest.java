@@ -166,6 +166,8 @@ class QuantizedModelTest {
         "cohere, INT8",
         "lfm2, NF4",
         "lfm2_bias, INT8",
+        "gpt_neo, INT8",
+        "gpt_neo_cls, NF4",
         "gpt_neox, NF4",
         "opt, INT8",
         "opt_post, NF4",
