@@ -16,6 +16,9 @@ final class AdapterNames {
     /** A layer of BERT's base class and of others like it, from which no sentence embedding is made. */
     static final String POOLER = "pooler.dense";
 
+    /** The same of ALBERT's, whose pooler is one layer. */
+    private static final String BASE_POOLER = PeftFiles.PREFIX + "pooler.";
+
     private static final int SHOWN = 4;
 
     private AdapterNames() {}
@@ -58,7 +61,7 @@ final class AdapterNames {
         List<String> extra = file.names().stream()
                 .filter(name -> !expected.contains(name)
                         && !PeftFiles.isBaseLayer(name, file.names())
-                        && (model.hasHead() || !name.startsWith(PeftFiles.PREFIX + POOLER + ".")))
+                        && (model.hasHead() || !name.startsWith(BASE_POOLER)))
                 .toList();
         List<String> faults = new ArrayList<>();
         if (!missing.isEmpty()) {

@@ -72,7 +72,7 @@ final class MissingClass {
 
     /** Encoders whose classes in Transformers do. */
     private static final Set<String> OPEN_TO_VLLM =
-            Set.of("camembert", "deit", "dinov2", "dinov2_with_registers", "distilbert", "electra");
+            Set.of("albert", "camembert", "deit", "dinov2", "dinov2_with_registers", "distilbert", "electra");
 
     /** Decoders whose class in vLLM has not been looked at. */
     private static final Set<String> UNTRIED_IN_VLLM = Set.of(

@@ -28,6 +28,7 @@ public final class ModelDoctor {
 
     /** The families that read texts in both directions. */
     static final Set<String> ENCODERS = Set.of(
+            "albert",
             "bert",
             "camembert",
             "deberta-v2",

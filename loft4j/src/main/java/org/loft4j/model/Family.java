@@ -6,6 +6,7 @@ import java.util.TreeMap;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
+import org.loft4j.model.albert.AlbertModel;
 import org.loft4j.model.bart.BartConfig;
 import org.loft4j.model.bart.BartModel;
 import org.loft4j.model.bert.BertModel;
@@ -109,6 +110,12 @@ import org.loft4j.nn.Task;
 record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length length) {
     /** Every family by its name. */
     static final Map<String, Family> BY_NAME = byName(
+            new Family(
+                    AlbertModel.FAMILY,
+                    AlbertModel.TASKS,
+                    AlbertModel::open,
+                    AlbertModel::random,
+                    EncoderConfig::maxPositions),
             bart(BartModel.FAMILY),
             bart(BartModel.MULTILINGUAL),
             bart(BartModel.TRANSLATION),

@@ -39,6 +39,7 @@ public final class TrainedConfig {
 
     /** How the names of a family's classes in Transformers begin. */
     private static final Map<String, String> STEMS = Map.ofEntries(
+            Map.entry("albert", "Albert"),
             Map.entry("bart", "Bart"),
             Map.entry("bert", "Bert"),
             Map.entry("camembert", "Camembert"),

@@ -85,6 +85,14 @@ public interface Model extends AutoCloseable {
         return List.of();
     }
 
+    /**
+     * The linear layers of each layer of an encoder, both in order of use: those that an input goes through more than once are there as
+     * often. The blocks of other models know their own.
+     */
+    default List<List<Linear>> layers() {
+        return List.of();
+    }
+
     /** What an encoder's layers drop while training; the blocks of other models know it themselves. */
     default EncoderDecoderBlock.Shares dropout() {
         return EncoderDecoderBlock.Shares.of(0);

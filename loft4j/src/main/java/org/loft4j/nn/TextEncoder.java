@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 
@@ -16,7 +17,12 @@ public interface TextEncoder {
      */
     Tensor encode(TokenInput input, Padding padding, boolean training, boolean checkpointing);
 
-    /** Shows every linear layer in the order of use. */
+    /**
+     * The linear layers of each of its layers, both in order of use: those that a text goes through more than once are there as often.
+     */
+    List<List<Linear>> layers();
+
+    /** Shows every linear layer once, in the order of use. */
     void forEachLinear(Consumer<Linear> action);
 
     /** What its layers drop while training, which is the same in all of them. */

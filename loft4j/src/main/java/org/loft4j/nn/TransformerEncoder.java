@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +51,14 @@ public final class TransformerEncoder implements TextEncoder {
         public static Layer seeingAll(SelfAttention attention, EncoderLayer around) {
             return new Layer(attention, around, new LayerKind(null, LayerKind.ALL));
         }
+
+        /** In order of use. */
+        public List<Linear> linears() {
+            List<Linear> linears = new ArrayList<>();
+            attention.forEachLinear(linears::add);
+            around.forEachLinear(linears::add);
+            return linears;
+        }
     }
 
     /** A kind of layers on one batch. */
@@ -72,6 +81,7 @@ public final class TransformerEncoder implements TextEncoder {
     }
 
     /**
+     * @param layers in order of use; one that is used again is there again
      * @param norm behind the last layer; null for none
      * @param longest the greatest number of tokens
      * @param dtype of the parameters
@@ -126,10 +136,12 @@ public final class TransformerEncoder implements TextEncoder {
     @Override
     public void forEachLinear(Consumer<Linear> action) {
         embeddings.forEachLinear(action);
-        for (Layer layer : layers) {
-            layer.attention().forEachLinear(action);
-            layer.around().forEachLinear(action);
-        }
+        layers().stream().flatMap(List::stream).distinct().forEach(action);
+    }
+
+    @Override
+    public List<List<Linear>> layers() {
+        return layers.stream().map(Layer::linears).toList();
     }
 
     @Override

@@ -2,15 +2,11 @@ package org.loft4j.train;
 
 import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -78,22 +74,13 @@ record LayerShapes(
         }
     }
 
-    private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
-
     /**
-     * The layers of a model in their order; linear layers outside of them are left out.
+     * The layers of a model in their order, and those that an input goes through again once more; linear layers outside of them are
+     * left out.
      *
      * @param adapted paths of layers that an adapter takes over
      */
     static List<LayerShapes> of(Model model, Set<String> adapted) {
-        Map<String, List<Linear>> layers = new LinkedHashMap<>();
-        model.linears().forEach((path, linear) -> {
-            Matcher numbered = NUMBERED.matcher(path);
-            if (numbered.matches()) {
-                layers.computeIfAbsent(numbered.group(1), name -> new ArrayList<>())
-                        .add(linear);
-            }
-        });
         long hidden = model.description().hiddenSize();
         if (model instanceof CausalDecoder decoder) {
             return of(hidden, decoder.blocks(), decoder.kinds(), adapted);
@@ -105,7 +92,7 @@ record LayerShapes(
                     .toList();
         }
         Dropped dropped = Dropped.of(model.dropout());
-        return layers.values().stream()
+        return model.layers().stream()
                 .map(all -> dense(hidden, all, 2, dropped, false))
                 .toList();
     }

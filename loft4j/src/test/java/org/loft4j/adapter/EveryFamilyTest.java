@@ -115,7 +115,9 @@ class EveryFamilyTest {
                 "mpnet_cls",
                 "mpnet_tok",
                 "electra_cls",
-                "electra_tok"
+                "electra_tok",
+                "albert_cls",
+                "albert_tok"
             })
     void gradientsFollowFromTheWholeMatrixAndAMergeChangesNothing(String shown) throws Exception {
         boolean byParameters = shown.contains(" ");

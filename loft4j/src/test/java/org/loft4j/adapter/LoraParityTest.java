@@ -47,6 +47,7 @@ class LoraParityTest {
         "llama_gqa, llama_gqa_adapters/dora_patterns, llama_gqa_adapters/dora_patterns/expected.safetensors, 2e-5",
         "modernbert_cls, modernbert_cls/adapter, modernbert_cls/adapter/expected.safetensors, 5e-6",
         "bert_cls, bert_cls/adapter, bert_cls/expected.safetensors, 5e-6",
+        "albert_cls, albert_cls/adapter, albert_cls/expected.safetensors, 5e-6",
         "gpt2, gpt2/adapter, gpt2/expected.safetensors, 2e-5",
         "mistral_sw, mistral_sw/adapter, mistral_sw/expected.safetensors, 2e-5",
         "qwen2, qwen2/adapter, qwen2/expected.safetensors, 2e-5",
@@ -118,6 +119,7 @@ class LoraParityTest {
     @CsvSource({
         "llama_gqa",
         "bert_cls",
+        "albert_cls",
         "gpt2",
         "qwen3",
         "opt_post",

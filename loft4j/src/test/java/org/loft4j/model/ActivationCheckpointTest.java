@@ -131,6 +131,8 @@ class ActivationCheckpointTest {
                 "mpnet_cls",
                 "mpnet_tok",
                 "electra_cls",
+                "albert_cls",
+                "albert_tok",
                 "vit_cls",
                 "dinov2_swiglu"
             })
@@ -219,6 +221,8 @@ class ActivationCheckpointTest {
                 "modernbert_cls",
                 "mpnet_cls",
                 "electra_cls",
+                "albert_cls",
+                "albert_tok",
                 "vit_cls",
                 "dinov2_swiglu"
             })

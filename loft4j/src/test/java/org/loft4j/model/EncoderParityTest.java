@@ -43,6 +43,8 @@ class EncoderParityTest {
                 "mpnet_tok",
                 "electra_cls",
                 "electra_tok",
+                "albert_cls",
+                "albert_tok",
                 "vit_cls",
                 "vit_rect",
                 "vit_nobias",
@@ -89,7 +91,9 @@ class EncoderParityTest {
                 "mpnet_cls",
                 "mpnet_tok",
                 "electra_cls",
-                "electra_tok"
+                "electra_tok",
+                "albert_cls",
+                "albert_tok"
             })
     void neitherTheSideOfPaddingNorWhatIsThereMatters(String name) throws IOException {
         try (NativeScope scope = new NativeScope();
@@ -127,6 +131,7 @@ class EncoderParityTest {
                 "modernbert_mean",
                 "mpnet_cls",
                 "electra_cls",
+                "albert_cls",
                 "vit_rect",
                 "dinov2",
                 "dinov2_registers"
@@ -150,7 +155,8 @@ class EncoderParityTest {
                 "deberta_v2_cls_conv",
                 "modernbert_mean",
                 "mpnet_cls",
-                "electra_cls"
+                "electra_cls",
+                "albert_cls"
             })
     void aRowWithoutAnyTokenStaysFinite(String name) throws IOException {
         for (Dtype dtype : new Dtype[] {Dtype.F32, Dtype.BF16, Dtype.F16}) {
@@ -177,6 +183,7 @@ class EncoderParityTest {
                 "modernbert_tok",
                 "mpnet_tok",
                 "electra_cls",
+                "albert_cls",
                 "vit_rect",
                 "deit",
                 "dinov2",

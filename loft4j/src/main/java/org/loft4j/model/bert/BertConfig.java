@@ -8,7 +8,6 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.Pooling;
 
 /**
  * A BERT classifier, as its config.json states it.
@@ -33,7 +32,7 @@ public record BertConfig(EncoderConfig encoder, HeadConfig head) {
         return new BertConfig(encoder, HeadConfig.from(json, options, dropout));
     }
 
-    BertConfig withPooling(Pooling settled) {
-        return new BertConfig(encoder, head.withPooling(settled));
+    BertConfig withHead(HeadConfig settled) {
+        return new BertConfig(encoder, settled);
     }
 }

@@ -10,11 +10,9 @@ import org.loft4j.model.shared.BertLayout;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.EncoderModel;
 import org.loft4j.model.shared.HeadConfig;
-import org.loft4j.nn.Activation;
-import org.loft4j.nn.ClassifierHead;
+import org.loft4j.model.shared.PoolerHead;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TextEncoder;
 import org.loft4j.nn.TokenEmbeddings;
@@ -59,7 +57,7 @@ public final class BertModel {
 
     private static EncoderModel random(BertConfig config, ModelOptions options, @Nullable Path directory) {
         try (NativeScope scope = new NativeScope()) {
-            BertConfig settled = config.head().pooling() == Pooling.AUTO ? config.withPooling(Pooling.POOLER) : config;
+            BertConfig settled = config.withHead(PoolerHead.settled(config.head()));
             Weights weights = BertWeights.parameters(settled).random(options);
             return assemble(settled, weights, options, directory);
         }
@@ -72,12 +70,6 @@ public final class BertModel {
         BertLayout layout = BertWeights.layout(config);
         TokenEmbeddings embeddings = layout.embeddings(weights, TokenEmbeddings.Settings.plain(sizes.hiddenDropout()));
         TextEncoder encoder = layout.encoder(weights, embeddings, sizes.maxPositions());
-        ClassifierHead.Dense pooler = head.pooling() != Pooling.POOLER
-                ? null
-                : new ClassifierHead.Dense(weights.linear(BertWeights.POOLER), Activation.TANH, 0);
-        ClassifierHead classifier = head.classifies()
-                ? new ClassifierHead(pooler, weights.linear(BertWeights.CLASSIFIER), head.dropout())
-                : null;
         ModelDescription description = new ModelDescription(
                 FAMILY,
                 sizes.vocabularySize(),
@@ -96,7 +88,7 @@ public final class BertModel {
                         BertWeights.parameters(config),
                         weights,
                         encoder,
-                        classifier,
-                        head.classifies() ? List.of(BertWeights.CLASSIFIER) : List.of()));
+                        BertWeights.HEAD.of(head, weights),
+                        BertWeights.HEAD.modules(head)));
     }
 }

@@ -1,5 +1,6 @@
 package org.loft4j.model.deberta;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
@@ -30,7 +31,14 @@ final class DebertaEncoder implements TextEncoder {
     private final DeviceSpec device;
 
     /** Attention, and what stands around it. */
-    record Layer(DisentangledAttention attention, EncoderLayer around) {}
+    record Layer(DisentangledAttention attention, EncoderLayer around) {
+        List<Linear> linears() {
+            List<Linear> linears = new ArrayList<>();
+            attention.forEachLinear(linears::add);
+            around.forEachLinear(linears::add);
+            return linears;
+        }
+    }
 
     /**
      * The vectors of distances.
@@ -149,9 +157,11 @@ final class DebertaEncoder implements TextEncoder {
 
     @Override
     public void forEachLinear(Consumer<Linear> action) {
-        for (Layer layer : layers) {
-            layer.attention().forEachLinear(action);
-            layer.around().forEachLinear(action);
-        }
+        layers().forEach(linears -> linears.forEach(action));
+    }
+
+    @Override
+    public List<List<Linear>> layers() {
+        return layers.stream().map(Layer::linears).toList();
     }
 }

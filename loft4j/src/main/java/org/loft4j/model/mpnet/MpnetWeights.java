@@ -5,7 +5,7 @@ import java.util.List;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.BertLayout;
-import org.loft4j.model.shared.BertLayout.AttentionNames;
+import org.loft4j.model.shared.BertLayout.LayerNames;
 import org.loft4j.model.shared.DenseHead;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.Parameters;
@@ -20,14 +20,13 @@ final class MpnetWeights {
     /** {@code (32, heads)}. */
     static final String DISTANCES = "mpnet.encoder.relative_attention_bias.weight";
 
-    private static final AttentionNames ATTENTION = new AttentionNames(
+    private static final LayerNames LAYER = LayerNames.ofAttention(
             "attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o", "attention.LayerNorm");
 
     private MpnetWeights() {}
 
     static BertLayout layout(MpnetConfig config) {
-        return new BertLayout(
-                "mpnet", config.encoder(), ATTENTION, config.encoder().hiddenSize());
+        return new BertLayout("mpnet", config.encoder(), LAYER, config.encoder().hiddenSize());
     }
 
     /** The parameters of a checkpoint. A head that it lacks, or that has another number of classes, is made anew. */

@@ -9,7 +9,7 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Activation;
 
 /**
- * The sizes of an encoder, by the keys of BERT's config.json, which RoBERTa, DeBERTa, MPNet, ELECTRA and ViT share.
+ * The sizes of an encoder, by the keys of BERT's config.json, which RoBERTa, DeBERTa, MPNet, ELECTRA, ALBERT and ViT share.
  *
  * @param vocabularySize {@code vocab_size}
  * @param hiddenSize {@code hidden_size}; a multiple of heads
@@ -84,7 +84,14 @@ public record EncoderConfig(
     }
 
     /**
-     * Reads config.json.
+     * What holds where config.json is silent.
+     *
+     * @param dropout of states and of probabilities
+     */
+    public record Defaults(long tokenTypes, double layerNormEps, Activation activation, double dropout) {}
+
+    /**
+     * Reads config.json. Where it is silent, activation and dropout are BERT's.
      *
      * @param more the family's own keys beside {@link #KEYS}
      * @param tokenTypes where the file does not say
@@ -94,6 +101,11 @@ public record EncoderConfig(
      */
     public static EncoderConfig from(JsonObject json, Set<String> more, long tokenTypes, double layerNormEps)
             throws CheckpointException {
+        return from(json, more, new Defaults(tokenTypes, layerNormEps, Activation.GELU, 0.1));
+    }
+
+    /** The same with other settings where the file does not say. */
+    public static EncoderConfig from(JsonObject json, Set<String> more, Defaults defaults) throws CheckpointException {
         Set<String> honoured = new HashSet<>(KEYS);
         honoured.addAll(more);
         check(json, honoured);
@@ -107,11 +119,13 @@ public record EncoderConfig(
                 json.requireInt("num_attention_heads", 1),
                 json.requireLong("intermediate_size"),
                 maxPositions(json),
-                json.longOr("type_vocab_size", tokenTypes),
-                json.doubleOr("layer_norm_eps", layerNormEps),
-                Activation.parse("hidden_act", json.stringOr("hidden_act", "gelu")),
-                json.doubleOr("hidden_dropout_prob", 0.1),
-                json.doubleOr("attention_probs_dropout_prob", 0.1),
+                json.longOr("type_vocab_size", defaults.tokenTypes()),
+                json.doubleOr("layer_norm_eps", defaults.layerNormEps()),
+                json.has("hidden_act")
+                        ? Activation.parse("hidden_act", json.requireString("hidden_act"))
+                        : defaults.activation(),
+                json.doubleOr("hidden_dropout_prob", defaults.dropout()),
+                json.doubleOr("attention_probs_dropout_prob", defaults.dropout()),
                 json.doubleOr("initializer_range", 0.02));
     }
 

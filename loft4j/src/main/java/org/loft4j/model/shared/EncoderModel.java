@@ -139,6 +139,11 @@ public final class EncoderModel implements Model {
     }
 
     @Override
+    public List<List<Linear>> layers() {
+        return parts.encoder().layers();
+    }
+
+    @Override
     public Weights weights() {
         return parts.weights();
     }

@@ -78,10 +78,7 @@ public final class ImageModel implements Model {
                 null,
                 options.multiLabel(),
                 directory);
-        for (Layer layer : parts.layers()) {
-            layer.attention().forEachLinear(linear -> linears.put(linear.path(), linear));
-            layer.around().forEachLinear(linear -> linears.put(linear.path(), linear));
-        }
+        layers().forEach(layer -> layer.forEach(linear -> linears.put(linear.path(), linear)));
         linears.put(parts.classifier().path(), parts.classifier());
     }
 
@@ -132,6 +129,11 @@ public final class ImageModel implements Model {
     @Override
     public Linear head() {
         return parts.classifier();
+    }
+
+    @Override
+    public List<List<Linear>> layers() {
+        return parts.layers().stream().map(Layer::linears).toList();
     }
 
     @Override
