@@ -49,6 +49,7 @@ class BaseClassNamesTest {
         "roberta_cls, query, base_model.model.encoder.layer.0.attention.self.query, false",
         "distilbert_cls, q_lin, base_model.model.transformer.layer.0.attention.q_lin, false",
         "modernbert_cls, Wqkv, base_model.model.layers.0.attn.Wqkv, false",
+        "albert_tok, query, base_model.model.encoder.albert_layer_groups.1.albert_layers.0.attention.query, false",
         "llama_gqa, q_proj, base_model.model.layers.0.self_attn.q_proj, false",
         "mistral3, q_proj, base_model.model.language_model.layers.0.self_attn.q_proj, false",
         "qwen2_5_vl, q_proj, base_model.model.language_model.layers.0.self_attn.q_proj, false",
@@ -88,6 +89,7 @@ class BaseClassNamesTest {
                 "roberta_cls",
                 "distilbert_cls",
                 "modernbert_cls",
+                "albert_cls",
                 "llama_gqa",
                 "gpt2",
                 "lfm2",
@@ -166,28 +168,45 @@ class BaseClassNamesTest {
             TargetModules second = new TargetModules.Names(List.of("attn.c_attn"), List.of(1), List.of("h"));
             assertEquals(Set.of("h.1.attn.c_attn"), layers(model, second));
         }
+        // the last number before a module's name counts, as in PEFT
+        try (Model model = open("albert_tok")) {
+            String path = "encoder.albert_layer_groups.%d.albert_layers.%d.attention.query";
+            assertEquals(
+                    Set.of(path.formatted(0, 1), path.formatted(1, 1)),
+                    layers(model, new TargetModules.Names(List.of("query"), List.of(1), List.of())));
+            assertEquals(
+                    Set.of(path.formatted(1, 0), path.formatted(1, 1)),
+                    layers(
+                            model,
+                            new TargetModules.Names(List.of("query"), List.of(1), List.of("albert_layer_groups"))));
+        }
     }
 
-    /** PEFT adapts the base class' pooler too where dense is named; no vector is made of it. */
-    @Test
-    void aPoolerIsNoPartOfAnAdapter() throws IOException {
+    /** PEFT adapts the base class' pooler too where dense, or all layers, are named; no vector is made of it. */
+    @ParameterizedTest
+    @CsvSource({
+        "bert_cls, pooler.dense, encoder.layer.0.output.dense",
+        "albert_cls, pooler, encoder.albert_layer_groups.0.albert_layers.0.attention.dense",
+    })
+    void aPoolerIsNoPartOfAnAdapter(String fixture, String pooler, String dense) throws IOException {
         try (NativeScope scope = new NativeScope();
-                Model model = open("bert_cls");
+                Model model = open(fixture);
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 3)) {
             PeftFiles.save(directory, adapter, model, BASE);
             List<String> targets =
                     Json.read(directory.resolve(PeftFiles.CONFIG)).strings("target_modules");
-            assertTrue(targets.contains("encoder.layer.0.output.dense"), targets.toString());
+            assertTrue(targets.contains(dense), targets.toString());
             assertFalse(targets.contains("dense"), targets.toString());
             Map<String, Tensor> tensors = new TreeMap<>(PeftFiles.tensors(adapter, model));
-            tensors.put("base_model.model.pooler.dense.lora_A.weight", Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 2, 32));
-            tensors.put("base_model.model.pooler.dense.lora_B.weight", Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 32, 2));
+            String name = "base_model.model." + pooler;
+            tensors.put(name + ".lora_A.weight", Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 2, 32));
+            tensors.put(name + ".lora_B.weight", Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 32, 2));
             SafetensorsWriter.write(directory.resolve("adapter_model.safetensors"), tensors, Map.of());
         }
-        try (Model model = open("bert_cls")) {
+        try (Model model = open(fixture)) {
             Set<String> layers = PeftFiles.load(directory, model).layers().keySet();
-            assertTrue(layers.contains("encoder.layer.0.output.dense"), layers.toString());
-            assertFalse(layers.contains("pooler.dense"), layers.toString());
+            assertTrue(layers.contains(dense), layers.toString());
+            assertFalse(layers.contains(pooler), layers.toString());
         }
     }
 

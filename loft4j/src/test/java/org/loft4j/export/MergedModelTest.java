@@ -288,6 +288,7 @@ class MergedModelTest {
         "modernbert_cls, model., AUTO, head.norm.weight",
         "mpnet_cls, mpnet., AUTO, classifier.dense.weight",
         "electra_cls, electra., AUTO, classifier.out_proj.weight",
+        "albert_cls, albert., AUTO, classifier.weight",
         "vit_cls, vit., AUTO, classifier.weight",
         "dinov2_registers, dinov2_with_registers., AUTO, classifier.weight",
         "gpt2_cls, transformer., AUTO, score.weight",

@@ -68,6 +68,8 @@ class ModelDoctorOfClassifiersTest {
         "deberta_v2_cls, DebertaV2ForSequenceClassification, NO",
         "electra_cls, ElectraForSequenceClassification, UNKNOWN",
         "electra_tok, ElectraForPreTraining, UNKNOWN",
+        "albert_cls, AlbertForSequenceClassification, UNKNOWN",
+        "albert_tok, AlbertForPreTraining, UNKNOWN",
         "distilbert_cls, DistilBertForSequenceClassification, UNKNOWN",
         "roberta_cls, RobertaForMaskedLM, YES",
     })

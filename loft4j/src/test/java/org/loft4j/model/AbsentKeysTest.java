@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.model.albert.AlbertConfig;
 import org.loft4j.model.bart.BartConfig;
 import org.loft4j.model.bert.BertConfig;
 import org.loft4j.model.cohere.CohereConfig;
@@ -180,6 +181,8 @@ class AbsentKeysTest {
                 "roberta | maxPositions=512; layerNormEps=1.0E-12; activation=GELU; padId=1",
                 "electra | maxPositions=512; layerNormEps=1.0E-12; activation=GELU",
                 "mpnet | maxPositions=512; layerNormEps=1.0E-12; activation=GELU",
+                "albert | maxPositions=512; tokenTypes=2; layerNormEps=1.0E-12; activation=GELU_TANH; hiddenDropout=0.0;"
+                        + " attentionDropout=0.0; embeddingSize=128; groups=1; inner=1; dropout=0.1",
                 "deberta-v2 | maxPositions=512; layerNormEps=1.0E-7; activation=GELU; positionsInInput=true; relative=null;"
                         + " pooler=Pooler[activation=GELU",
                 "modernbert | maxPositions=8192; layerNormEps=1.0E-5; activation=GELU; reach=64; globalTheta=160000.0;"
@@ -316,6 +319,7 @@ class AbsentKeysTest {
         return switch (family) {
             case "bert" -> BertConfig.from(of(family, SIZES), texts);
             case "roberta" -> RobertaConfig.from(of(family, SIZES), texts);
+            case "albert" -> AlbertConfig.from(of(family, SIZES), texts);
             case "electra" -> ElectraConfig.from(of(family, SIZES), texts);
             case "mpnet" -> MpnetConfig.from(of(family, SIZES), texts);
             case "deberta-v2" -> DebertaConfig.from(of(family, SIZES), texts);

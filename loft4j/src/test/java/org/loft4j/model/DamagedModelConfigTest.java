@@ -31,6 +31,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "llama_yarn_mscale",
             "mistral_sw",
             "electra_cls",
+            "albert_cls",
+            "albert_tok",
             "modernbert_cls",
             "modernbert_mean",
             "mpnet_cls",

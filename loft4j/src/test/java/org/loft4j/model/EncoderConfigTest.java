@@ -74,6 +74,21 @@ class EncoderConfigTest {
                 "electra_cls | is_decoder | true",
                 "electra_cls | classifier_dropout | 1.5",
                 "electra_cls | classifier_pooling | \"cls\"",
+                "albert_cls | embedding_size | 0",
+                "albert_cls | num_hidden_groups | 0",
+                "albert_cls | num_hidden_groups | 4",
+                "albert_cls | num_hidden_groups | 1.5",
+                "albert_cls | inner_group_num | 0",
+                "albert_cls | inner_group_num | 4000",
+                "albert_tok | inner_group_num | 4294967298",
+                "albert_cls | num_hidden_layers | 20000",
+                "albert_cls | num_attention_heads | 5",
+                "albert_cls | type_vocab_size | 0",
+                "albert_cls | hidden_act | \"gelu_10\"",
+                "albert_cls | position_embedding_type | \"relative_key\"",
+                "albert_cls | is_decoder | true",
+                "albert_cls | pruned_heads | {\"0\": [1]}",
+                "albert_cls | classifier_dropout_prob | 1.5",
                 "vit_cls | problem_type | \"regression\"",
                 "vit_cls | patch_size | 7",
                 "vit_cls | image_size | [32]",
@@ -125,6 +140,7 @@ class EncoderConfigTest {
         assertEquals(64, Models.maxPositions(Fixture.directory("roberta_cls")));
         assertEquals(158, Models.maxPositions(Fixture.directory("mpnet_cls")));
         assertEquals(64, Models.maxPositions(Fixture.directory("electra_cls")));
+        assertEquals(32, Models.maxPositions(Fixture.directory("albert_cls")));
         assertEquals(17, Models.maxPositions(Fixture.directory("vit_cls")));
     }
 

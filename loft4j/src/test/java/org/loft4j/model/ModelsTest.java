@@ -72,7 +72,8 @@ class ModelsTest {
                 "dinov2",
                 "distilbert_cls",
                 "modernbert_cls",
-                "electra_cls"
+                "electra_cls",
+                "albert_cls"
             })
     void theHiddenSizeIsKnownWithoutWeights(String name) throws Exception {
         Path config = Files.copy(Fixture.directory(name).resolve("config.json"), folder.resolve("config.json"));
@@ -215,6 +216,8 @@ class ModelsTest {
                         "distilbert_cls",
                         "electra_cls",
                         "electra_tok",
+                        "albert_cls",
+                        "albert_tok",
                         "modernbert_cls",
                         "modernbert_tok",
                         "mpnet_cls",
@@ -302,7 +305,10 @@ class ModelsTest {
         Models.check(Fixture.directory(name));
         Path fewer = copy(Fixture.directory(name), json -> {}, tensor -> tensor, Dtype.F32);
         ObjectNode json = Json.read(fewer.resolve("config.json")).toTree();
-        String layers = json.has("n_layer") ? "n_layer" : json.has("n_layers") ? "n_layers" : "num_hidden_layers";
+        String layers = Stream.of("n_layer", "n_layers", "num_hidden_groups")
+                .filter(json::has)
+                .findFirst()
+                .orElse("num_hidden_layers");
         ObjectNode sizes = json.path("text_config") instanceof ObjectNode text ? text : json;
         sizes.put(layers, sizes.get(layers).asInt() + 1);
         sizes.remove(List.of("layer_types", "no_rope_layers", "per_layer_config", "num_kv_shared_layers"));

@@ -49,7 +49,7 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** What the files of MPNet and of ELECTRA may look like, what their settings mean, and what an adapter on them is called. */
+/** What the files of MPNet, of ELECTRA and of ALBERT may look like, what their settings mean, and what an adapter on them is called. */
 class MpnetElectraTest {
     private static final Set<String> HEAD = Set.of(
             "classifier.dense.weight",
@@ -88,7 +88,7 @@ class MpnetElectraTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"electra_cls", "electra_tok"})
+    @ValueSource(strings = {"electra_cls", "electra_tok", "albert_cls", "albert_tok"})
     void typesOfTokensAreThoseOfTransformers(String name) throws IOException {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);
@@ -139,6 +139,8 @@ class MpnetElectraTest {
     @CsvSource({
         "mpnet_cls, mpnet.encoder.relative_attention_bias.weight",
         "electra_cls, electra.embeddings_project.weight",
+        "albert_tok, albert.encoder.embedding_hidden_mapping_in.bias",
+        "albert_tok, albert.encoder.albert_layer_groups.1.albert_layers.1.ffn_output.weight",
     })
     void aPartOfTheEncoderThatIsMissingIsNamed(String fixture, String missing) throws IOException {
         Path changed = weights(fixture, name -> name.equals(missing) ? null : name);
@@ -188,6 +190,10 @@ class MpnetElectraTest {
         "electra_cls, attention_probs_dropout_prob",
         "electra_cls, classifier_dropout",
         "electra_tok, classifier_dropout",
+        "albert_cls, hidden_dropout_prob",
+        "albert_cls, attention_probs_dropout_prob",
+        "albert_cls, classifier_dropout_prob",
+        "albert_tok, classifier_dropout_prob",
     })
     void eachSettingOfDropoutIsHonouredInTrainingAlone(String fixture, String key) throws IOException {
         double[] expected = logits(Fixture.directory(fixture), fixture, false);

@@ -53,6 +53,8 @@ class SentenceVectorTest {
                 "modernbert_cls",
                 "modernbert_mean",
                 "modernbert_tok",
+                "albert_cls",
+                "albert_tok",
                 "gpt2",
                 "gpt2_cls",
                 "mistral_sw",
@@ -156,6 +158,7 @@ class SentenceVectorTest {
         "distilbert_cls, distilbert., vocab_projector.bias pre_classifier.weight classifier.bias",
         "deberta_v2_cls_conv, deberta., cls.predictions.bias pooler.dense.weight classifier.bias",
         "modernbert_cls, model., decoder.bias head.dense.weight classifier.weight",
+        "albert_cls, albert., predictions.bias sop_classifier.classifier.weight albert.pooler.weight classifier.weight",
         "gpt2, transformer., lm_head.weight score.weight classifier.bias",
         "gpt_neo, transformer., lm_head.weight score.weight classifier.bias",
         "gpt_neox, gpt_neox., embed_out.weight score.weight classifier.bias",
@@ -208,6 +211,7 @@ class SentenceVectorTest {
         "distilbert_cls, transformer.layer.0.attention.q_lin",
         "deberta_v2_cls, encoder.layer.0.attention.self.query_proj",
         "modernbert_cls, layers.0.attn.Wqkv",
+        "albert_cls, encoder.embedding_hidden_mapping_in",
         "llama_gqa, layers.0.self_attn.q_proj",
         "gpt2, h.0.attn.c_attn",
         "gpt_neo, h.0.attn.attention.q_proj",
@@ -226,7 +230,9 @@ class SentenceVectorTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"bert_cls", "distilbert_cls", "modernbert_cls", "gpt2", "llama_gqa", "gemma3_text"})
+    @ValueSource(
+            strings = {"bert_cls", "distilbert_cls", "modernbert_cls", "albert_cls", "gpt2", "llama_gqa", "gemma3_text"
+            })
     void inFewerBitsTheVectorsAreNear(String name) throws IOException {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);

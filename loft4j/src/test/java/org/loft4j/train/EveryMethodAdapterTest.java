@@ -78,8 +78,8 @@ class EveryMethodAdapterTest {
     static Stream<Arguments> methodsAndModels() {
         return Arrays.stream(Method.values())
                 .filter(Method::usesAdapter)
-                .flatMap(method ->
-                        Stream.of("bert_cls", "llama_gqa", "t5_gated", "bart").map(base -> Arguments.of(method, base)));
+                .flatMap(method -> Stream.of("bert_cls", "albert_cls", "llama_gqa", "t5_gated", "bart")
+                        .map(base -> Arguments.of(method, base)));
     }
 
     @ParameterizedTest

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.io.Json;
@@ -44,6 +45,8 @@ class MemoryEstimateOfFamiliesTest {
         "deberta_v2_cls, SEQUENCE_CLASSIFICATION",
         "mpnet_cls, SEQUENCE_CLASSIFICATION",
         "electra_cls, SEQUENCE_CLASSIFICATION",
+        "albert_cls, SEQUENCE_CLASSIFICATION",
+        "albert_tok, TOKEN_CLASSIFICATION",
         "modernbert_cls, SEQUENCE_CLASSIFICATION",
         "gpt2, CAUSAL_LM",
         "gemma3_text, CAUSAL_LM",
@@ -149,6 +152,31 @@ class MemoryEstimateOfFamiliesTest {
         assertEquals(times * scores * 4, with.activations() - without.activations(), "2 layers, and once for both");
         assertEquals(4L * 3 * 16 * 16 * 4, with.evaluation() - without.evaluation());
         assertEquals(method.equals("full") ? 2 * scores * 4 : 0, with.layer() - without.layer());
+    }
+
+    /** Layers that share their weights keep as much as those that do not; what is trained is there once. */
+    @ParameterizedTest
+    @ValueSource(strings = {"full", "lora", "dora"})
+    void aLayerIsReckonedAsOftenAsATextGoesThroughIt(String method) throws IOException {
+        Path albert = FIXTURES.resolve("albert_cls");
+        MemoryPlan.Attention attention = MemoryPlan.Attention.of(albert);
+        MemoryEstimate three = ofEncoder(albert, method, attention);
+        MemoryEstimate six = ofEncoder(with(albert, config(albert).put("num_hidden_layers", 6)), method, attention);
+        assertEquals(2 * three.activations(), six.activations());
+        assertEquals(three.weights(), six.weights());
+        assertEquals(three.adapter(), six.adapter());
+        assertEquals(three.optimizer(), six.optimizer());
+        assertEquals(three.gradients(), six.gradients());
+        // groups of two layers each
+        Path groups = FIXTURES.resolve("albert_tok");
+        try (Model outline = Models.outline(groups, ModelOptions.of(Task.TOKEN_CLASSIFICATION))) {
+            assertEquals(
+                    List.of("0.0", "0.1", "0.0", "0.1", "1.0", "1.1"),
+                    outline.layers().stream()
+                            .map(layer -> layer.get(0).path().replaceAll("\\D*(\\d)\\D*(\\d)\\D*", "$1.$2"))
+                            .toList());
+            assertEquals(6, outline.layers().get(0).size());
+        }
     }
 
     private static ObjectNode config(Path model) throws IOException {

@@ -78,7 +78,7 @@ class MultiLabelTest {
      * different sizes, and the mean is over all of their rows, as one batch of them all would have it.
      */
     @ParameterizedTest
-    @ValueSource(strings = {"bert_cls", "roberta_cls", "mpnet_cls", "electra_cls", "llama_tok"})
+    @ValueSource(strings = {"bert_cls", "roberta_cls", "mpnet_cls", "electra_cls", "albert_cls", "llama_tok"})
     void theGradientOfTheHeadIsThatOfATranscription(String fixture) throws IOException {
         long seed = Long.getLong("tests.seed", 20261202L);
         Dataset data = data(rows(11, new Random(seed)));

@@ -138,6 +138,8 @@ class QuantizedModelTest {
         "mpnet_tok, INT8",
         "electra_cls, NF4",
         "electra_tok, INT8",
+        "albert_cls, NF4",
+        "albert_tok, INT8",
         "gpt2, NF4",
         "gpt2_cls, INT8",
         "llama_gqa, INT8",

@@ -15,10 +15,10 @@ import org.loft4j.nn.ModelOptions;
 /**
  * An ALBERT classifier, as its config.json states it.
  *
- * @param encoder its sizes; the layers are those that a text goes through, which share their weights
+ * @param encoder its sizes; its layers are those that a text goes through, some of which share their weights
  * @param embeddingSize {@code embedding_size}, the width of the vectors of words, positions and types
- * @param groups {@code num_hidden_groups}: so many layers of their own weights there are, or groups of them
- * @param inner {@code inner_group_num}: layers in a group, all of which each of {@code num_hidden_layers} goes through
+ * @param groups {@code num_hidden_groups}: sets of weights, each for some of the layers
+ * @param inner {@code inner_group_num}: of how many layers each of {@code num_hidden_layers} consists
  * @param head its classifier; pooling AUTO is settled when the weights are known
  */
 public record AlbertConfig(EncoderConfig encoder, long embeddingSize, int groups, int inner, HeadConfig head) {
@@ -68,6 +68,7 @@ public record AlbertConfig(EncoderConfig encoder, long embeddingSize, int groups
         EncoderConfig encoder = EncoderConfig.from(json, KEYS, DEFAULTS);
         // null means the encoder's, and absence does not
         double dropout = json.doubleOr(DROPOUT, json.keys().contains(DROPOUT) ? encoder.hiddenDropout() : 0.1);
+        Checks.fraction(DROPOUT, dropout);
         return new AlbertConfig(
                 encoder,
                 json.longOr(EMBEDDING_SIZE, 128),

@@ -20,8 +20,8 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * ALBERT as a classifier of texts or of tokens, or for sentence embeddings; Lan et al. 2019 (arXiv:1909.11942). BERT's encoder behind
- * narrower embeddings (section 3.1), whose layers share one set of weights, or a few (same section): each matrix is used once in every
- * pass, and gets the sum of the gradients of all.
+ * embeddings that are narrower, whose layers share one set of weights, or a few (section 3.1): a text goes through a matrix more than
+ * once, and its gradient is the sum of what is found each time.
  */
 public final class AlbertModel {
     /** {@code model_type} in config.json. */
