@@ -131,6 +131,10 @@ record MemoryKind(String config, Task task, int rows, int columns, int written, 
             Map.entry("classes", texts("""
             {"model_type": "bert", "intermediate_size": 1408}
             """).classifying(20_000)),
+            // one layer's weights for all eight
+            Map.entry("again", texts("""
+            {"model_type": "albert", "intermediate_size": 1408}
+            """).classifying(3)),
             // long texts
             Map.entry("long", texts("""
             {"model_type": "cohere", "intermediate_size": 1408, "use_qk_norm": true, "num_hidden_layers": 4}
