@@ -27,7 +27,7 @@ final class AdaptedExperts {
 
     /** Families with such layers beside every expert. */
     private static final Set<String> WITH_SHARED =
-            Set.of("deepseek_v2", "deepseek_v3", "glm4_moe", "glm4_moe_lite", "qwen2_moe");
+            Set.of("deepseek_v2", "deepseek_v3", "glm4_moe", "glm4_moe_lite", "qwen2_moe", "qwen3_next");
 
     /** The path of an expert's matrix, around its number. */
     private static final Pattern NUMBER = Pattern.compile("(.+\\.experts\\.)(\\d{1,9})(\\..+)");

@@ -33,6 +33,7 @@ final class AdapterOnBase {
             "qwen3_5_text",
             "qwen3_5_moe",
             "qwen3_5_moe_text",
+            "qwen3_next",
             "vit");
 
     /** Families whose two stacks have the vectors of tokens as modules of their own, beside the one that they share. */

@@ -91,6 +91,7 @@ final class MissingClass {
             "gpt_neox",
             "opt",
             "qwen2_moe",
+            "qwen3_next",
             "seed_oss",
             "stablelm",
             "starcoder2");

@@ -28,6 +28,7 @@ final class MissingPadding {
             "qwen3_5",
             "qwen3_5_text",
             "qwen3_moe",
+            "qwen3_next",
             "starcoder2");
 
     private MissingPadding() {}

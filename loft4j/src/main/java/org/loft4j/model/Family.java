@@ -79,6 +79,8 @@ import org.loft4j.model.qwen35.Qwen35Config;
 import org.loft4j.model.qwen35.Qwen35Model;
 import org.loft4j.model.qwen3moe.Qwen3MoeConfig;
 import org.loft4j.model.qwen3moe.Qwen3MoeModel;
+import org.loft4j.model.qwen3next.Qwen3NextConfig;
+import org.loft4j.model.qwen3next.Qwen3NextModel;
 import org.loft4j.model.roberta.RobertaConfig;
 import org.loft4j.model.roberta.RobertaModel;
 import org.loft4j.model.seedoss.SeedOssConfig;
@@ -276,6 +278,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Qwen3MoeModel::open,
                     Qwen3MoeModel::random,
                     Qwen3MoeConfig::maxPositions),
+            new Family(
+                    Qwen3NextModel.FAMILY,
+                    Qwen3NextModel.TASKS,
+                    Qwen3NextModel::open,
+                    Qwen3NextModel::random,
+                    Qwen3NextConfig::maxPositions),
             new Family(
                     SeedOssModel.FAMILY,
                     SeedOssModel.TASKS,

@@ -99,6 +99,7 @@ public final class TrainedConfig {
             Map.entry("qwen2_moe", "Qwen2Moe"),
             Map.entry("stablelm", "StableLm"),
             Map.entry("qwen3_moe", "Qwen3Moe"),
+            Map.entry("qwen3_next", "Qwen3Next"),
             Map.entry("roberta", "Roberta"),
             Map.entry("seed_oss", "SeedOss"),
             Map.entry("smollm3", "SmolLM3"),

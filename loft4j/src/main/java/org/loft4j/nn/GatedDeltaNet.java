@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -9,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
 
 /**
- * Linear attention by the {@link GatedDeltaRule}, as Qwen 3.5 has it; Yang, Kautz and Hatamizadeh 2024 (arXiv:2412.06464), figure
+ * Linear attention by the {@link GatedDeltaRule}, as Qwen 3.5 and Qwen3-Next have it; Yang, Kautz and Hatamizadeh 2024 (arXiv:2412.06464), figure
  * 1: queries, keys and values go through a short causal convolution, of each channel by itself, and an activation; queries and
  * keys are made unit vectors; what the rule yields is normed head by head and gated. Between the linear layers all is computed in
  * float32, or float64 in a float64 model.
@@ -19,11 +20,8 @@ import org.loft4j.tensor.NativeScope;
  *
  * @param layer number of the block, from 0
  * @param shape sizes
- * @param queryKeyValue makes queries, keys and values, one behind the other
- * @param gate of what the rule yields
- * @param strength how far a value is corrected, one number a head, before its sigmoid
- * @param decay how fast the memory fades, one number a head
- * @param convolution {@code (channels, 1, kernel)}, over what {@code queryKeyValue} makes
+ * @param projection from the hidden states
+ * @param convolution {@code (channels, 1, kernel)}, over queries, keys and values
  * @param logRate {@code A_log} {@code (valueHeads)}
  * @param decayBias {@code dt_bias} {@code (valueHeads)}
  * @param norm of each head
@@ -32,10 +30,7 @@ import org.loft4j.tensor.NativeScope;
 public record GatedDeltaNet(
         int layer,
         Shape shape,
-        Linear queryKeyValue,
-        Linear gate,
-        Linear strength,
-        Linear decay,
+        DeltaProjection projection,
         Tensor convolution,
         Tensor logRate,
         Tensor decayBias,
@@ -53,18 +48,28 @@ public record GatedDeltaNet(
      * @param valueDim size of a head of values
      * @param activation behind the convolution
      */
-    public record Shape(int keyHeads, int valueHeads, int keyDim, int valueDim, Activation activation) {}
+    public record Shape(int keyHeads, int valueHeads, int keyDim, int valueDim, Activation activation) {
+        /** Queries, keys and values of all heads. */
+        public long channels() {
+            return 2L * keyHeads * keyDim + values();
+        }
+
+        /** Values of all heads. */
+        public long values() {
+            return (long) valueHeads * valueDim;
+        }
+    }
 
     @Override
     public Attended forward(Tensor x, LayerPass pass) {
         Tensor seen = pass.tokens() == null ? x : x.mul(pass.tokens());
-        List<Tensor> layers = Linear.forwardAll(List.of(queryKeyValue, gate, strength, decay), seen);
+        DeltaProjection.Made made = projection.project(seen, shape);
         Tensor heads = MemoryPass.apply(
                 this::inOne,
-                List.of(layers.get(0), layers.get(2), layers.get(3)),
+                List.of(made.queryKeyValue(), made.strength(), made.decay()),
                 List.of(convolution, logRate, decayBias),
                 pass);
-        Tensor open = torch.silu(MemoryPass.wide(layers.get(1))).view(heads.sizes());
+        Tensor open = torch.silu(MemoryPass.wide(made.gate())).view(heads.sizes());
         Tensor gated = norm.forward(heads).mul(open).to(x.scalar_type());
         return new Attended(output.forward(gated.flatten(2, 3)), null);
     }
@@ -103,7 +108,7 @@ public record GatedDeltaNet(
 
     @Override
     public long keptNumbers(boolean back) {
-        return queryKeyValue.outFeatures() + (back ? 5 : 4) * output.inFeatures();
+        return shape.channels() + (back ? 5 : 4) * output.inFeatures();
     }
 
     /**
@@ -112,9 +117,9 @@ public record GatedDeltaNet(
      */
     @Override
     public long insideNumbers(long columns) {
-        long channels = queryKeyValue.outFeatures();
+        long channels = shape.channels();
         long keys = (long) shape.valueHeads() * shape.keyDim();
-        long values = (long) shape.valueHeads() * shape.valueDim();
+        long values = shape.values();
         long scores = shape.valueHeads() * MemoryChunks.TOKENS;
         // whole chunks have theirs among the numbers of the heads
         long memory = 4 * (remembered() / MemoryChunks.tokens(columns) - remembered() / MemoryChunks.TOKENS);
@@ -149,6 +154,8 @@ public record GatedDeltaNet(
 
     @Override
     public List<Linear> linears() {
-        return List.of(queryKeyValue, gate, strength, decay, output);
+        List<Linear> all = new ArrayList<>(projection.linears());
+        all.add(output);
+        return all;
     }
 }

@@ -116,6 +116,7 @@ class BaseClassNamesTest {
                 "qwen3_vl",
                 "qwen3_5",
                 "qwen3_5_moe",
+                "qwen3_next",
                 "qwen3_5_moe_text"
             })
     void whatIsWrittenReadsBackAndMerges(String fixture) throws IOException {

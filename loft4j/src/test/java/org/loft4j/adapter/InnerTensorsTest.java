@@ -58,6 +58,8 @@ class InnerTensorsTest {
         "qwen3_5, base_model.model.model.layers.0.linear_attn.in_proj_qkv",
         "qwen3_5_moe, base_model.model.model.layers.0.mlp.shared_expert_gate",
         "qwen3_5_moe_text, base_model.model.model.layers.0.mlp.shared_expert.down_proj",
+        "qwen3_next, base_model.model.model.layers.0.linear_attn.in_proj_qkvz",
+        "qwen3_next, base_model.model.model.layers.1.mlp.experts.5.down_proj",
         "qwen3_5_cls, base_model.model.model.language_model.layers.0.linear_attn.in_proj_a",
     })
     void theFilesHaveTheNamesOfTransformersClass(String fixture, String module) throws IOException {

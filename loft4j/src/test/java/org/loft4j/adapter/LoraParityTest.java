@@ -64,6 +64,7 @@ class LoraParityTest {
         "opt_post, opt_post/adapter, opt_post/expected.safetensors, 2e-5",
         "gpt_oss, gpt_oss/adapter, gpt_oss/adapter/expected.safetensors, 2e-5",
         "qwen3_5_moe_text, qwen3_5_moe_text/adapter, qwen3_5_moe_text/adapter/expected.safetensors, 2e-5",
+        "qwen3_next, qwen3_next/adapter, qwen3_next/adapter/expected.safetensors, 2e-5",
         "qwen3_moe, qwen3_moe/adapter, qwen3_moe/adapter/expected.safetensors, 2e-5",
         "mixtral_sw, mixtral_sw/adapter, mixtral_sw/adapter/expected.safetensors, 2e-5",
         "deepseek_v3_plain, deepseek_v3_plain/adapter, deepseek_v3_plain/adapter/expected.safetensors, 2e-5",
@@ -126,6 +127,7 @@ class LoraParityTest {
         "vit_cls",
         "gpt_oss",
         "qwen3_5_moe_text",
+        "qwen3_next",
         "mixtral_sw",
         "dinov2"
     })

@@ -96,6 +96,8 @@ class GreedyTextTest {
                 "qwen3_5_text",
                 "qwen3_5_moe",
                 "qwen3_5_moe_text",
+                "qwen3_next",
+                "qwen3_next_tied",
                 "stories260K"
             })
     void cacheBatchAndPaddingDoNotChangeAToken(String name) throws Exception {

@@ -52,6 +52,7 @@ import org.loft4j.model.qwen2moe.Qwen2MoeConfig;
 import org.loft4j.model.qwen3.Qwen3Config;
 import org.loft4j.model.qwen35.Qwen35Config;
 import org.loft4j.model.qwen3moe.Qwen3MoeConfig;
+import org.loft4j.model.qwen3next.Qwen3NextConfig;
 import org.loft4j.model.roberta.RobertaConfig;
 import org.loft4j.model.seedoss.SeedOssConfig;
 import org.loft4j.model.smollm3.SmolLm3Config;
@@ -78,6 +79,7 @@ class AbsentKeysTest {
         "qwen3, 32768, 1.0E-6, false, 10000.0, 128",
         "qwen3_moe, 32768, 1.0E-6, false, 10000.0, 8",
         "qwen3_5_text, 32768, 1.0E-6, false, 10000.0, 64",
+        "qwen3_next, 32768, 1.0E-6, false, 10000.0, 64",
         "gemma, 8192, 1.0E-6, true, 10000.0, 256",
         "gemma2, 8192, 1.0E-6, true, 10000.0, 256",
         "gemma3_text, 131072, 1.0E-6, true, 10000.0, 256",
@@ -126,6 +128,8 @@ class AbsentKeysTest {
                 "qwen3 | windows=[0, 0, 0, 0]",
                 "qwen3_moe | window=0; chosen=8; normalised=false",
                 "qwen3_5_text | linear=DeltaLayout[keyHeads=16, valueHeads=32, keyDim=128, valueDim=128, kernel=4",
+                "qwen3_next | linear=DeltaLayout[keyHeads=16, valueHeads=32, keyDim=128, valueDim=128, kernel=4,"
+                        + " projections=GROUPED; experts=512; chosen=10; width=512; normalised=true; sharedWidth=512",
                 "gemma2 | queryPreAttnScalar=256.0; attnLogitSoftcapping=50.0; finalLogitSoftcapping=30.0;"
                         + " windows=[4096, 0, 4096, 0]",
                 "gemma3_text | queryPreAttnScalar=256.0; finalLogitSoftcapping=0.0; window=4096",
@@ -289,6 +293,7 @@ class AbsentKeysTest {
             case "qwen3" -> Qwen3Config.from(json);
             case "qwen3_moe" -> Qwen3MoeConfig.from(json);
             case "qwen3_5_text" -> Qwen35Config.from(json);
+            case "qwen3_next" -> Qwen3NextConfig.from(json);
             case "gemma" -> GemmaConfig.from(json);
             case "gemma2" -> Gemma2Config.from(json);
             case "gemma3_text" -> Gemma3Config.from(json);

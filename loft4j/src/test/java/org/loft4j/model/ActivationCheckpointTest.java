@@ -120,6 +120,8 @@ class ActivationCheckpointTest {
                 "qwen3_5_text",
                 "qwen3_5_moe",
                 "qwen3_5_moe_text",
+                "qwen3_next",
+                "qwen3_next_tied",
                 "bert_cls",
                 "roberta_cls",
                 "distilbert_cls",

@@ -93,6 +93,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "qwen3_5_text",
             "qwen3_5_moe",
             "qwen3_5_moe_text",
+            "qwen3_next",
+            "qwen3_next_tied",
             "vit_cls",
             "deit",
             "dinov2",

@@ -199,6 +199,7 @@ class ModelsTest {
                 "qwen3_5_text",
                 "qwen3_5_moe",
                 "qwen3_5_moe_text",
+                "qwen3_next",
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",

@@ -97,6 +97,8 @@ class PackedInputTest {
                 "qwen3_5",
                 "qwen3_5_text",
                 "qwen3_5_moe",
+                "qwen3_next",
+                "qwen3_next_tied",
                 "qwen3_5_moe_text"
             })
     void lossAndGradientsAreThoseOfThePaddedBatch(String name) throws Exception {

@@ -119,6 +119,8 @@ class SentenceVectorTest {
                 "qwen3_5",
                 "qwen3_5_text",
                 "qwen3_5_moe",
+                "qwen3_next",
+                "qwen3_next_tied",
                 "qwen3_5_moe_text"
             })
     void theVectorsAreTheStatesOfTransformersPooled(String name) throws IOException {

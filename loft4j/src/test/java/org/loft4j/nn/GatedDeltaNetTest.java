@@ -113,10 +113,11 @@ class GatedDeltaNetTest {
             GatedDeltaNet layer = new GatedDeltaNet(
                     0,
                     new GatedDeltaNet.Shape(HEADS, HEADS, DIM, DIM, Activation.SILU),
-                    new Linear("in_proj_qkv", all.get(0), null),
-                    new Linear("in_proj_z", all.get(1), null),
-                    new Linear("in_proj_b", all.get(2), null),
-                    new Linear("in_proj_a", all.get(3), null),
+                    new DeltaProjection.Separate(
+                            new Linear("in_proj_qkv", all.get(0), null),
+                            new Linear("in_proj_z", all.get(1), null),
+                            new Linear("in_proj_b", all.get(2), null),
+                            new Linear("in_proj_a", all.get(3), null)),
                     all.get(4),
                     all.get(5),
                     all.get(6),

@@ -91,6 +91,8 @@ class MemoryEstimateOfFamiliesTest {
         "qwen3_5_cls, SEQUENCE_CLASSIFICATION",
         "qwen3_5_moe, CAUSAL_LM",
         "qwen3_5_moe_text, CAUSAL_LM",
+        "qwen3_next, CAUSAL_LM",
+        "qwen3_next_tied, CAUSAL_LM",
         "vit_cls, IMAGE_CLASSIFICATION",
         "deit, IMAGE_CLASSIFICATION",
         "dinov2_registers, IMAGE_CLASSIFICATION"

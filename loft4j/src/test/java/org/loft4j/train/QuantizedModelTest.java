@@ -189,6 +189,7 @@ class QuantizedModelTest {
         "qwen3_5_text, INT8",
         "qwen3_5_moe, NF4",
         "qwen3_5_moe_text, INT8",
+        "qwen3_next, NF4",
         "qwen3_moe, NF4",
         "mixtral_sw, INT8",
         "olmoe, NF4",

@@ -54,17 +54,13 @@ public record Qwen2MoeConfig(
             throw new ConfigException(
                     "layer_types must be full_attention for every layer of qwen2_moe, got " + json.node("layer_types"));
         }
-        int count = json.intOr("num_experts", json.intOr("num_local_experts", 60, 1), 1);
-        ConfigKeys.require(json, "num_local_experts", String.valueOf(count));
-        int step = json.intOr("decoder_sparse_step", 1, 1);
-        Set<Integer> dense = ExpertLayout.blocks(json, "mlp_only_layers");
         ExpertLayout experts = new ExpertLayout(
                 ExpertLayout.Names.PROJECTIONS,
-                count,
+                ExpertLayout.count(json, 60),
                 json.intOr("num_experts_per_tok", 4, 1),
                 json.longOr("moe_intermediate_size", 1408),
                 json.booleanOr("norm_topk_prob", false),
-                block -> (block + 1) % step == 0 && !dense.contains(block));
+                ExpertLayout.sparse(json));
         return new Qwen2MoeConfig(
                 sizes,
                 Rope.from(json, sizes, 10000),

@@ -104,6 +104,7 @@ public record Qwen35Config(
                         json.intOr("linear_key_head_dim", 128, 1),
                         json.intOr("linear_value_head_dim", 128, 1),
                         json.intOr("linear_conv_kernel_dim", 4, 1),
+                        DeltaLayout.Projections.SEPARATE,
                         linear::get),
                 experts,
                 DecoderConfig.tokenClassifierDropout(json));

@@ -47,9 +47,6 @@ public record Qwen3MoeConfig(
         ConfigKeys.checkDecoder(json, ExpertLayout.keysWith(KEYS));
         ExpertLayout.requirePlainRouter(json);
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
-        int count = experts(json);
-        int step = json.intOr("decoder_sparse_step", 1, 1);
-        Set<Integer> dense = ExpertLayout.blocks(json, "mlp_only_layers");
         return new Qwen3MoeConfig(
                 sizes,
                 Rope.from(json, sizes, 10000),
@@ -57,19 +54,12 @@ public record Qwen3MoeConfig(
                 json.booleanOr("use_sliding_window", false) ? LayerTypes.window(json, 4096) : 0,
                 new ExpertLayout(
                         ExpertLayout.Names.PROJECTIONS,
-                        count,
+                        ExpertLayout.count(json, 128),
                         json.intOr("num_experts_per_tok", 8, 1),
                         json.longOr("moe_intermediate_size", 768),
                         json.booleanOr("norm_topk_prob", false),
-                        block -> (block + 1) % step == 0 && !dense.contains(block)),
+                        ExpertLayout.sparse(json)),
                 DecoderConfig.tokenClassifierDropout(json));
-    }
-
-    /** How many experts there are: Transformers 5 writes {@code num_local_experts} where the hub's files have {@code num_experts}. */
-    private static int experts(JsonObject json) throws CheckpointException {
-        int count = json.intOr("num_experts", json.intOr("num_local_experts", 128, 1), 1);
-        ConfigKeys.require(json, "num_local_experts", String.valueOf(count));
-        return count;
     }
 
     /** The longest sequence of a model with this config.json. */

@@ -62,7 +62,7 @@ public record DecoderLayout(
         FUSED_HEADS,
         /** One matrix for gate and up, as Phi-3 and GLM-4-0414 have it. */
         FUSED_GATE,
-        /** Files that may hold a vision tower beside the model. */
+        /** Files that may hold a vision tower beside the model, or what predicts further tokens at once. */
         BESIDE_TOWER,
         /** A logit of each head in its softmax, as gpt-oss has it. */
         SINKS

@@ -6,6 +6,7 @@ import java.util.function.IntPredicate;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Activation;
+import org.loft4j.nn.DeltaProjection;
 import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -21,10 +22,20 @@ import org.loft4j.nn.Weights;
  * @param keyDim {@code linear_key_head_dim}
  * @param valueDim {@code linear_value_head_dim}
  * @param kernel {@code linear_conv_kernel_dim}: how many tokens the convolution sees
+ * @param projections from the hidden states
  * @param at the blocks, by number, that have it
  */
-public record DeltaLayout(int keyHeads, int valueHeads, int keyDim, int valueDim, int kernel, IntPredicate at) {
+public record DeltaLayout(
+        int keyHeads, int valueHeads, int keyDim, int valueDim, int kernel, Projections projections, IntPredicate at) {
     private static final String MODULE = "linear_attn.";
+
+    /** How the projections of the hidden states lie in files. */
+    public enum Projections {
+        /** Each is a matrix of its own, as in Qwen 3.5. */
+        SEPARATE,
+        /** Two matrices with the rows of each head of keys together, as in Qwen3-Next. */
+        GROUPED
+    }
 
     public DeltaLayout {
         Checks.atLeast("linear_num_key_heads", keyHeads, 1);
@@ -38,27 +49,26 @@ public record DeltaLayout(int keyHeads, int valueHeads, int keyDim, int valueDim
         }
     }
 
-    private long channels() {
-        return 2L * keyHeads * keyDim + values();
-    }
-
-    private long values() {
-        return (long) valueHeads * valueDim;
-    }
-
     /** The parameters of a block's linear attention, in the order of use. */
     List<ParameterSpec> parameters(String block, long hidden) {
         String module = block + MODULE;
-        List<ParameterSpec> specs =
-                new ArrayList<>(Parameters.linear(module + "in_proj_qkv", channels(), hidden, false));
-        specs.addAll(Parameters.linear(module + "in_proj_z", values(), hidden, false));
-        specs.addAll(Parameters.linear(module + "in_proj_b", valueHeads, hidden, false));
-        specs.addAll(Parameters.linear(module + "in_proj_a", valueHeads, hidden, false));
-        specs.add(new ParameterSpec(module + "conv1d.weight", Initial.NORMAL, channels(), 1, kernel));
+        long values = (long) valueHeads * valueDim;
+        long channels = 2L * keyHeads * keyDim + values;
+        List<ParameterSpec> specs = new ArrayList<>();
+        if (projections == Projections.GROUPED) {
+            specs.addAll(Parameters.linear(module + "in_proj_qkvz", channels + values, hidden, false));
+            specs.addAll(Parameters.linear(module + "in_proj_ba", 2L * valueHeads, hidden, false));
+        } else {
+            specs.addAll(Parameters.linear(module + "in_proj_qkv", channels, hidden, false));
+            specs.addAll(Parameters.linear(module + "in_proj_z", values, hidden, false));
+            specs.addAll(Parameters.linear(module + "in_proj_b", valueHeads, hidden, false));
+            specs.addAll(Parameters.linear(module + "in_proj_a", valueHeads, hidden, false));
+        }
+        specs.add(new ParameterSpec(module + "conv1d.weight", Initial.NORMAL, channels, 1, kernel));
         specs.add(new ParameterSpec(module + "A_log", Initial.LOG_RATES, valueHeads));
         specs.add(new ParameterSpec(module + "dt_bias", Initial.ONES, valueHeads));
         specs.add(new ParameterSpec(module + "norm.weight", Initial.ONES, valueDim));
-        specs.addAll(Parameters.linear(module + "out_proj", hidden, values(), false));
+        specs.addAll(Parameters.linear(module + "out_proj", hidden, values, false));
         return specs;
     }
 
@@ -67,14 +77,22 @@ public record DeltaLayout(int keyHeads, int valueHeads, int keyDim, int valueDim
         return new GatedDeltaNet(
                 layer,
                 new GatedDeltaNet.Shape(keyHeads, valueHeads, keyDim, valueDim, activation),
-                weights.linear(module + "in_proj_qkv"),
-                weights.linear(module + "in_proj_z"),
-                weights.linear(module + "in_proj_b"),
-                weights.linear(module + "in_proj_a"),
+                projection(module, weights),
                 weights.get(module + "conv1d.weight"),
                 weights.get(module + "A_log"),
                 weights.get(module + "dt_bias"),
                 new RmsNorm(module + "norm.weight", weights.get(module + "norm.weight"), eps),
                 weights.linear(module + "out_proj"));
+    }
+
+    private DeltaProjection projection(String module, Weights weights) {
+        return projections == Projections.GROUPED
+                ? new DeltaProjection.Grouped(
+                        weights.linear(module + "in_proj_qkvz"), weights.linear(module + "in_proj_ba"))
+                : new DeltaProjection.Separate(
+                        weights.linear(module + "in_proj_qkv"),
+                        weights.linear(module + "in_proj_z"),
+                        weights.linear(module + "in_proj_b"),
+                        weights.linear(module + "in_proj_a"));
     }
 }

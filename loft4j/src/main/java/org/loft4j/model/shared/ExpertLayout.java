@@ -85,7 +85,7 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
     }
 
     /** Numbers of blocks that a file lists; none where it does not. */
-    public static Set<Integer> blocks(JsonObject json, String key) throws CheckpointException {
+    private static Set<Integer> blocks(JsonObject json, String key) throws CheckpointException {
         JsonNode list = json.node(key);
         List<Integer> blocks = new ArrayList<>();
         for (int i = 0; list != null && i < list.size(); i++) {
@@ -98,6 +98,20 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
             throw json.fault(key, "must list numbers of blocks, found " + list);
         }
         return Set.copyOf(blocks);
+    }
+
+    /** How many there are: Transformers 5 writes {@code num_local_experts} where the hub's files have {@code num_experts}. */
+    public static int count(JsonObject json, int absent) throws CheckpointException {
+        int count = json.intOr("num_experts", json.intOr("num_local_experts", absent, 1), 1);
+        ConfigKeys.require(json, "num_local_experts", String.valueOf(count));
+        return count;
+    }
+
+    /** The blocks that have a mixture: every {@code decoder_sparse_step}th but those of {@code mlp_only_layers}. */
+    public static IntPredicate sparse(JsonObject json) throws CheckpointException {
+        int step = json.intOr("decoder_sparse_step", 1, 1);
+        Set<Integer> dense = blocks(json, "mlp_only_layers");
+        return block -> (block + 1) % step == 0 && !dense.contains(block);
     }
 
     /** Refuses a checkpoint in which the experts of a block are one tensor. */
