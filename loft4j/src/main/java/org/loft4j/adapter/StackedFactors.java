@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -22,7 +23,8 @@ import org.loft4j.nn.StackedLinears;
 /**
  * The factors of matrices that lie in one parameter, as PEFT has them for all n together ({@code ParamWrapper} in its {@code
  * tuners/lora/layer.py}): {@code A: (n·r, in)}, those of one matrix after those of the other, and {@code B: (out, r·n)}, in which the
- * columns of one rank lie side by side. In and out are those of the matrix, however the parameter is stored.
+ * columns of one rank lie side by side. In and out are those of the matrix, however the parameter is stored, unless PEFT takes one for
+ * the other ({@link StackedLinears#exchanged}): then its A is our Bᵀ, and its B our Aᵀ.
  *
  * @param byModule the parameters by the modules that their factors have in the file
  */
@@ -55,9 +57,27 @@ record StackedFactors(Map<String, StackedLinears> byModule) {
             }
         });
         Map<String, String> modules = TargetParameters.modules(model, new LinkedHashSet<>(byParameter.keySet()));
-        modules.forEach((parameter, module) ->
-                together.put(module, together(Objects.requireNonNull(byParameter.get(parameter)))));
+        Set<String> exchanged = model.mixtures().stream()
+                .flatMap(mixture -> mixture.among().matrices().stream())
+                .filter(StackedLinears::exchanged)
+                .map(StackedLinears::parameter)
+                .collect(Collectors.toSet());
+        modules.forEach((parameter, module) -> {
+            List<Factors> pairs = Objects.requireNonNull(byParameter.get(parameter));
+            together.put(
+                    module,
+                    together(
+                            exchanged.contains(parameter)
+                                    ? pairs.stream()
+                                            .map(StackedFactors::exchanged)
+                                            .toList()
+                                    : pairs));
+        });
         return together;
+    }
+
+    private static Factors exchanged(Factors pair) {
+        return new Factors(pair.loraB().t(), pair.loraA().t(), null);
     }
 
     private static Factors together(List<Factors> all) {
@@ -85,20 +105,22 @@ record StackedFactors(Map<String, StackedLinears> byModule) {
             Linear first = layers.get(0);
             long rank = lora.rankOf(first.path());
             long ranks = rank * layers.size();
+            boolean exchanged = each.getValue().exchanged();
+            long in = exchanged ? first.outFeatures() : first.inFeatures();
+            long out = exchanged ? first.inFeatures() : first.outFeatures();
             String nameA = PeftFiles.nameA(each.getKey());
             String nameB = PeftFiles.nameB(each.getKey());
             String why = hint;
-            if (first.inFeatures() != first.outFeatures()
-                    && Arrays.equals(file.info(nameA).shape(), new long[] {ranks, first.outFeatures()})) {
+            if (in != out && Arrays.equals(file.info(nameA).shape(), new long[] {ranks, out})) {
                 why =
                         ": PEFT before 0.19 took in and out of such experts for one another, and later versions refuse its"
                                 + " adapters; merge it with the version that wrote it";
             }
-            Tensor a = PeftFiles.read(file, why, nameA, ranks, first.inFeatures());
-            Tensor b =
-                    PeftFiles.read(file, why, nameB, first.outFeatures(), ranks).unflatten(1, rank, layers.size());
+            Tensor a = PeftFiles.read(file, why, nameA, ranks, in);
+            Tensor b = PeftFiles.read(file, why, nameB, out, ranks).unflatten(1, rank, layers.size());
             for (int i = 0; i < layers.size(); i++) {
-                factors.put(layers.get(i), new Factors(a.narrow(0, i * rank, rank), b.select(-1, i), null));
+                Factors pair = new Factors(a.narrow(0, i * rank, rank), b.select(-1, i), null);
+                factors.put(layers.get(i), exchanged ? exchanged(pair) : pair);
             }
         }
         return factors;

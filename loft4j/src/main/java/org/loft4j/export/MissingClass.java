@@ -22,6 +22,8 @@ final class MissingClass {
             "granitemoe",
             "granitemoehybrid",
             "lfm2",
+            "llama4",
+            "llama4_text",
             "mistral3",
             "olmoe",
             "qwen2_vl",
@@ -44,6 +46,8 @@ final class MissingClass {
             "granitemoe",
             "granitemoehybrid",
             "lfm2",
+            "llama4",
+            "llama4_text",
             "mistral3",
             "olmo2",
             "olmo3",
@@ -60,8 +64,10 @@ final class MissingClass {
     private static final Set<String> CLOSED_TO_VLLM = Set.of("deberta-v2", "mpnet");
 
     /** The class of a language model alone, by the family with a vision tower that Transformers opens as it. */
-    private static final Map<String, String> TOWERLESS =
-            Map.of("qwen3_5", "Qwen3_5ForCausalLM", "qwen3_5_moe", "Qwen3_5MoeForCausalLM");
+    private static final Map<String, String> TOWERLESS = Map.of(
+            "llama4", "Llama4ForCausalLM",
+            "qwen3_5", "Qwen3_5ForCausalLM",
+            "qwen3_5_moe", "Qwen3_5MoeForCausalLM");
 
     /** Families that vLLM has, or puts its attention into, and serves without adapters. */
     private static final Set<String> WITHOUT_LORA =
@@ -89,6 +95,8 @@ final class MissingClass {
             "glm4_moe_lite",
             "gpt_neo",
             "gpt_neox",
+            "llama4",
+            "llama4_text",
             "opt",
             "qwen2_moe",
             "qwen3_next",

@@ -3,7 +3,7 @@ package org.loft4j.io;
 import java.util.List;
 
 /**
- * The names of a language model that lies in one with towers for images and sounds, such as Gemma 3, Gemma 4, Mistral 3 and Qwen 3.5. Transformers has had two
+ * The names of a language model that lies in one with towers for images and sounds, such as Gemma 3, Gemma 4, Llama 4, Mistral 3 and Qwen 3.5. Transformers has had two
  * spellings of them: {@code language_model.model.layers…}, in which most files of the hub are, and since version 4.52 {@code
  * model.language_model.layers…}.
  */
@@ -13,7 +13,7 @@ public final class InnerNames {
 
     /** A regular expression, of Java and of Python, for paths in what lies beside the language model. */
     public static final String BESIDE =
-            "(?:model\\.)?(?:vision_tower|multi_modal_projector|audio_tower|embed_vision|embed_audio|visual)\\..*";
+            "(?:model\\.)?(?:vision_tower|vision_model|multi_modal_projector|audio_tower|embed_vision|embed_audio|visual)\\..*";
 
     private static final String OUTER = "model.";
     private static final String INNER = MODULE + ".";
@@ -25,7 +25,13 @@ public final class InnerNames {
 
     /** What lies beside it, in the words of {@link #BESIDE}. */
     private static final List<String> TOWERS = List.of(
-            "vision_tower.", "multi_modal_projector.", "audio_tower.", "embed_vision.", "embed_audio.", "visual.");
+            "vision_tower.",
+            "vision_model.",
+            "multi_modal_projector.",
+            "audio_tower.",
+            "embed_vision.",
+            "embed_audio.",
+            "visual.");
 
     private InnerNames() {}
 

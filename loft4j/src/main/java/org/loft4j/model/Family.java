@@ -51,6 +51,8 @@ import org.loft4j.model.lfm2.Lfm2Config;
 import org.loft4j.model.lfm2.Lfm2Model;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.model.llama4.Llama4Config;
+import org.loft4j.model.llama4.Llama4Model;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
 import org.loft4j.model.mixtral.MixtralConfig;
@@ -218,6 +220,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     LlamaModel::open,
                     LlamaModel::random,
                     LlamaConfig::maxPositions),
+            llama4(Llama4Model.FAMILY),
+            llama4(Llama4Model.WITH_VISION),
             mistral(MistralModel.FAMILY),
             mistral(MistralModel.MINISTRAL),
             mistral(MistralModel.MINISTRAL3),
@@ -357,6 +361,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
     private static Family granite(String name) {
         return new Family(
                 name, GraniteModel.TASKS, GraniteModel::open, GraniteModel::random, GraniteConfig::maxPositions);
+    }
+
+    private static Family llama4(String name) {
+        return new Family(name, Llama4Model.TASKS, Llama4Model::open, Llama4Model::random, Llama4Config::maxPositions);
     }
 
     private static Family mistral(String name) {

@@ -15,6 +15,8 @@ import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.gemma3.Gemma3Model;
 import org.loft4j.model.gemma4.Gemma4Config;
 import org.loft4j.model.gemma4.Gemma4Model;
+import org.loft4j.model.llama4.Llama4Config;
+import org.loft4j.model.llama4.Llama4Model;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
 import org.loft4j.model.qwen2.Qwen2Model;
@@ -72,6 +74,7 @@ public final class TrainedConfig {
             Map.entry("granitemoehybrid", "GraniteMoeHybrid"),
             Map.entry("lfm2", "Lfm2"),
             Map.entry("llama", "Llama"),
+            Map.entry(Llama4Model.WITH_VISION, "Llama4"),
             Map.entry("m2m_100", "M2M100"),
             Map.entry("mbart", "MBart"),
             Map.entry("ministral", "Ministral"),
@@ -109,8 +112,15 @@ public final class TrainedConfig {
             Map.entry("xlm-roberta", "XLMRoberta"));
 
     /** Families of text alone whose plain name Transformers gives to the classes with a vision tower: for other tasks than writing it adds Text. */
-    private static final Map<String, String> OF_TEXT =
-            Map.of("gemma3_text", "Gemma3", Qwen35Model.FAMILY, "Qwen3_5", Qwen35Model.MIXTURE, "Qwen3_5Moe");
+    private static final Map<String, String> OF_TEXT = Map.of(
+            "gemma3_text",
+            "Gemma3",
+            Llama4Model.FAMILY,
+            "Llama4",
+            Qwen35Model.FAMILY,
+            "Qwen3_5",
+            Qwen35Model.MIXTURE,
+            "Qwen3_5Moe");
 
     private final @Nullable ObjectNode config;
 
@@ -156,6 +166,7 @@ public final class TrainedConfig {
         ObjectNode config = switch (model.description().family()) {
             case Gemma3Model.WITH_VISION -> Gemma3Config.languageModel(origin);
             case Gemma4Model.WITH_TOWERS -> Gemma4Config.languageModel(origin);
+            case Llama4Model.WITH_VISION -> Llama4Config.languageModel(origin);
             case MistralModel.WITH_VISION -> MistralConfig.languageModel(origin);
             case Qwen35Model.WITH_VISION, Qwen35Model.MIXTURE_WITH_VISION -> Qwen35Config.languageModel(origin);
             default -> QwenTower.alone(origin).toTree();
@@ -229,6 +240,7 @@ public final class TrainedConfig {
                     case "gpt2" -> "LMHeadModel";
                     case Gemma3Model.WITH_VISION,
                             Gemma4Model.WITH_TOWERS,
+                            Llama4Model.WITH_VISION,
                             MistralModel.WITH_VISION,
                             Qwen2Model.WITH_VISION,
                             Qwen2Model.WITH_VISION_25,

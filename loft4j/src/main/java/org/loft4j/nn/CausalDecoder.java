@@ -42,12 +42,22 @@ public final class CausalDecoder implements Decoder {
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
      * @param futureBelowPadding what a query in the padding sees; it matters for the prediction of a row's first token alone
      * @param bothSides whether each sees what is behind it too: all of it, or as much of the window as it sees before it
+     * @param inChunks whether the window does not go along with the tokens: each sees those before it in its own chunk of so many
      */
     public record LayerKind(
-            @Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding, boolean bothSides) {
+            @Nullable RotaryEmbedding rotary,
+            long window,
+            boolean futureBelowPadding,
+            boolean bothSides,
+            boolean inChunks) {
         /** Of tokens that see those before them alone. */
         public LayerKind(@Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding) {
             this(rotary, window, futureBelowPadding, false);
+        }
+
+        /** Of tokens whose window goes along with them. */
+        public LayerKind(@Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding, boolean bothSides) {
+            this(rotary, window, futureBelowPadding, bothSides, false);
         }
     }
 

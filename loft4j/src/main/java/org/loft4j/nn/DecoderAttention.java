@@ -3,6 +3,7 @@ package org.loft4j.nn;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param valueNorm over each head of the values; null for none
  * @param sinks in each softmax; null for none
  * @param output from the heads to the hidden states
+ * @param turnsFirst whether queries and keys are rotated before their norms, as in Llama 4, and not behind them
  */
 public record DecoderAttention(
         int layer,
@@ -27,7 +29,8 @@ public record DecoderAttention(
         @Nullable Norm keyNorm,
         @Nullable Norm valueNorm,
         @Nullable AttentionSinks sinks,
-        Linear output)
+        Linear output,
+        boolean turnsFirst)
         implements TokenMixer {
     /**
      * What does not depend on the input.
@@ -38,6 +41,19 @@ public record DecoderAttention(
      * @param dropout on the probabilities while training
      */
     public record Shape(int headDim, double scale, double softcap, double dropout) {}
+
+    /** One whose norms are before the rotation. */
+    public DecoderAttention(
+            int layer,
+            Shape shape,
+            HeadProjection projection,
+            @Nullable Norm queryNorm,
+            @Nullable Norm keyNorm,
+            @Nullable Norm valueNorm,
+            @Nullable AttentionSinks sinks,
+            Linear output) {
+        this(layer, shape, projection, queryNorm, keyNorm, valueNorm, sinks, output, false);
+    }
 
     /** One whose values have no norm, and whose softmax no sinks. */
     public DecoderAttention(
@@ -59,8 +75,8 @@ public record DecoderAttention(
     public Attended forward(Tensor x, LayerPass pass) {
         HeadProjection.Heads heads = projection.project(x, shape.headDim());
         RotaryEmbedding.Rotation rotation = pass.rotation();
-        Tensor q = normed(heads.query(), queryNorm);
-        q = rotation == null ? q : rotation.applyToQuery(q);
+        Tensor q =
+                placed(heads.query(), queryNorm, rotation == null ? UnaryOperator.identity() : rotation::applyToQuery);
         KeyValueCache.Entry seen = heads.key() == null || heads.value() == null
                 ? Objects.requireNonNull(pass.borrowed(), "keys and values of an earlier block")
                 : own(heads.key(), heads.value(), pass);
@@ -72,8 +88,7 @@ public record DecoderAttention(
     /** Its own keys and values, with those of the cache before them. */
     private KeyValueCache.Entry own(Tensor key, Tensor value, LayerPass pass) {
         RotaryEmbedding.Rotation rotation = pass.rotation();
-        Tensor k = normed(key, keyNorm);
-        k = rotation == null ? k : rotation.apply(k);
+        Tensor k = placed(key, keyNorm, rotation == null ? UnaryOperator.identity() : rotation::apply);
         Tensor v = normed(value, valueNorm);
         KeyValueCache cache = pass.cache();
         return cache == null ? new KeyValueCache.Entry(k, v) : cache.append(layer, k, v);
@@ -97,6 +112,10 @@ public record DecoderAttention(
                         (q, k, v, bias, causal) ->
                                 Attention.attendUnfused(q, k, v, bias, dropout, shape.scale(), shape.softcap()))
                 : sight.attend(query, key, value, dropout, shape.scale());
+    }
+
+    private Tensor placed(Tensor heads, @Nullable Norm norm, UnaryOperator<Tensor> turn) {
+        return turnsFirst ? normed(turn.apply(heads), norm) : turn.apply(normed(heads, norm));
     }
 
     private static Tensor normed(Tensor heads, @Nullable Norm norm) {

@@ -162,6 +162,11 @@ public sealed interface Experts {
             this(path, List.of(path + ".gate_up_proj", path + ".down_proj"), gateUp, gateUpBias, down, downBias, form);
         }
 
+        /** The same, whose module in Transformers does not say that matrices are stored {@code (in, out)}: see {@link StackedLinears}. */
+        public Stacked exchanged() {
+            return new Stacked(path, StackedLinears.exchanged(matrices), gateUpBias, downBias, form);
+        }
+
         @Override
         public int count() {
             return matrices.get(0).stack().count();

@@ -17,7 +17,7 @@ import org.loft4j.tensor.Tensors;
  *
  * <pre>  y = Σ_{e of the chosen} w_e·expert_e(x)</pre>
  *
- * {@link Routing} says which are chosen, and their weights. Tokens are sorted by their experts, so that each expert sees its own as
+ * {@link Routing} says which are chosen, and their weights, which may be of {@code x} in place of {@code expert_e(x)}. Tokens are sorted by their experts, so that each expert sees its own as
  * one matrix; one that has none is not visited, and its layers get no gradient.
  *
  * @param router {@code R}: from hidden states to one number an expert
@@ -129,10 +129,15 @@ public record MixtureOfExperts(
         Tensor order = torch.argsort(experts, true, 0, false);
         Tensor places =
                 torch.empty_like(order).scatter_(0, order, torch.arange(new Scalar(order.size(0)), order.options()));
-        Tensor made = visited(sorted(tokens, order, places), experts);
-        Tensor back = unsorted(made, order, places).view(tokens.size(0), chosen, x.size(-1));
-        Tensor sum =
-                torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
+        Tensor rows = sorted(tokens, order, places);
+        if (routing.weightsInputs()) {
+            Tensor factors = weights.flatten().index_select(0, order).unsqueeze(1);
+            rows = rows.mul(factors.to(rows.scalar_type()));
+        }
+        Tensor back = unsorted(visited(rows, experts), order, places).view(tokens.size(0), chosen, x.size(-1));
+        Tensor sum = routing.weightsInputs()
+                ? back.sum(1).view(Shapes.of(x))
+                : torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
         Tensor normed = norms == null ? sum : norms.behind().forward(sum);
         return shared == null ? normed : normed.add(shared.forward(x));
     }

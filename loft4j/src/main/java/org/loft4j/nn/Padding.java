@@ -228,28 +228,61 @@ public final class Padding {
     }
 
     /**
+     * Which tokens are near to another.
+     *
+     * @param before how many before it
+     * @param behind how many behind it
+     * @param chunk those alone that are in its own chunk of so many tokens, counted from a row's first one on; 0 for all
+     */
+    record Near(long before, long behind, long chunk) {
+        /** A window that goes along with the tokens. */
+        Near(long before, long behind) {
+            this(before, behind, 0);
+        }
+    }
+
+    /**
      * What attention to near tokens adds to the scores of some queries and keys, {@code (batch or 1, 1, queries, keys)}.
      *
      * @param query the first of them
      * @param key the first of them
-     * @param before how many tokens before it each sees
-     * @param behind how many behind it
      */
-    Tensor nearBias(long query, long queries, long key, long keys, long before, long behind, Dtype dtype) {
+    Tensor nearBias(long query, long queries, long key, long keys, Near near, Dtype dtype) {
         try (NativeScope scope = new NativeScope()) {
             Tensor columnsOfKeys = torch.arange(new Scalar(key), new Scalar(key + keys), indexOptions);
             Tensor distances = torch.arange(new Scalar(query), new Scalar(query + queries), indexOptions)
                     .unsqueeze(1)
                     .sub(columnsOfKeys);
             Tensor far = distances
-                    .gt(new Scalar(before))
-                    .logical_or(distances.lt(new Scalar(-behind)))
+                    .gt(new Scalar(near.before()))
+                    .logical_or(distances.lt(new Scalar(-near.behind())))
                     .view(1, 1, queries, keys);
+            if (near.chunk() > 0) {
+                far = far.logical_or(apart(query, queries, key, keys, near.chunk()));
+            }
             Tensor hidden = mask == null
                     ? far
                     : far.logical_or(mask.narrow(1, key, keys).eq(new Scalar(0)).view(rows, 1, 1, keys));
             return scope.toEnclosing(bias(hidden, dtype));
         }
+    }
+
+    /** Whether keys are in other chunks than queries, {@code (batch or 1, 1, queries, keys)}. */
+    private Tensor apart(long query, long queries, long key, long keys, long chunk) {
+        Tensor ofRows = positions();
+        Tensor at =
+                ofRows == null ? torch.arange(new Scalar(columns), indexOptions).unsqueeze(0) : ofRows;
+        Tensor chunks = at.floor_divide(new Scalar(chunk));
+        return chunks.narrow(1, query, queries)
+                .unsqueeze(-1)
+                .ne(chunks.narrow(1, key, keys).unsqueeze(-2))
+                .unsqueeze(1);
+    }
+
+    /** The same where each token sees its window, which goes along with it. */
+    public @Nullable Tensor causalBias(
+            long queries, long window, boolean always, boolean futureBelowPadding, Dtype dtype) {
+        return causalBias(queries, window, false, always, futureBelowPadding, dtype);
     }
 
     /**
@@ -258,12 +291,14 @@ public final class Padding {
      *
      * @param queries positions to compute, the last of the columns
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
+     * @param inChunks whether these are those of its chunk, counted from a row's first token on
      * @param always never null: for attention without such a kernel
      * @param futureBelowPadding whether a query in the padding, which may see nothing, is left with the padding before it
      *     rather than with all columns
      */
-    public @Nullable Tensor causalBias(
-            long queries, long window, boolean always, boolean futureBelowPadding, Dtype dtype) {
+    @Nullable
+    Tensor causalBias(
+            long queries, long window, boolean inChunks, boolean always, boolean futureBelowPadding, Dtype dtype) {
         boolean windowed = window > 0 && columns > window;
         boolean plain = queries == 1 || queries == columns;
         if (!always && positions == null && !windowed && plain) {
@@ -272,9 +307,13 @@ public final class Padding {
         Tensor keys = torch.arange(new Scalar(columns), indexOptions);
         Tensor own = keys.narrow(0, columns - queries, queries).unsqueeze(1);
         Tensor future = keys.gt(own).view(1, 1, queries, columns);
-        Tensor hidden = windowed
-                ? future.logical_or(keys.le(own.sub(new Scalar(window))).view(1, 1, queries, columns))
-                : future;
+        Tensor hidden = future;
+        if (windowed) {
+            hidden = future.logical_or(
+                    inChunks
+                            ? apart(columns - queries, queries, 0, columns, window)
+                            : keys.le(own.sub(new Scalar(window))).view(1, 1, queries, columns));
+        }
         if (positions == null) {
             return bias(hidden, dtype);
         }

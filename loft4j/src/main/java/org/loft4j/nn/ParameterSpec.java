@@ -39,6 +39,8 @@ public record ParameterSpec(String name, Initial initial, double spread, Role ro
         TRANSPOSED_LINEAR,
         /** Matrices {@code (count, out, in)} of linear layers, in one tensor. */
         STACKED_LINEAR,
+        /** The same, stored {@code (count, in, out)}. */
+        TRANSPOSED_STACKED_LINEAR,
         /** Matrices {@code (count, out, in)} in MXFP4, which a file has as two tensors of bytes; see {@link Mxfp4Weight}. */
         MXFP4
     }

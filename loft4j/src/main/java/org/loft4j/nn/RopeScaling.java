@@ -4,6 +4,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.tensor.DeviceSpec;
@@ -29,6 +30,11 @@ public sealed interface RopeScaling {
     /** Lengths with the same number have the same frequencies. */
     default long variant(long length) {
         return 0;
+    }
+
+    /** Whether heads are turned at all. */
+    default boolean turns() {
+        return true;
     }
 
     /** Whether queries are scaled by their positions in sequences of this length. */
@@ -110,8 +116,8 @@ public sealed interface RopeScaling {
     }
 
     /**
-     * Llama 3.1's: long waves are stretched, short ones left, and those between are mixed; Grattafiori et al. 2024
-     * (arXiv:2407.21783).
+     * Llama 3.1's: long waves are stretched, short ones left, and those between are mixed, of which there are none where the two
+     * factors are one, as in Llama 4; Grattafiori et al. 2024 (arXiv:2407.21783).
      *
      * @param original length of pretraining
      */
@@ -119,8 +125,8 @@ public sealed interface RopeScaling {
             implements RopeScaling {
         public Llama3 {
             Checks.positive("rope_scaling.factor", factor);
-            if (!(highFrequencyFactor > lowFrequencyFactor)) {
-                throw new ConfigException("rope_scaling.high_freq_factor must be above low_freq_factor, got "
+            if (!(highFrequencyFactor >= lowFrequencyFactor)) {
+                throw new ConfigException("rope_scaling.high_freq_factor must not be below low_freq_factor, got "
                         + highFrequencyFactor + " and " + lowFrequencyFactor);
             }
         }
@@ -193,42 +199,71 @@ public sealed interface RopeScaling {
 
     /**
      * Queries that grow where a text is longer than those of pretraining, as Llama 4 and Ministral 3 have it: {@code 1 + β·ln(1 +
-     * ⌊p / L⌋)} at position p.
+     * ⌊(p + s) / L⌋)} at position p.
      *
-     * @param frequencies how these are stretched
-     * @param beta β, {@code llama_4_scaling_beta}
-     * @param original L, the length of pretraining
+     * @param frequencies how these are stretched; null where heads are not turned
+     * @param beta β, {@code llama_4_scaling_beta}, or Llama 4's {@code attn_scale}
+     * @param original L, the length of pretraining, or Llama 4's {@code floor_scale}
+     * @param first s, the number of the first position
      */
-    record GrowingQueries(RopeScaling frequencies, double beta, long original) implements RopeScaling {
+    record GrowingQueries(@Nullable RopeScaling frequencies, double beta, long original, long first)
+            implements RopeScaling {
         public GrowingQueries {
-            Checks.notNegative("rope_scaling.llama_4_scaling_beta", beta);
-            Checks.atLeast("rope_scaling.original_max_position_embeddings", original, 1);
+            Checks.within("the number of the first position", first, 0, 1);
+        }
+
+        /** Of heads that are turned, as Ministral 3 has it. */
+        public GrowingQueries(RopeScaling frequencies, double beta, long original) {
+            this(
+                    frequencies,
+                    Checks.notNegative("rope_scaling.llama_4_scaling_beta", beta),
+                    Checks.atLeast("rope_scaling.original_max_position_embeddings", original, 1),
+                    0);
+        }
+
+        /**
+         * Of heads that are not turned, as Llama 4 has it.
+         *
+         * @param scale {@code attn_scale}
+         * @param floor {@code floor_scale}
+         */
+        public static GrowingQueries unturned(double scale, long floor) {
+            return new GrowingQueries(
+                    null, Checks.notNegative("attn_scale", scale), Checks.atLeast("floor_scale", floor, 1), 1);
         }
 
         @Override
         public Tensor frequencies(Tensor exponents, double base, long length) {
-            return frequencies.frequencies(exponents, base, length);
+            return frequencies == null
+                    ? exponents.mul(new Scalar(0.0))
+                    : frequencies.frequencies(exponents, base, length);
         }
 
         @Override
         public double attentionFactor() {
-            return frequencies.attentionFactor();
+            return frequencies == null ? 1 : frequencies.attentionFactor();
         }
 
         @Override
         public long variant(long length) {
-            return frequencies.variant(length);
+            return frequencies == null ? 0 : frequencies.variant(length);
+        }
+
+        @Override
+        public boolean turns() {
+            return frequencies != null;
         }
 
         @Override
         public boolean scalesQueries(long length) {
-            return length > original;
+            return length - 1 + first >= original;
         }
 
         @Override
         public Tensor queryScale(Tensor positions) {
             return positions
                     .to(Dtype.F64.scalarType())
+                    .add(new Scalar((double) first))
                     .div(new Scalar((double) original))
                     .floor_()
                     .log1p_()

@@ -1,6 +1,8 @@
 package org.loft4j.nn;
 
 import java.util.List;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.AutoDispatchBelowADInplaceOrView;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -59,13 +61,7 @@ public final class RotaryEmbedding implements AutoCloseable {
 
     /** The rotation at positions {@code first … first + count − 1}, the same for each row. */
     public synchronized Rotation range(long first, long count) {
-        grow(first + count);
-        return new Rotation(
-                table(cos).narrow(0, first, count),
-                table(sin).narrow(0, first, count),
-                scaling.scalesQueries(first + count) ? scaling.queryScale(positions(first, count)) : null,
-                dim,
-                neighbours);
+        return rotation(first + count, table -> table.narrow(0, first, count), () -> positions(first, count));
     }
 
     /**
@@ -75,18 +71,22 @@ public final class RotaryEmbedding implements AutoCloseable {
      * @param length greater than every position: the length of the longest sequence
      */
     public synchronized Rotation at(Tensor at, long length) {
+        return rotation(length, table -> torch.embedding(table, at), () -> at);
+    }
+
+    private Rotation rotation(long length, UnaryOperator<Tensor> rows, Supplier<Tensor> at) {
+        Tensor queryScale =
+                scaling.scalesQueries(length) ? scaling.queryScale(at.get()).to(dtype.scalarType()) : null;
+        if (!scaling.turns()) {
+            return new Rotation(null, null, queryScale, dim, neighbours);
+        }
         grow(length);
-        return new Rotation(
-                torch.embedding(table(cos), at),
-                torch.embedding(table(sin), at),
-                scaling.scalesQueries(length) ? scaling.queryScale(at) : null,
-                dim,
-                neighbours);
+        return new Rotation(rows.apply(table(cos)), rows.apply(table(sin)), queryScale, dim, neighbours);
     }
 
     /**
      * Cosines and signed sines, {@code (seq, 1, dim)} or {@code (batch, seq, 1, dim)}: the sign of rotateHalf is in
-     * the sines, so that the rotation is three operations.
+     * the sines, so that the rotation is three operations. There are none where heads are not turned, and queries grow at most.
      */
     public static final class Rotation {
         /** Up to so many numbers libtorch's operations take less time than a function of our own; in half types they do with more, too. */
@@ -95,15 +95,20 @@ public final class RotaryEmbedding implements AutoCloseable {
         private static final double FORTH = 1;
         private static final double BACK = -1;
 
-        private final Tensor cos;
-        private final Tensor signedSin;
+        private final @Nullable Tensor cos;
+        private final @Nullable Tensor signedSin;
         private final @Nullable Tensor queryScale;
         private final long dim;
         private final boolean neighbours;
 
-        private Rotation(Tensor cos, Tensor signedSin, @Nullable Tensor queryScale, long dim, boolean neighbours) {
-            this.cos = cos.unsqueeze(-2);
-            this.signedSin = signedSin.unsqueeze(-2);
+        private Rotation(
+                @Nullable Tensor cos,
+                @Nullable Tensor signedSin,
+                @Nullable Tensor queryScale,
+                long dim,
+                boolean neighbours) {
+            this.cos = cos == null ? null : cos.unsqueeze(-2);
+            this.signedSin = signedSin == null ? null : signedSin.unsqueeze(-2);
             this.queryScale =
                     queryScale == null ? null : queryScale.unsqueeze(-1).unsqueeze(-1);
             this.dim = dim;
@@ -113,11 +118,14 @@ public final class RotaryEmbedding implements AutoCloseable {
         /** Rotates queries, of the same shape, and scales them where they grow with their positions. */
         public Tensor applyToQuery(Tensor x) {
             Tensor rotated = apply(x);
-            return queryScale == null ? rotated : rotated.mul(queryScale.to(rotated.scalar_type()));
+            return queryScale == null ? rotated : rotated.mul(queryScale).to(rotated.scalar_type());
         }
 
         /** Rotates the first dimensions of {@code (batch, seq, heads, headDim)}. */
         public Tensor apply(Tensor x) {
+            if (cos == null || signedSin == null) {
+                return x;
+            }
             Dtype dtype = Dtype.of(x);
             if (x.numel() > FEW
                     && DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU
@@ -132,14 +140,14 @@ public final class RotaryEmbedding implements AutoCloseable {
             }
             long headDim = x.size(-1);
             if (headDim == dim) {
-                return rotate(x);
+                return rotate(x, cos, signedSin);
             }
-            Tensor rotated = rotate(x.narrow(-1, 0, dim));
+            Tensor rotated = rotate(x.narrow(-1, 0, dim), cos, signedSin);
             return torch.cat(new TensorVector(rotated, x.narrow(-1, dim, headDim - dim)), -1);
         }
 
-        private Tensor rotate(Tensor x) {
-            return torch.addcmul(x.mul(cos), exchanged(x), signedSin).to(x.scalar_type());
+        private Tensor rotate(Tensor x, Tensor c, Tensor signedS) {
+            return torch.addcmul(x.mul(c), exchanged(x), signedS).to(x.scalar_type());
         }
 
         /**

@@ -25,6 +25,11 @@ public sealed interface Routing {
     /** Whether the router is a linear layer in Transformers' class too, where experts are such layers. */
     boolean hasLayer();
 
+    /** Whether what goes into the experts is multiplied by the weights, and not what they make. */
+    default boolean weightsInputs() {
+        return false;
+    }
+
     /**
      * Those of the largest probabilities, which are the weights; with {@code p = softmax(x·Rᵀ)} in float32 at least.
      *
@@ -140,6 +145,30 @@ public sealed interface Routing {
         @Override
         public boolean hasLayer() {
             return false;
+        }
+    }
+
+    /**
+     * Those of the largest numbers, whose sigmoids are the weights of what goes into the experts; as Llama 4 has it in Transformers:
+     *
+     * <pre>  y = Σ_{e in top k of x·Rᵀ} expert_e(σ(x·R_eᵀ)·x)</pre>
+     */
+    record Gates() implements Routing {
+        @Override
+        public Choice choose(Linear router, Tensor tokens, int chosen) {
+            T_TensorTensor_T best = torch.topk(router.forward(tokens), chosen, -1, true, false);
+            Tensor numbers = best.get0();
+            return new Choice(best.get1(), (Dtype.of(numbers).isHalf() ? Attention.wide(numbers) : numbers).sigmoid());
+        }
+
+        @Override
+        public boolean hasLayer() {
+            return false;
+        }
+
+        @Override
+        public boolean weightsInputs() {
+            return true;
         }
     }
 

@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Dtype;
 
 /**
- * What the tokens of a batch see in the layers of a kind: all others, those before them, or near ones alone (Beltagy et al. 2020,
- * arXiv:2004.05150, section 3.1). The near ones are looked at some queries at a time, beside the keys that any of them sees, so that
+ * What the tokens of a batch see in the layers of a kind: all others, those before them, near ones alone (Beltagy et al. 2020,
+ * arXiv:2004.05150, section 3.1), or those of their chunk. The near ones are looked at some queries at a time, beside the keys that any of them sees, so that
  * work and memory grow with the length and not with its square, in the backward pass too; so are packed texts, one after the other.
  * The tensors belong to the scope in which this was made.
  */
@@ -79,7 +79,8 @@ public final class Sight {
     static Sight near(Padding padding, long columns, long reach, Dtype scores) {
         return columns - 1 <= reach
                 ? whole(padding.keyBias(scores), false)
-                : inParts(padding, columns, columns, reach, reach, new Biases(scores, true, false), 0);
+                : inParts(
+                        padding, columns, columns, new Padding.Near(reach, reach), new Biases(scores, true, false), 0);
     }
 
     /**
@@ -114,24 +115,52 @@ public final class Sight {
         }
         if (columns <= window || padding.hidesBefore() && !generates) {
             Tensor bias = padding.causalBias(
-                    queries, kind.window(), biases.always(), kind.futureBelowPadding(), biases.dtype());
+                    queries,
+                    kind.window(),
+                    kind.inChunks(),
+                    biases.always(),
+                    kind.futureBelowPadding(),
+                    biases.dtype());
             return whole(biases.of(bias), bias == null && queries > 1);
         }
-        Padding seen = padding.hidesBefore() ? padding : padding.unmasked(columns);
-        return inParts(seen, queries, columns, window - 1, 0, biases, seen.none() && queries == columns ? window : 0);
+        boolean padded = padding.hidesBefore();
+        if (kind.inChunks()) {
+            return padded
+                    ? inParts(padding, queries, columns, new Padding.Near(window - 1, 0, window), biases, 0)
+                    : inChunks(kind, padding, queries, columns, biases);
+        }
+        Padding seen = padded ? padding : padding.unmasked(columns);
+        Padding.Near near = new Padding.Near(window - 1, 0);
+        return inParts(seen, queries, columns, near, biases, seen.none() && queries == columns ? window : 0);
+    }
+
+    /** Each chunk by itself, of rows that do not begin with padding: there chunks are the same in all rows. */
+    private static Sight inChunks(
+            CausalDecoder.LayerKind kind, Padding padding, long queries, long columns, Biases biases) {
+        Map<Cut, Sight> alike = new HashMap<>();
+        List<Part> parts = new ArrayList<>();
+        for (long query = columns - queries; query < columns; ) {
+            long start = query - query % kind.window();
+            long end = Math.min(columns, start + kind.window());
+            Cut place = new Cut(query - start, end - query, 0, end - start);
+            Sight sight = alike.computeIfAbsent(
+                    place, some -> ofRows(kind, padding.unmasked(some.keys()), some.queries(), biases, false));
+            parts.add(new Part(new Cut(query, end - query, start, end - start), sight));
+            query = end;
+        }
+        return new Sight(null, false, 0, parts);
     }
 
     /**
      * @param queries the last of the columns
-     * @param before how many tokens before it each sees
-     * @param behind how many behind it
+     * @param near what each sees
      * @param window see {@link CausalAttention}; 0 where that does not compute it
      */
     private static Sight inParts(
-            Padding padding, long queries, long columns, long before, long behind, Biases biases, long window) {
+            Padding padding, long queries, long columns, Padding.Near near, Biases biases, long window) {
         Map<Cut, Sight> alike = new HashMap<>();
         List<Part> parts = new ArrayList<>();
-        for (Cut cut : cuts(queries, columns, before, behind)) {
+        for (Cut cut : cuts(queries, columns, near)) {
             // what is not padded looks the same everywhere
             Cut place = padding.none() ? new Cut(cut.query() - cut.key(), cut.queries(), 0, cut.keys()) : cut;
             Sight sight = alike.computeIfAbsent(
@@ -140,13 +169,7 @@ public final class Sight {
                             cut.queries() == 1 && padding.none()
                                     ? null
                                     : biases.of(padding.nearBias(
-                                            cut.query(),
-                                            cut.queries(),
-                                            cut.key(),
-                                            cut.keys(),
-                                            before,
-                                            behind,
-                                            biases.dtype())),
+                                            cut.query(), cut.queries(), cut.key(), cut.keys(), near, biases.dtype())),
                             false));
             parts.add(new Part(cut, sight));
         }
@@ -154,14 +177,14 @@ public final class Sight {
         return only.cut().pairs() == columns * columns ? only.sight() : new Sight(null, false, window, parts);
     }
 
-    private static List<Cut> cuts(long queries, long columns, long before, long behind) {
+    private static List<Cut> cuts(long queries, long columns, Padding.Near near) {
         // with as many, every third part shares no keys with another one of these
-        long size = Math.max(BLOCK, (before + behind + 1) / 2);
+        long size = Math.max(BLOCK, (near.before() + near.behind() + 1) / 2);
         List<Cut> cuts = new ArrayList<>();
         for (long query = columns - queries; query < columns; query += size) {
             long count = Math.min(columns - query, size);
-            long key = Math.max(0, query - before);
-            cuts.add(new Cut(query, count, key, Math.min(columns, query + count + behind) - key));
+            long key = Math.max(0, query - near.before());
+            cuts.add(new Cut(query, count, key, Math.min(columns, query + count + near.behind()) - key));
         }
         return cuts;
     }
@@ -180,7 +203,11 @@ public final class Sight {
         if (columns - 1 <= before) {
             return new Extent(columns * columns, columns);
         }
-        List<Cut> cuts = cuts(columns, columns, before, kind.bothSides() ? before : 0);
+        if (kind.inChunks()) {
+            long rest = columns % kind.window();
+            return new Extent((columns - rest) * kind.window() + rest * rest, columns);
+        }
+        List<Cut> cuts = cuts(columns, columns, new Padding.Near(before, kind.bothSides() ? before : 0));
         return new Extent(
                 cuts.stream().mapToLong(Cut::pairs).sum(),
                 cuts.stream().mapToLong(Cut::keys).sum());

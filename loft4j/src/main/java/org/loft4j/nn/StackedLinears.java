@@ -13,8 +13,10 @@ import org.jspecify.annotations.Nullable;
  * @param parameter the name
  * @param stack the matrices
  * @param all a layer for each, without its bias: what takes one of them over computes it in each pass
+ * @param exchanged whether PEFT takes in and out of the matrices for one another: they are stored {@code (count, in, out)}, and their
+ *     module in Transformers does not say so ({@code is_transposed})
  */
-public record StackedLinears(String parameter, MatrixStack stack, List<Linear> all) {
+public record StackedLinears(String parameter, MatrixStack stack, List<Linear> all, boolean exchanged) {
     public StackedLinears {
         all = List.copyOf(all);
     }
@@ -25,7 +27,17 @@ public record StackedLinears(String parameter, MatrixStack stack, List<Linear> a
                 stack,
                 IntStream.range(0, stack.count())
                         .mapToObj(i -> new Linear(parameter + "[" + i + "]", stack.at(i), null))
-                        .toList());
+                        .toList(),
+                false);
+    }
+
+    private StackedLinears withExchanged() {
+        return new StackedLinears(parameter, stack, all, true);
+    }
+
+    /** The same, which PEFT takes for stored the other way round. */
+    static List<StackedLinears> exchanged(List<StackedLinears> stacks) {
+        return stacks.stream().map(StackedLinears::withExchanged).toList();
     }
 
     /** The parameter that a layer's matrix lies in, by the layer's path; the path itself for a layer that is a module. */

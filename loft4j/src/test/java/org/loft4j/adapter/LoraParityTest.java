@@ -69,6 +69,7 @@ class LoraParityTest {
         "mixtral_sw, mixtral_sw/adapter, mixtral_sw/adapter/expected.safetensors, 2e-5",
         "deepseek_v3_plain, deepseek_v3_plain/adapter, deepseek_v3_plain/adapter/expected.safetensors, 2e-5",
         "glm4_moe, glm4_moe/adapter, glm4_moe/adapter/expected.safetensors, 2e-5",
+        "llama4_text, llama4_text/adapter, llama4_text/adapter/expected.safetensors, 2e-5",
     })
     void logitsLossGradientsAndTheMergedModelAreThoseOfPeft(
             String base, String adapterPath, String expectedPath, double tolerance) throws IOException {

@@ -139,7 +139,7 @@ class AbsentKeysTest {
                 "stablelm | parallel=false; headNorms=false",
                 "cohere | logitScale=0.0625; queryKeyNorm=false; window=0",
                 "cohere2 | logitScale=0.0625; window=4096",
-                "smollm3 | placement=[Placement[rope=Rope; Placement[rope=null, window=0, bothSides=false]]",
+                "smollm3 | placement=[Placement[rope=Rope; Placement[rope=null, window=0, bothSides=false, inChunks=false]]",
                 "olmoe | chosen=8; normalised=false",
                 "granite | multipliers=Multipliers[embedding=1.0, attention=1.0, residual=1.0, logits=1.0]",
                 "glm4_moe | chosen=8; normalised=true; groups=1; best=1; factor=1.0",

@@ -83,6 +83,8 @@ class DecoderParityTest {
                 "gemma4",
                 "gemma4_text",
                 "gemma4_moe",
+                "llama4",
+                "llama4_text",
                 "mistral3",
                 "qwen2_5_vl",
                 "qwen3_vl",
@@ -155,7 +157,7 @@ class DecoderParityTest {
         }
     }
 
-    /** Linear attention remembers from chunk to chunk; over so many tokens rounding grows, in both alike. */
+    /** Linear attention remembers from chunk to chunk, and Llama 4 sees nothing before its chunk; over so many tokens rounding grows, in both alike. */
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -165,6 +167,8 @@ class DecoderParityTest {
                 "qwen3_5_moe_text",
                 "qwen3_next",
                 "qwen3_next_tied",
+                "llama4",
+                "llama4_text",
                 "lfm2",
                 "lfm2_bias",
                 "granitemoehybrid_h",
@@ -245,6 +249,8 @@ class DecoderParityTest {
                 "gemma4",
                 "gemma4_text",
                 "gemma4_moe",
+                "llama4",
+                "llama4_text",
                 "mistral3",
                 "qwen2_5_vl",
                 "qwen3_vl",

@@ -46,13 +46,13 @@ class PaddingTest {
         try (NativeScope scope = new NativeScope()) {
             assertArrayEquals(
                     new boolean[] {true, true, false, true, true, true, false, true, true},
-                    seen(row(1, 1, 1).nearBias(0, 3, 0, 3, 1, 1, Dtype.F32)));
+                    seen(row(1, 1, 1).nearBias(0, 3, 0, 3, new Padding.Near(1, 1), Dtype.F32)));
             assertArrayEquals(
                     new boolean[] {true, false, false, false, true, false, false, false, false},
-                    seen(row(1, 1, 0).nearBias(0, 3, 0, 3, 0, 0, Dtype.F32)));
+                    seen(row(1, 1, 0).nearBias(0, 3, 0, 3, new Padding.Near(0, 0), Dtype.F32)));
             assertArrayEquals(
                     new boolean[] {true, true, false, true, true, false},
-                    seen(row(1, 1, 1, 1, 0).nearBias(2, 2, 2, 3, 1, 1, Dtype.F32)));
+                    seen(row(1, 1, 1, 1, 0).nearBias(2, 2, 2, 3, new Padding.Near(1, 1), Dtype.F32)));
         }
     }
 

@@ -43,7 +43,7 @@ class SightTest {
                     whole[i] = parts[i].detach().clone();
                     whole[i].set_requires_grad(true);
                 }
-                Tensor bias = padding.nearBias(0, columns, 0, columns, reach, reach, Dtype.F64);
+                Tensor bias = padding.nearBias(0, columns, 0, columns, new Padding.Near(reach, reach), Dtype.F64);
                 double scale = 1 / Math.sqrt(whole[0].size(3));
                 Tensor expected = Attention.attend(whole[0], whole[1], whole[2], bias, false, 0, scale);
                 Tensor actual = Sight.near(padding, columns, reach, Dtype.F64).attend(parts[0], parts[1], parts[2], 0);

@@ -145,7 +145,7 @@ class SlidingWindowTest {
                     }
                     Padding alone = unpadded(1, length);
                     Tensor bias = bothSides
-                            ? alone.nearBias(0, length, 0, length, 50, 50, Dtype.F64)
+                            ? alone.nearBias(0, length, 0, length, new Padding.Near(50, 50), Dtype.F64)
                             : alone.causalBias(length, 100, true, true, Dtype.F64);
                     expected.add(way.all(own[0], own[1], own[2], bias));
                     start += length;

@@ -59,11 +59,17 @@ public record DecoderAssembly(
      * @param rope rotation of queries and keys; null for none
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
      * @param bothSides whether they see those behind them too, of a window half on each side
+     * @param inChunks whether the window does not go along with the tokens: each sees those before it in its own chunk of so many
      */
-    public record Placement(@Nullable Rope rope, long window, boolean bothSides) {
+    public record Placement(@Nullable Rope rope, long window, boolean bothSides, boolean inChunks) {
         /** Of tokens that see those before them alone. */
         public Placement(@Nullable Rope rope, long window) {
             this(rope, window, false);
+        }
+
+        /** Of tokens whose window goes along with them. */
+        public Placement(@Nullable Rope rope, long window, boolean bothSides) {
+            this(rope, window, bothSides, false);
         }
     }
 
@@ -227,7 +233,7 @@ public record DecoderAssembly(
         for (Placement one : distinct) {
             Rope rope = one.rope();
             RotaryEmbedding rotary = rope == null ? null : rope.embedding(dtype, options.device());
-            made.add(new LayerKind(rotary, one.window(), below, one.bothSides()));
+            made.add(new LayerKind(rotary, one.window(), below, one.bothSides(), one.inChunks()));
         }
         return placement.stream().map(one -> made.get(distinct.indexOf(one))).toList();
     }

@@ -1,5 +1,6 @@
 package org.loft4j.model.shared;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
@@ -10,6 +11,7 @@ import org.loft4j.io.JsonObject;
 /** Which blocks of a model are of another kind than the rest: {@code layer_types}, or the rule of the family where a file has no list. */
 public final class LayerTypes {
     private static final String SLIDING = "sliding_attention";
+    private static final String CHUNKED = "chunked_attention";
     private static final String LINEAR = "linear_attention";
     private static final String CONVOLUTION = "conv";
     private static final String ATTENDING = "full_attn_idxs";
@@ -24,6 +26,30 @@ public final class LayerTypes {
      */
     public static List<Boolean> sliding(JsonObject json, int layers, IntPredicate rule) throws CheckpointException {
         return are(List.of(SLIDING), List.of(FULL), json, layers, rule);
+    }
+
+    /** For each block whether it sees a chunk; see {@link #sliding}. */
+    public static List<Boolean> chunked(JsonObject json, int layers, IntPredicate rule) throws CheckpointException {
+        return are(List.of(CHUNKED), List.of(FULL), json, layers, rule);
+    }
+
+    /** For each block whether its heads are turned: {@code no_rope_layers}, 0 where they are not, or each {@code no_rope_layer_interval}th not. */
+    public static List<Boolean> turned(JsonObject json, int layers) throws CheckpointException {
+        int interval = json.intOr("no_rope_layer_interval", 4, 1);
+        JsonNode given = json.node("no_rope_layers");
+        List<Boolean> turned = new ArrayList<>();
+        if (given == null) {
+            for (int i = 0; i < layers; i++) {
+                turned.add((i + 1) % interval != 0);
+            }
+            return turned;
+        }
+        given.forEach(value -> turned.add(value.asInt() != 0));
+        if (turned.size() != layers) {
+            throw json.fault(
+                    "no_rope_layers", "must have one entry for each of " + layers + " layers, found " + turned.size());
+        }
+        return turned;
     }
 
     /** For each block whether its attention is linear; see {@link #sliding}. */

@@ -228,18 +228,18 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
             return;
         }
         long[] shape = spec.shape();
-        long in = shape[shape.length - 1];
+        boolean turned = spec.role() == Role.TRANSPOSED_STACKED_LINEAR;
+        long in = shape[turned ? 1 : shape.length - 1];
         // of a stack those of a matrix
-        long rows = spec.role() == Role.STACKED_LINEAR ? shape[1] : 1;
+        long rows = turned ? shape[2] : spec.role() == Role.STACKED_LINEAR ? shape[1] : 1;
         QuantizedWeight.Builder builder =
-                QuantizedWeight.builder(options.loadIn(), shape[0] * rows, in, dtype, options.device(), false);
+                QuantizedWeight.builder(options.loadIn(), shape[0] * rows, in, dtype, options.device(), turned);
         long step = Math.max(1, READ / Math.max(1, rows * in));
         for (long start = 0; start < shape[0]; start += step) {
             try (NativeScope part = new NativeScope()) {
                 long count = Math.min(step, shape[0] - start);
-                builder.put(
-                        start * rows,
-                        reader.read(name, start, count, options.device()).view(count * rows, in));
+                Tensor read = reader.read(name, start, count, options.device());
+                builder.put(start * rows, (turned ? read.transpose(1, 2) : read).reshape(count * rows, in));
             } catch (ConfigException e) {
                 throw refused(spec, e);
             }
@@ -249,11 +249,16 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
 
     private static void quantize(
             Weights weights, ParameterSpec spec, Tensor matrix, Dtype dtype, ModelOptions options) {
-        boolean transposed = spec.role() == Role.TRANSPOSED_LINEAR;
-        Tensor rows = spec.role() == Role.STACKED_LINEAR ? matrix.flatten(0, 1) : matrix;
+        boolean transposed = spec.role() == Role.TRANSPOSED_LINEAR || spec.role() == Role.TRANSPOSED_STACKED_LINEAR;
+        Tensor turned = transposed ? matrix.transpose(-2, -1) : matrix;
         try {
             weights.put(
-                    spec.name(), QuantizedWeight.of(options.loadIn(), transposed ? rows.t() : rows, dtype, transposed));
+                    spec.name(),
+                    QuantizedWeight.of(
+                            options.loadIn(),
+                            turned.dim() == 3 ? turned.reshape(-1, turned.size(2)) : turned,
+                            dtype,
+                            transposed));
         } catch (ConfigException e) {
             throw refused(spec, e);
         }

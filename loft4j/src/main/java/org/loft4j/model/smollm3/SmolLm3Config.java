@@ -1,6 +1,5 @@
 package org.loft4j.model.smollm3;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -51,7 +50,7 @@ public record SmolLm3Config(
         ConfigKeys.require(json, "pretraining_tp", "1", "2");
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         Rope rope = Rope.from(json, sizes, 2_000_000);
-        List<Boolean> rotates = rotates(json, sizes.layers());
+        List<Boolean> rotates = LayerTypes.turned(json, sizes.layers());
         long window = json.booleanOr("use_sliding_window", false) ? LayerTypes.window(json, 0) : 0;
         List<Boolean> sliding = LayerTypes.sliding(json, sizes.layers(), i -> window > 0 && !rotates.get(i));
         List<Placement> placement = new ArrayList<>();
@@ -64,24 +63,6 @@ public record SmolLm3Config(
                 json.booleanOr("mlp_bias", false),
                 placement,
                 DecoderConfig.tokenClassifierDropout(json));
-    }
-
-    private static List<Boolean> rotates(JsonObject json, int layers) throws CheckpointException {
-        int interval = json.intOr("no_rope_layer_interval", 4, 1);
-        JsonNode given = json.node("no_rope_layers");
-        List<Boolean> rotates = new ArrayList<>();
-        if (given == null) {
-            for (int i = 0; i < layers; i++) {
-                rotates.add((i + 1) % interval != 0);
-            }
-            return rotates;
-        }
-        given.forEach(value -> rotates.add(value.asInt() != 0));
-        if (rotates.size() != layers) {
-            throw json.fault(
-                    "no_rope_layers", "must have one entry for each of " + layers + " layers, found " + rotates.size());
-        }
-        return rotates;
     }
 
     /** The longest sequence of a model with this config.json. */
