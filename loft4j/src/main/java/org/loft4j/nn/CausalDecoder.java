@@ -52,12 +52,7 @@ public final class CausalDecoder implements Decoder {
             boolean inChunks) {
         /** Of tokens that see those before them alone. */
         public LayerKind(@Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding) {
-            this(rotary, window, futureBelowPadding, false);
-        }
-
-        /** Of tokens whose window goes along with them. */
-        public LayerKind(@Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding, boolean bothSides) {
-            this(rotary, window, futureBelowPadding, bothSides, false);
+            this(rotary, window, futureBelowPadding, false, false);
         }
     }
 

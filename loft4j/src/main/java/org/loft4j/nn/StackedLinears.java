@@ -40,6 +40,16 @@ public record StackedLinears(String parameter, MatrixStack stack, List<Linear> a
         return stacks.stream().map(StackedLinears::withExchanged).toList();
     }
 
+    /** Numbers that each of the matrices which a model's parameter holds takes in; 0 where it holds none. */
+    public static long inOf(Model model, String parameter) {
+        return model.mixtures().stream()
+                .flatMap(mixture -> mixture.among().matrices().stream())
+                .filter(stack -> stack.parameter().equals(parameter))
+                .mapToLong(stack -> stack.all().get(0).inFeatures())
+                .findFirst()
+                .orElse(0);
+    }
+
     /** The parameter that a layer's matrix lies in, by the layer's path; the path itself for a layer that is a module. */
     public static String parameterOf(String path) {
         return isOne(path) ? path.substring(0, path.lastIndexOf('[')) : path;

@@ -11,12 +11,12 @@ import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
-import org.loft4j.nn.Experts;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.QuantizedWeight;
 import org.loft4j.nn.RecurrentMixer;
+import org.loft4j.nn.StackedLinears;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -131,8 +131,14 @@ final class MemoryArithmetic {
             if (isInFewerBits(weight.getKey(), weight.getValue())) {
                 long numbers = weight.getValue().numel();
                 // 8 bits and a scale a row; 4 bits, and 8 for each 64 of them (Nf4Weight)
+                long in = StackedLinears.inOf(model, weight.getKey());
                 long few = loadIn == LoadIn.INT8
-                        ? numbers + FLOAT * (numbers / weight.getValue().size(-1))
+                        ? numbers
+                                + FLOAT
+                                        * (numbers
+                                                / (in > 0
+                                                        ? in
+                                                        : weight.getValue().size(-1)))
                         : (long) Math.ceil(numbers * 4.127 / 8);
                 all += few - numbers * size;
             }
@@ -155,10 +161,7 @@ final class MemoryArithmetic {
 
     /** Matrices of linear layers and of experts, and the vectors of tokens; no classifier, and no router. */
     private boolean isInFewerBits(String name, Tensor weight) {
-        boolean experts = model.mixtures().stream()
-                .anyMatch(mixture -> mixture.among() instanceof Experts.Stacked stacked
-                        && stacked.parameters().contains(name));
-        if (experts) {
+        if (StackedLinears.inOf(model, name) > 0) {
             return plan.lora() == null || !plan.lora().saves(name);
         }
         if (weight.dim() != 2 || (plan.lora() != null && plan.lora().saves(name))) {

@@ -52,6 +52,8 @@ class InnerTensorsTest {
         "gemma3_cls, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "gemma4, base_model.model.model.language_model.per_layer_model_projection",
         "gemma4_moe, base_model.model.model.language_model.layers.2.mlp.down_proj",
+        "llama4, base_model.model.model.layers.0.feed_forward.shared_expert.gate_proj",
+        "llama4_text, base_model.model.model.layers.0.feed_forward.up_proj",
         "mistral3, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "qwen2_5_vl, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "qwen3_vl, base_model.model.model.language_model.layers.1.mlp.down_proj",

@@ -129,6 +129,7 @@ class LoraParityTest {
         "gpt_oss",
         "qwen3_5_moe_text",
         "qwen3_next",
+        "llama4_text",
         "mixtral_sw",
         "dinov2"
     })
@@ -158,7 +159,15 @@ class LoraParityTest {
     @Test
     void anAdapterWrittenAndReadBackGivesTheSameBits() throws IOException {
         for (String base : List.of(
-                "llama_gqa", "bert_cls", "gpt2", "vit_cls", "gpt_oss", "qwen3_5_moe_text", "qwen3_moe", "dinov2")) {
+                "llama_gqa",
+                "bert_cls",
+                "gpt2",
+                "vit_cls",
+                "gpt_oss",
+                "qwen3_5_moe_text",
+                "llama4_text",
+                "qwen3_moe",
+                "dinov2")) {
             float[] before;
             try (Model model = open(base, null);
                     LoraAdapter adapter = PeftFiles.load(root().resolve(base + "/adapter"), model)) {

@@ -46,6 +46,8 @@ class AdapterDoctorOfBasesTest {
         "olmo2, TOKEN_CLS, tokens",
         "olmo2, SEQ_CLS, ",
         "olmoe, SEQ_CLS, texts",
+        "llama4, SEQ_CLS, texts",
+        "llama4_text, TOKEN_CLS, tokens",
         "qwen3_5_moe, SEQ_CLS, texts",
         "qwen3_5_moe_text, TOKEN_CLS, tokens",
         "mixtral, TOKEN_CLS, ",

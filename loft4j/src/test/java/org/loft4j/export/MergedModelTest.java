@@ -143,6 +143,8 @@ class MergedModelTest {
         "gemma3_cls, SEQUENCE_CLASSIFICATION",
         "gemma4, CAUSAL_LM",
         "gemma4_moe, CAUSAL_LM",
+        "llama4, CAUSAL_LM",
+        "llama4, SENTENCE_EMBEDDING",
         "mistral3, CAUSAL_LM",
         "qwen2_5_vl, CAUSAL_LM",
         "qwen3_vl, CAUSAL_LM",

@@ -64,6 +64,7 @@ class MergedTensorsTest {
         "llama_gqa, llama_gqa_adapters/rslora, BF16",
         "gpt2, gpt2/adapter, BF16",
         "gpt_oss, gpt_oss/adapter, BF16",
+        "llama4_text, llama4_text/adapter, BF16",
     })
     void theNumbersAreThoseOfAMergeInFloat32(String fixture, String adapter, Dtype dtype) throws IOException {
         assertMergedAsInFloat32(narrowed(fixture, dtype), FIXTURES.resolve(adapter), dtype);

@@ -38,6 +38,7 @@ import org.loft4j.model.granite.Granite4Config;
 import org.loft4j.model.granite.GraniteConfig;
 import org.loft4j.model.lfm2.Lfm2Config;
 import org.loft4j.model.llama.LlamaConfig;
+import org.loft4j.model.llama4.Llama4Config;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mixtral.MixtralConfig;
 import org.loft4j.model.modernbert.ModernBertConfig;
@@ -72,6 +73,7 @@ class AbsentKeysTest {
     @ParameterizedTest
     @CsvSource({
         "llama, 2048, 1.0E-6, false, 10000.0, 8",
+        "llama4_text, 131072, 1.0E-5, false, 500000.0, 128",
         "mistral, 131072, 1.0E-6, false, 10000.0, 8",
         "mixtral, 131072, 1.0E-5, false, 1000000.0, 8",
         "qwen2, 32768, 1.0E-6, false, 10000.0, 8",
@@ -121,6 +123,8 @@ class AbsentKeysTest {
     @CsvSource(
             delimiter = '|',
             value = {
+                "llama4_text | turned=[true, true, true, false]; norms=true; denseWidth=16384; window=8192; inChunks=true;"
+                        + " beta=0.1, original=8192, first=1; count=16, chosen=1; attentionBias=false",
                 "mistral | windows=[4096, 4096, 4096, 4096]",
                 "mixtral | window=0; chosen=2; normalised=true",
                 "qwen2 | windows=[0, 0, 0, 0]",
@@ -286,6 +290,7 @@ class AbsentKeysTest {
         JsonObject json = of(family, family.equals("deepseek_v2") ? SIZES + ", \"num_experts_per_tok\": 6" : SIZES);
         return switch (family) {
             case "llama" -> LlamaConfig.from(json);
+            case "llama4_text" -> Llama4Config.from(json);
             case "mistral" -> MistralConfig.from(json);
             case "mixtral" -> MixtralConfig.from(json);
             case "qwen2" -> Qwen2Config.from(json);

@@ -108,6 +108,8 @@ class SentenceVectorTest {
                 "gemma4",
                 "gemma4_text",
                 "gemma4_moe",
+                "llama4",
+                "llama4_text",
                 "mistral3",
                 "qwen2_5_vl",
                 "qwen3_vl",

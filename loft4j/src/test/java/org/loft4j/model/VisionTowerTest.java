@@ -76,7 +76,14 @@ class VisionTowerTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"gemma3, false", "gemma3, true", "mistral3, false", "qwen2_5_vl, false", "qwen3_5, true"})
+    @CsvSource({
+        "gemma3, false",
+        "gemma3, true",
+        "llama4, false",
+        "mistral3, false",
+        "qwen2_5_vl, false",
+        "qwen3_5, true"
+    })
     void anOutlineHasTheDtypeOfTheFile(String name, boolean newer) throws IOException {
         Path half = copy(name, json -> {}, newer ? InnerNames::today : each -> each, Dtype.BF16);
         try (Model outline = Models.outline(half, LANGUAGE_MODEL);

@@ -3,6 +3,7 @@ package org.loft4j.nn;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.ConfigException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -103,6 +105,34 @@ class NumberEdgesTest {
             double second = 1 + 0.1 * Math.log(2);
             assertArrayEquals(new double[] {1, 1, second, second, 1 + 0.1 * Math.log(3)}, scales, 1e-12);
         }
+    }
+
+    /** Llama 4 counts positions from one, and turns nothing there. */
+    @Test
+    void queriesOfHeadsThatAreNotTurnedGrowOneTokenEarlier() {
+        RopeScaling.GrowingQueries growing = RopeScaling.GrowingQueries.unturned(0.1, 4);
+        assertFalse(growing.turns());
+        assertFalse(growing.scalesQueries(3));
+        assertTrue(growing.scalesQueries(4));
+        try (NativeScope scope = new NativeScope()) {
+            double[] scales = Tensors.toDoubles(growing.queryScale(Tensors.of(new long[] {0, 2, 3, 6, 7}, 5)));
+            double second = 1 + 0.1 * Math.log(2);
+            assertArrayEquals(new double[] {1, 1, second, second, 1 + 0.1 * Math.log(3)}, scales, 1e-12);
+        }
+        assertThrows(ConfigException.class, () -> RopeScaling.GrowingQueries.unturned(0.1, 0));
+        assertThrows(ConfigException.class, () -> RopeScaling.GrowingQueries.unturned(-0.1, 4));
+    }
+
+    /** Scout's factors are one: nothing is mixed. */
+    @Test
+    void theFactorsOfLlama3MayBeOne() {
+        try (NativeScope scope = new NativeScope()) {
+            double[] plain = Tensors.toDoubles(new RopeScaling.None().frequencies(exponents(8), 10_000, 1));
+            double[] scaled =
+                    Tensors.toDoubles(new RopeScaling.Llama3(16, 1, 1, 16).frequencies(exponents(8), 10_000, 1));
+            assertArrayEquals(new double[] {plain[0], plain[1] / 16, plain[2] / 16, plain[3] / 16}, scaled, 1e-12);
+        }
+        assertThrows(ConfigException.class, () -> new RopeScaling.Llama3(16, 2, 1, 16));
     }
 
     /** Columns from within a block of 32 to within another one. */

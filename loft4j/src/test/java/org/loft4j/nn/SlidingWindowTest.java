@@ -66,6 +66,10 @@ class SlidingWindowTest {
         return new LayerKind(null, tokens, true);
     }
 
+    private static LayerKind chunks(long tokens) {
+        return new LayerKind(null, tokens, true, false, true);
+    }
+
     private static Padding unpadded(long rows, long columns) {
         return Padding.of(new TokenInput(
                 torch.ones(new long[] {rows, columns}, Tensors.options(Dtype.I64, DeviceSpec.CPU)), null));
@@ -125,6 +129,70 @@ class SlidingWindowTest {
         }
     }
 
+    /** What is hidden of a row, where chunks are counted from its first token on. */
+    private static Tensor biasOfChunks(long[] firsts, long queries, long columns, long chunk) {
+        long[] hidden = new long[(int) (firsts.length * queries * columns)];
+        int at = 0;
+        for (long first : firsts) {
+            for (long query = columns - queries; query < columns; query++) {
+                for (long key = 0; key < columns; key++) {
+                    boolean seen = key >= first && key <= query && (key - first) / chunk == (query - first) / chunk;
+                    hidden[at++] = seen ? 0 : 1;
+                }
+            }
+        }
+        return Tensors.of(hidden, firsts.length, 1, queries, columns)
+                .to(Dtype.F64.scalarType())
+                .mul(new Scalar(-1e30));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"7, 3", "130, 1", "300, 64", "300, 150", "300, 299", "300, 300", "517, 130"})
+    void eachTokenSeesItsChunk(int columns, long chunk) {
+        for (int lanes : new int[] {1, 2}) {
+            Lanes.run(lanes, lane -> {
+                for (Way way : lane == 0 ? Way.values() : new Way[0]) {
+                    try (NativeScope scope = new NativeScope()) {
+                        Tensor[] heads = heads(Dtype.F64, 2, columns);
+                        Tensor bias = biasOfChunks(new long[] {0}, columns, columns, chunk);
+                        Sight sight =
+                                Sight.of(chunks(chunk), unpadded(2, columns), columns, way.biases(Dtype.F64), false);
+                        assertSame(way, sight, heads, way.all(heads[0], heads[1], heads[2], bias));
+                    }
+                }
+            });
+        }
+    }
+
+    /** A prompt read in parts, and a token behind it; rows that begin with padding, whose chunks begin elsewhere, too. */
+    @ParameterizedTest
+    @CsvSource({"1, 400", "30, 400", "300, 400", "400, 400", "1, 60", "1, 401", "2, 401"})
+    void queriesBehindACacheSeeTheirChunk(int queries, int columns) {
+        for (int first : new int[] {0, 17, columns / 2}) {
+            for (Way way : Way.values()) {
+                for (boolean generates : new boolean[] {true, false}) {
+                    try (NativeScope scope = new NativeScope();
+                            AutoGradMode frozen = new AutoGradMode(false)) {
+                        Tensor mask = torch.ones(new long[] {2, columns}, Tensors.options(Dtype.I64, DeviceSpec.CPU));
+                        if (first > 0) {
+                            mask.select(0, 1).narrow(0, 0, first).zero_();
+                        }
+                        Padding padding = Padding.of(mask.narrow(1, columns - queries, queries), mask, columns);
+                        Tensor[] heads = heads(Dtype.F64, 2, columns);
+                        Tensor query = heads[0].narrow(1, columns - queries, queries);
+                        Tensor bias = biasOfChunks(new long[] {0, first}, queries, columns, 50);
+                        Tensor expected = way.all(query, heads[1], heads[2], bias);
+                        Sight sight = Sight.of(chunks(50), padding, queries, way.biases(Dtype.F64), generates);
+                        Tensor actual = way.attend(sight, query, heads[1], heads[2]);
+                        Tensor tokens =
+                                mask.narrow(1, columns - queries, queries).unsqueeze(-1);
+                        assertClose(expected.mul(tokens), actual.mul(tokens), way + " of " + queries);
+                    }
+                }
+            }
+        }
+    }
+
     @ParameterizedTest
     @EnumSource
     void packedTextsHaveWindowsOfTheirOwn(Way way) {
@@ -134,7 +202,7 @@ class SlidingWindowTest {
             try (NativeScope scope = new NativeScope()) {
                 Tensor ids = torch.ones(new long[] {1, columns}, Tensors.options(Dtype.I64, DeviceSpec.CPU));
                 Padding padding = Padding.of(new TokenInput(ids, null, null, segments));
-                LayerKind kind = new LayerKind(null, 100, true, bothSides);
+                LayerKind kind = new LayerKind(null, 100, true, bothSides, false);
                 Tensor[] heads = heads(Dtype.F64, 1, columns);
                 List<Tensor> expected = new ArrayList<>();
                 long start = 0;
@@ -240,16 +308,19 @@ class SlidingWindowTest {
     /** What the memory of a run is reckoned by. */
     @ParameterizedTest
     @CsvSource({
-        "90, 100, false",
-        "900, 100, false",
-        "900, 700, false",
-        "900, 0, false",
-        "900, 100, true",
-        "40, 100, true"
+        "90, 100, false, false",
+        "900, 100, false, false",
+        "900, 700, false, false",
+        "900, 0, false, false",
+        "900, 100, true, false",
+        "40, 100, true, false",
+        "90, 100, false, true",
+        "300, 100, false, true",
+        "950, 100, false, true"
     })
-    void theExtentIsWhatIsGoneThrough(long columns, long window, boolean bothSides) {
+    void theExtentIsWhatIsGoneThrough(long columns, long window, boolean bothSides, boolean inChunks) {
         try (NativeScope scope = new NativeScope()) {
-            LayerKind kind = new LayerKind(null, window, true, bothSides);
+            LayerKind kind = new LayerKind(null, window, true, bothSides, inChunks);
             assertEquals(Sight.extent(kind, columns).pairs(), scores(kind, columns));
         }
     }

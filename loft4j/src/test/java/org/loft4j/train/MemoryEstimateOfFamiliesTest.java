@@ -84,6 +84,8 @@ class MemoryEstimateOfFamiliesTest {
         "gemma4, CAUSAL_LM",
         "gemma4_text, CAUSAL_LM",
         "gemma4_moe, CAUSAL_LM",
+        "llama4, CAUSAL_LM",
+        "llama4_text, TOKEN_CLASSIFICATION",
         "mistral3, CAUSAL_LM",
         "qwen2_5_vl, CAUSAL_LM",
         "qwen3_vl, CAUSAL_LM",
@@ -116,6 +118,7 @@ class MemoryEstimateOfFamiliesTest {
         "glm4_moe, INT8",
         "granitemoehybrid_moe, INT8",
         "qwen3_5_moe_text, INT8",
+        "llama4, INT8",
         "qwen3_moe, INT8",
     })
     void expertsInFewerBitsAreReckonedSo(String fixture, LoadIn loadIn) throws IOException {

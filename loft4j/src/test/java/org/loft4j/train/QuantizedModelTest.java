@@ -112,7 +112,8 @@ class QuantizedModelTest {
                 }
                 Tensor rounded = matrix.dense();
                 Tensor ours = dense.weights().get(name);
-                ours.copy_(matrix.isStoredTransposed() ? rounded.t() : rounded.view_as(ours));
+                Tensor turned = matrix.isStoredTransposed() ? ours.transpose(-2, -1) : ours;
+                turned.copy_(rounded.view(turned.sizes()));
             });
         }
     }
@@ -182,6 +183,8 @@ class QuantizedModelTest {
         "gemma4, NF4",
         "gemma4_text, INT8",
         "gemma4_moe, NF4",
+        "llama4, INT8",
+        "llama4_text, NF4",
         "mistral3, INT8",
         "qwen2_5_vl, INT8",
         "qwen3_vl, NF4",

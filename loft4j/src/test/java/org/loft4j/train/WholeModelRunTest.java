@@ -83,7 +83,16 @@ class WholeModelRunTest {
     /** Nothing of the tower is trained, and nothing of it is in what comes of the training. */
     @ParameterizedTest
     @ValueSource(
-            strings = {"gemma3", "gemma4", "mistral3", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen3_5_moe", "gemma4_moe"
+            strings = {
+                "gemma3",
+                "gemma4",
+                "llama4",
+                "mistral3",
+                "qwen2_5_vl",
+                "qwen3_vl",
+                "qwen3_5",
+                "qwen3_5_moe",
+                "gemma4_moe"
             })
     void aModelWithAVisionTowerBecomesALanguageModel(String fixture) throws IOException {
         for (String file : List.of("config.json", "model.safetensors")) {

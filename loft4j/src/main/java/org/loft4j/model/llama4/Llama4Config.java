@@ -7,12 +7,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
-import org.loft4j.io.RopeKeys;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderAssembly.Placement;
 import org.loft4j.model.shared.DecoderConfig;
@@ -201,7 +199,6 @@ public record Llama4Config(
     /** The longest sequence of a model with this config.json. */
     public static long maxPositions(JsonObject config) throws CheckpointException {
         JsonObject json = text(config);
-        @Nullable JsonObject scaling = RopeKeys.ofAllLayers(json);
-        return DecoderConfig.maxPositions(json, scaling, ABSENT.maxPositions());
+        return DecoderConfig.maxPositions(json, ABSENT.maxPositions());
     }
 }
