@@ -29,6 +29,8 @@ final class AdapterOnBase {
             "deit",
             "dinov2",
             "dinov2_with_registers",
+            "llama4",
+            "llama4_text",
             "qwen3_5",
             "qwen3_5_text",
             "qwen3_5_moe",

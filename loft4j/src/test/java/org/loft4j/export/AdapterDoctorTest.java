@@ -202,7 +202,7 @@ class AdapterDoctorTest {
 
     @Test
     void expertsOfOneTensorTakeNewVersionsToo() throws IOException {
-        for (String fixture : List.of("gpt_oss", "qwen3_5_moe_text")) {
+        for (String fixture : List.of("gpt_oss", "qwen3_5_moe_text", "llama4_text")) {
             Path base = Path.of("src/test/resources/fixtures", fixture);
             Diagnosis diagnosis = AdapterDoctor.examine(base.resolve("adapter"), base);
             assertTrue(says(diagnosis, Consumer.PEFT, "before 0.19"), diagnosis.toString());
