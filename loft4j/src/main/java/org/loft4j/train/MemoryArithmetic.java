@@ -131,14 +131,10 @@ final class MemoryArithmetic {
             if (isInFewerBits(weight.getKey(), weight.getValue())) {
                 long numbers = weight.getValue().numel();
                 // 8 bits and a scale a row; 4 bits, and 8 for each 64 of them (Nf4Weight)
-                long in = StackedLinears.inOf(model, weight.getKey());
+                long ofExperts = StackedLinears.inOf(model, weight.getKey());
+                long in = ofExperts > 0 ? ofExperts : weight.getValue().size(-1);
                 long few = loadIn == LoadIn.INT8
-                        ? numbers
-                                + FLOAT
-                                        * (numbers
-                                                / (in > 0
-                                                        ? in
-                                                        : weight.getValue().size(-1)))
+                        ? numbers + FLOAT * (numbers / in)
                         : (long) Math.ceil(numbers * 4.127 / 8);
                 all += few - numbers * size;
             }
