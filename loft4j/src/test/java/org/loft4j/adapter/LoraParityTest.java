@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.nn.AutogradFunction;
 import org.loft4j.nn.JoinedWeight;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
@@ -221,6 +222,8 @@ class LoraParityTest {
             Losses.causalLm(model.logits(fixture.modelInput()), fixture.read("labels"))
                     .backward();
         }
+        // else those of earlier tests are freed step by step
+        AutogradFunction.sweep();
     }
 
     private static Path root() {

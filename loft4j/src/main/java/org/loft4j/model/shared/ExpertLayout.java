@@ -85,7 +85,7 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
     }
 
     /** Numbers of blocks that a file lists; none where it does not. */
-    private static Set<Integer> blocks(JsonObject json, String key) throws CheckpointException {
+    public static Set<Integer> blocks(JsonObject json, String key) throws CheckpointException {
         JsonNode list = json.node(key);
         List<Integer> blocks = new ArrayList<>();
         for (int i = 0; list != null && i < list.size(); i++) {
