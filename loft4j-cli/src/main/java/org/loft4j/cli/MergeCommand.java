@@ -152,7 +152,7 @@ final class MergeCommand implements Verb {
         if (loaded.model().task() == Task.SENTENCE_EMBEDDING) {
             TaskFile trained = loaded.trainedAs();
             SentenceFiles.trained(loaded.model(), loaded.found().sentences(), trained == null ? 0 : trained.maxLength())
-                    .write(directory, loaded.model().description().hiddenSize());
+                    .write(directory, loaded.model().stateSize());
         }
         EndOfTurn end = learnt(loaded, directory);
         if (end != null) {

@@ -225,6 +225,18 @@ class EmbedEndToEndTest {
         return base;
     }
 
+    /** Vectors of an OPT that ends narrower than it is inside. */
+    @Test
+    void theSizeOfMergedVectorsIsThatOfTheLastStates() throws IOException {
+        Path base = Fixtures.copy("opt_post", directory.resolve("base"));
+        Files.copy(Fixtures.of("tiny_wordpiece").resolve("tokenizer.json"), base.resolve("tokenizer.json"));
+        String adapter = adapter(base, "FEATURE_EXTRACTION").toString();
+        Path merged = directory.resolve("merged");
+        told("merge", "--model", base.toString(), "--adapter", adapter, "--output", merged.toString());
+        JsonNode pooling = JSON.readTree(merged.resolve("1_Pooling/config.json").toFile());
+        assertEquals(16, pooling.get("word_embedding_dimension").asInt(), pooling.toString());
+    }
+
     private Path adapter(Path base, String task) throws IOException {
         Path adapter = directory.resolve("adapter");
         try (Model model = Models.open(base, ModelOptions.of(Task.SENTENCE_EMBEDDING));

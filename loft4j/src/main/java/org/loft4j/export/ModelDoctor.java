@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -41,12 +40,6 @@ public final class ModelDoctor {
 
     /** What Transformers and vLLM read where there are no safetensors. */
     private static final List<String> PICKLES = List.of("pytorch_model.bin", "pytorch_model.bin.index.json");
-
-    /** What lies in a base model, by a name that lacks the base model's own. */
-    private static final Pattern BARE = Pattern.compile("(embeddings|embed_tokens|embed_in|wte)\\..+");
-
-    /** What lies beside a base model. */
-    private static final Pattern HEAD = Pattern.compile("(classifier|pre_classifier|score|lm_head|embed_out)\\..+");
 
     private final Path directory;
     private final JsonObject config;
@@ -212,10 +205,8 @@ public final class ModelDoctor {
 
     /** A head beside tensors that are named as in a file of the base model alone, as loft4j once merged them. */
     private void mixture(Set<String> names) {
-        String bare = first(names, BARE);
-        String head = first(names, HEAD);
-        if (bare != null && head != null) {
-            String what = bare + " is named as in a base model's own file, and " + head + " lies beside it: ";
+        String what = BareNames.besideHead(names, text("model_type"));
+        if (what != null) {
             String remedy = "merge it anew with loft merge, which writes the names in full";
             notes.add(
                     Severity.CHANGE,
@@ -226,13 +217,6 @@ public final class ModelDoctor {
                 notes.add(Severity.CHANGE, Consumer.VLLM, what + "vLLM has no place for such names", remedy);
             }
         }
-    }
-
-    private static @Nullable String first(Set<String> names, Pattern pattern) {
-        return names.stream()
-                .filter(name -> pattern.matcher(name).matches())
-                .findFirst()
-                .orElse(null);
     }
 
     /** Where two tensors are to be one; llama.cpp's part is told by the export. */

@@ -57,26 +57,6 @@ public final class CausalDecoder implements Decoder {
     }
 
     /**
-     * How ids become vectors.
-     *
-     * @param tokens {@code (vocabulary, hidden)}
-     * @param scale of the vectors; 1 for none
-     * @param positions added to them; null for none
-     * @param projection to the width of the states; null where they are as wide
-     * @param dropout on the sum, while training
-     * @param padTokenId whose vector gets no gradient, as in Transformers; negative for none
-     * @param layerInputs what each block is given beside; null for nothing
-     */
-    public record Embedding(
-            WeightMatrix tokens,
-            double scale,
-            PositionVectors.@Nullable Table positions,
-            @Nullable Linear projection,
-            double dropout,
-            long padTokenId,
-            @Nullable LayerInputs layerInputs) {}
-
-    /**
      * What the model's last layer is.
      *
      * @param task what the logits mean
@@ -99,7 +79,7 @@ public final class CausalDecoder implements Decoder {
     public record Parts(
             ModelDescription description,
             Weights weights,
-            Embedding embedding,
+            DecoderEmbedding embedding,
             List<DecoderBlock> blocks,
             List<LayerKind> kinds,
             @Nullable Norm norm,
@@ -304,7 +284,8 @@ public final class CausalDecoder implements Decoder {
         List<LayerKind> kinds = parts.kinds().stream().distinct().toList();
         List<LayerPass> passes = new ArrayList<>();
         kinds.forEach(kind -> passes.add(pass(kind, padding, past, columns, own, cache)));
-        Tensor hidden = embed(inputIds, past, padding);
+        Tensor hidden = dropped(
+                parts.embedding().of(inputIds, padding, past), parts.embedding().dropout());
         LayerInputs layerInputs = parts.embedding().layerInputs();
         List<Tensor> inputs = layerInputs == null ? List.of() : layerInputs.of(inputIds, hidden);
         List<DecoderBlock> blocks = parts.blocks();
@@ -361,19 +342,6 @@ public final class CausalDecoder implements Decoder {
         KeyValueCache own = kind.bothSides() ? null : cache;
         Sight sight = Sight.of(kind, padding, columns, new Sight.Biases(scores, bounded, sinks), own != null);
         return new LayerPass(rotation, sight, blind, training, own, tokens, padding.segments(), null, null);
-    }
-
-    private Tensor embed(Tensor inputIds, long past, Padding padding) {
-        Embedding embedding = parts.embedding();
-        Tensor hidden = embedding.tokens().lookup(inputIds, embedding.padTokenId());
-        if (embedding.scale() != 1) {
-            hidden = hidden.mul(new Scalar(embedding.scale()));
-        }
-        if (embedding.projection() != null) {
-            hidden = embedding.projection().forward(hidden);
-        }
-        PositionVectors.Table table = embedding.positions();
-        return dropped(table == null ? hidden : table.addedTo(hidden, padding, past), embedding.dropout());
     }
 
     /**

@@ -86,11 +86,11 @@ public interface Model extends AutoCloseable {
     }
 
     /**
-     * The linear layers of each layer of an encoder, both in order of use: those that an input goes through more than once are there as
-     * often. The blocks of other models know their own.
+     * The linear layers of each numbered layer, both in order of use: those that an input goes through more than once are there as
+     * often. Unless a model says otherwise they are those whose paths have the same number. Decoders tell more by their blocks.
      */
     default List<List<Linear>> layers() {
-        return List.of();
+        return Numbered.layers(linears());
     }
 
     /** What an encoder's layers drop while training; the blocks of other models know it themselves. */

@@ -37,6 +37,7 @@ import org.loft4j.infer.SamplingConfig;
 import org.loft4j.infer.TextGenerator;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
+import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -313,6 +314,19 @@ class ExamplesTest {
             TrainResult result = run.run();
             assertEquals(1.0, result.bestEvaluation().get("recall_of_odd"), result.toString());
             assertEquals(1.0, result.lastEvaluation().get("accuracy"), result.toString());
+        }
+    }
+
+    /** Of which only the numbers in its paths say what its layers are. */
+    @Test
+    void theMemoryOfAnOwnModelsLayersIsReckoned() {
+        try (Model model = new OwnModel(12, List.of("even", "odd"), 7)) {
+            assertEquals(
+                    List.of("[layers.0.dense]", "[layers.1.dense]"),
+                    model.layers().stream()
+                            .map(layer ->
+                                    layer.stream().map(Linear::path).toList().toString())
+                            .toList());
         }
     }
 

@@ -15,6 +15,7 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.CausalDecoder.LayerKind;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
+import org.loft4j.nn.DecoderEmbedding;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.LogitScale;
@@ -91,7 +92,7 @@ public final class Gpt2Model {
         return new CausalDecoder(new CausalDecoder.Parts(
                 description,
                 weights,
-                new CausalDecoder.Embedding(
+                new DecoderEmbedding(
                         weights.matrix(Gpt2Weights.TOKENS),
                         1,
                         new PositionVectors.Table(weights.get(Gpt2Weights.POSITIONS), 0),

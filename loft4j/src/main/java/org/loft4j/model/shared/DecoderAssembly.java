@@ -13,6 +13,7 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.CausalDecoder.LayerKind;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
+import org.loft4j.nn.DecoderEmbedding;
 import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
@@ -189,7 +190,7 @@ public record DecoderAssembly(
         return new CausalDecoder(new CausalDecoder.Parts(
                 description,
                 weights,
-                new CausalDecoder.Embedding(
+                new DecoderEmbedding(
                         embedding,
                         embeddingScale.applyAsDouble(dtype),
                         edges.positions(),
