@@ -333,7 +333,7 @@ public final class AdapterDoctor {
     }
 
     private void pooling() throws CheckpointException {
-        SentenceModules.tell(directory, notes);
+        SentenceModules.tell(directory, baseConfig, notes);
         Path task = directory.resolve("loft_task.json");
         if (classifies() && Files.isRegularFile(task)) {
             OwnPooling.check(Json.read(task).findString("pooling"), baseConfig, notes);

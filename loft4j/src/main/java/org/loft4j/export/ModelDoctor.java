@@ -117,7 +117,7 @@ public final class ModelDoctor {
         ownCode();
         MissingClass.ofVllm(config, notes);
         pooling();
-        SentenceModules.tell(directory, notes);
+        SentenceModules.tell(directory, config, notes);
         weights();
         tokenizer();
         // what is damaged is so for llama.cpp as well, and cannot be exported

@@ -115,6 +115,11 @@ public final class JsonObject {
         return value.booleanValue();
     }
 
+    /** The same where null is not as good as absent but false, as it is to a program in Python. */
+    public boolean flagOr(String key, boolean absent) throws CheckpointException {
+        return booleanOr(key, absent && !keys().contains(key));
+    }
+
     public String requireString(String key) throws CheckpointException {
         return asString(key, require(key, "a string"));
     }

@@ -59,6 +59,25 @@ class ModelDoctorOfClassifiersTest {
         assertFalse(says(diagnosis, Consumer.VLLM, "chat template"), "a classifier does not converse");
     }
 
+    /** The class of Transformers for a Llama 4's states is that with its tower, which has none of the language model. */
+    @ParameterizedTest
+    @CsvSource({"llama4, NO", "llama4_text, YES"})
+    void vectorsOfALlama4WithItsTowerHaveNoClass(String fixture, Verdict expected) throws IOException {
+        Path fixtures = Path.of("src/test/resources/fixtures");
+        Path model = Files.createDirectories(directory.resolve("model"));
+        for (String file :
+                List.of(fixture + "/model.safetensors", fixture + "/config.json", "tiny_wordpiece/tokenizer.json")) {
+            Files.copy(fixtures.resolve(file), model.resolve(Path.of(file).getFileName()));
+        }
+        Files.writeString(model.resolve("modules.json"), "[]");
+        Diagnosis diagnosis = examine();
+        assertEquals(expected, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(
+                expected == Verdict.YES,
+                says(diagnosis, Consumer.PEFT, "sentence-transformers opens the directory too"),
+                diagnosis.toString());
+    }
+
     /** An encoder, as a classifier and as a base, says nothing that would have an end; and vLLM has no class for many. */
     @ParameterizedTest
     @CsvSource({

@@ -83,6 +83,8 @@ class JsonTest {
             assertEquals(7, json.intOr(key, 7, 1));
             assertEquals(0.5, json.doubleOr(key, 0.5));
             assertTrue(json.booleanOr(key, true));
+            assertEquals(key.equals("absent"), json.flagOr(key, true));
+            assertFalse(json.flagOr(key, false));
             assertEquals("x", json.stringOr(key, "x"));
             assertEquals(List.of(), json.strings(key));
         }

@@ -1,6 +1,8 @@
 package org.loft4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -108,6 +110,29 @@ class Llama4Test {
                 {"model_type": "llama4", "text_config": {"interleave_moe_layer_step": 2, "num_hidden_layers": 8}}
                 """));
         assertEquals(8, byStep.placement().size());
+    }
+
+    /** As Llama Guard 4 is: no block has experts, and of none there is a number. */
+    @Test
+    void aDenseOneNeedsNoNumberOfExperts() throws IOException {
+        JsonObject json = config("""
+                {"model_type": "llama4", "text_config": {"interleave_moe_layer_step": 0, "moe_layers": [], "num_experts_per_tok": 0,
+                 "num_hidden_layers": 8, "num_local_experts": 0}}
+                """);
+        Llama4Config config = Llama4Config.from(json);
+        assertEquals(8, config.placement().size());
+        assertEquals(16384, config.denseWidth());
+    }
+
+    /** To Transformers null is no flag that is set. */
+    @Test
+    void flagsThatAreNullAreFalse() throws IOException {
+        Llama4Config config = Llama4Config.from(config("""
+                {"model_type": "llama4", "text_config": {"attn_temperature_tuning": null, "num_hidden_layers": 4,
+                 "use_qk_norm": null}}
+                """));
+        assertFalse(config.norms());
+        assertNull(config.placement().get(3).rope());
     }
 
     @Test

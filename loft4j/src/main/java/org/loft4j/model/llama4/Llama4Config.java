@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -101,15 +102,22 @@ public record Llama4Config(
                 sizes,
                 json.booleanOr("attention_bias", false),
                 turned,
-                json.booleanOr("use_qk_norm", true),
+                json.flagOr("use_qk_norm", true),
                 placement(json, sizes, turned),
                 Checks.atLeast("intermediate_size_mlp", json.longOr("intermediate_size_mlp", 16384), 1),
-                new Llama4Experts(
-                        json.intOr("num_local_experts", 16, 1),
-                        json.intOr("num_experts_per_tok", 1, 1),
-                        sizes.intermediateSize(),
-                        mixed(json)),
+                experts(json, sizes),
                 DecoderConfig.tokenClassifierDropout(json));
+    }
+
+    /** Where no block has some, as in a Llama Guard 4, a file may say that there are none. */
+    private static Llama4Experts experts(JsonObject json, DecoderConfig sizes) throws CheckpointException {
+        IntPredicate at = mixed(json);
+        boolean some = IntStream.range(0, sizes.layers()).anyMatch(at);
+        return new Llama4Experts(
+                some ? json.intOr("num_local_experts", 16, 1) : 1,
+                some ? json.intOr("num_experts_per_tok", 1, 1) : 1,
+                sizes.intermediateSize(),
+                at);
     }
 
     /** The blocks with experts. */
@@ -158,7 +166,7 @@ public record Llama4Config(
     /** A flag for which the first files of the hub have the number 4. */
     private static boolean isTuned(JsonObject json) throws CheckpointException {
         JsonNode stated = json.node(TEMPERATURE);
-        return stated != null && stated.isInt() ? stated.intValue() != 0 : json.booleanOr(TEMPERATURE, true);
+        return stated != null && stated.isInt() ? stated.intValue() != 0 : json.flagOr(TEMPERATURE, true);
     }
 
     /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */

@@ -81,7 +81,7 @@ public record Qwen3NextConfig(
                 ExpertLayout.count(json, 512),
                 json.intOr("num_experts_per_tok", 10, 1),
                 json.longOr("moe_intermediate_size", 512),
-                json.booleanOr("norm_topk_prob", true),
+                json.flagOr("norm_topk_prob", true),
                 ExpertLayout.sparse(json));
         return new Qwen3NextConfig(
                 sizes,
