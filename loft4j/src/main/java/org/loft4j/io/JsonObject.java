@@ -104,6 +104,7 @@ public final class JsonObject {
         return value == null ? absent : asDouble(key, value);
     }
 
+    /** A flag, or {@code absent}, as which null counts too. */
     public boolean booleanOr(String key, boolean absent) throws CheckpointException {
         JsonNode value = node(key);
         if (value == null) {
@@ -115,7 +116,7 @@ public final class JsonObject {
         return value.booleanValue();
     }
 
-    /** The same where null is not as good as absent but false, as it is to a program in Python. */
+    /** The same where null is false, as it is to a program in Python. */
     public boolean flagOr(String key, boolean absent) throws CheckpointException {
         return booleanOr(key, absent && !keys().contains(key));
     }

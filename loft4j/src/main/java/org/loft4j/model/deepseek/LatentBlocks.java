@@ -2,7 +2,6 @@ package org.loft4j.model.deepseek;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.FamilyBlocks;
 import org.loft4j.model.shared.Parameters;
@@ -10,7 +9,6 @@ import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadProjection.Latent;
-import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
@@ -33,11 +31,6 @@ record LatentBlocks(DeepseekV3Config config) implements FamilyBlocks {
 
     /** Of the norms within attention, whatever {@code rms_norm_eps} says. */
     private static final double INNER_EPS = 1e-6;
-
-    @Override
-    public List<ParameterSpec> around(String base) {
-        return List.of();
-    }
 
     @Override
     public List<ParameterSpec> parameters(int i, String path) {
@@ -117,15 +110,5 @@ record LatentBlocks(DeepseekV3Config config) implements FamilyBlocks {
 
     private static Norm norm(Weights weights, String name, double eps) {
         return new RmsNorm(name, weights.get(name), eps);
-    }
-
-    @Override
-    public @Nullable LayerInputs layerInputs(String base, Weights weights) {
-        return null;
-    }
-
-    @Override
-    public boolean isUnused(String name) {
-        return false;
     }
 }

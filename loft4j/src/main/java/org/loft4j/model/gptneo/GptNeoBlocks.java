@@ -1,14 +1,12 @@
 package org.loft4j.model.gptneo;
 
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderEdges;
 import org.loft4j.model.shared.DecoderFrame;
 import org.loft4j.model.shared.FamilyBlocks;
 import org.loft4j.model.shared.PlainBlocks;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
-import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.PositionVectors;
@@ -53,11 +51,6 @@ record GptNeoBlocks(GptNeoConfig config) implements FamilyBlocks {
     @Override
     public DecoderBlock block(int i, String path, DecoderAttention.Shape shape, Weights weights) {
         return plain().block(i, path, shape, weights);
-    }
-
-    @Override
-    public @Nullable LayerInputs layerInputs(String base, Weights weights) {
-        return null;
     }
 
     @Override

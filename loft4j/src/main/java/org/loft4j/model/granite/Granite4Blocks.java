@@ -2,7 +2,6 @@ package org.loft4j.model.granite;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.FamilyBlocks;
 import org.loft4j.model.shared.Parameters;
@@ -11,7 +10,6 @@ import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadProjection;
-import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.MixtureOfExperts.SharedExpert;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
@@ -27,11 +25,6 @@ record Granite4Blocks(Granite4Config config) implements FamilyBlocks {
     private static final String FEED_FORWARD_NORM = "post_attention_layernorm.weight";
     private static final String WIDENING = "shared_mlp.input_linear";
     private static final String NARROWING = "shared_mlp.output_linear";
-
-    @Override
-    public List<ParameterSpec> around(String base) {
-        return List.of();
-    }
 
     @Override
     public List<ParameterSpec> parameters(int i, String path) {
@@ -136,15 +129,5 @@ record Granite4Blocks(Granite4Config config) implements FamilyBlocks {
 
     private Norm norm(Weights weights, String name) {
         return new RmsNorm(name, weights.get(name), config.sizes().rmsNormEps());
-    }
-
-    @Override
-    public @Nullable LayerInputs layerInputs(String base, Weights weights) {
-        return null;
-    }
-
-    @Override
-    public boolean isUnused(String name) {
-        return false;
     }
 }

@@ -2,7 +2,6 @@ package org.loft4j.model.lfm2;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderFrame;
 import org.loft4j.model.shared.FamilyBlocks;
@@ -12,7 +11,6 @@ import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.GatedConvolution;
 import org.loft4j.nn.HeadProjection;
-import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -26,11 +24,6 @@ record Lfm2Blocks(Lfm2Config config) implements FamilyBlocks {
     private static final String FEED_FORWARD_NORM = "ffn_norm.weight";
     private static final String QUERY_NORM = "self_attn.q_layernorm.weight";
     private static final String KEY_NORM = "self_attn.k_layernorm.weight";
-
-    @Override
-    public List<ParameterSpec> around(String base) {
-        return List.of();
-    }
 
     @Override
     public DecoderFrame frame() {
@@ -110,15 +103,5 @@ record Lfm2Blocks(Lfm2Config config) implements FamilyBlocks {
 
     private Norm norm(Weights weights, String name) {
         return new RmsNorm(name, weights.get(name), config.sizes().rmsNormEps());
-    }
-
-    @Override
-    public @Nullable LayerInputs layerInputs(String base, Weights weights) {
-        return null;
-    }
-
-    @Override
-    public boolean isUnused(String name) {
-        return false;
     }
 }

@@ -2,14 +2,12 @@ package org.loft4j.model.llama4;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.FamilyBlocks;
 import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.HeadProjection;
-import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -25,11 +23,6 @@ record Llama4Blocks(Llama4Config config) implements FamilyBlocks {
     private static final String ATTENTION = "self_attn.";
     private static final String FIRST_NORM = "input_layernorm.weight";
     private static final String SECOND_NORM = "post_attention_layernorm.weight";
-
-    @Override
-    public List<ParameterSpec> around(String base) {
-        return List.of();
-    }
 
     @Override
     public List<ParameterSpec> parameters(int i, String path) {
@@ -85,15 +78,5 @@ record Llama4Blocks(Llama4Config config) implements FamilyBlocks {
 
     private Norm norm(Weights weights, String name) {
         return new RmsNorm(name, weights.get(name), config.sizes().rmsNormEps());
-    }
-
-    @Override
-    public @Nullable LayerInputs layerInputs(String base, Weights weights) {
-        return null;
-    }
-
-    @Override
-    public boolean isUnused(String name) {
-        return false;
     }
 }

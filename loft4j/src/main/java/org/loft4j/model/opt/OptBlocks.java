@@ -2,7 +2,6 @@ package org.loft4j.model.opt;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderEdges;
 import org.loft4j.model.shared.DecoderFrame;
 import org.loft4j.model.shared.FamilyBlocks;
@@ -10,7 +9,6 @@ import org.loft4j.model.shared.Parameters;
 import org.loft4j.model.shared.PlainBlocks;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
-import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.PositionVectors;
@@ -87,11 +85,6 @@ record OptBlocks(OptConfig config) implements FamilyBlocks {
     @Override
     public DecoderBlock block(int i, String path, DecoderAttention.Shape shape, Weights weights) {
         return plain().block(i, path, shape, weights);
-    }
-
-    @Override
-    public @Nullable LayerInputs layerInputs(String base, Weights weights) {
-        return null;
     }
 
     /** A number of the first files. */

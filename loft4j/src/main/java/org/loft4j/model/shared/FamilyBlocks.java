@@ -16,7 +16,9 @@ public interface FamilyBlocks {
      *
      * @param base what their names begin with
      */
-    List<ParameterSpec> around(String base);
+    default List<ParameterSpec> around(String base) {
+        return List.of();
+    }
 
     /**
      * Parameters of a block.
@@ -33,8 +35,9 @@ public interface FamilyBlocks {
     DecoderBlock block(int i, String path, DecoderAttention.Shape shape, Weights weights);
 
     /** What each block is given of a token beside the states; null for nothing. */
-    @Nullable
-    LayerInputs layerInputs(String base, Weights weights);
+    default @Nullable LayerInputs layerInputs(String base, Weights weights) {
+        return null;
+    }
 
     /** What is between them and the vectors of tokens, of weights that {@link #around} tells of. */
     default DecoderEdges edges(String base, Weights weights) {
@@ -57,5 +60,7 @@ public interface FamilyBlocks {
     }
 
     /** Whether a checkpoint may hold this without being missed. */
-    boolean isUnused(String name);
+    default boolean isUnused(String name) {
+        return false;
+    }
 }

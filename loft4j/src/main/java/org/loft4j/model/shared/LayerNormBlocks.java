@@ -8,7 +8,6 @@ import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadProjection;
-import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
@@ -88,11 +87,6 @@ public record LayerNormBlocks(
     }
 
     @Override
-    public List<ParameterSpec> around(String base) {
-        return List.of();
-    }
-
-    @Override
     public List<ParameterSpec> parameters(int i, String path) {
         long hidden = sizes.hiddenSize();
         long queries = (long) sizes.heads() * sizes.headDim();
@@ -144,11 +138,6 @@ public record LayerNormBlocks(
 
     private Norm norm(Weights weights, String path) {
         return Parameters.layerNorm(weights, path, sizes.rmsNormEps());
-    }
-
-    @Override
-    public @Nullable LayerInputs layerInputs(String base, Weights weights) {
-        return null;
     }
 
     /** The causal masks that old versions of GPT-NeoX saved. */

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderFrame;
 import org.loft4j.model.shared.FamilyBlocks;
@@ -14,7 +13,6 @@ import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadByHead;
 import org.loft4j.nn.HeadProjection;
-import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -30,11 +28,6 @@ record StableLmBlocks(StableLmConfig config) implements FamilyBlocks {
     @Override
     public DecoderFrame frame() {
         return DecoderFrame.LLAMA.withNorm("norm", true);
-    }
-
-    @Override
-    public List<ParameterSpec> around(String base) {
-        return List.of();
     }
 
     @Override
@@ -104,15 +97,5 @@ record StableLmBlocks(StableLmConfig config) implements FamilyBlocks {
     private Norm headNorm(String path, int heads, Weights weights) {
         List<Tensor> each = names(path, heads).stream().map(weights::get).toList();
         return new HeadByHead(path + "weight", each, config.sizes().rmsNormEps());
-    }
-
-    @Override
-    public @Nullable LayerInputs layerInputs(String base, Weights weights) {
-        return null;
-    }
-
-    @Override
-    public boolean isUnused(String name) {
-        return false;
     }
 }
