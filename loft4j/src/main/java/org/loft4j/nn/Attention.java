@@ -47,6 +47,13 @@ public final class Attention {
             boolean causal,
             double dropout,
             double scale) {
+        if (isOurs(query, key, bias, causal, dropout)) {
+            return BlockAttention.attend(
+                    query,
+                    key,
+                    value,
+                    new BlockAttention.Look(scale, causal ? Band.CAUSAL : Band.WHOLE, bias, dropout));
+        }
         if (dropout > 0 && RandomStream.current() != null) {
             // the kernel draws from libtorch's generator
             return attendUnfused(query, key, value, causal ? future(query) : bias, dropout, scale, 0);
@@ -60,6 +67,18 @@ public final class Attention {
         return attendFused(query, key, value, bias, causal, dropout, scale);
     }
 
+    /**
+     * The same of all tokens with a bias that has a gradient, which no fused kernel finds.
+     *
+     * @param bias of all pairs or fewer; null for none
+     */
+    public static Tensor attendLearnt(
+            Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, double dropout, double scale) {
+        return isOurs(query, key, bias, false, dropout)
+                ? attend(query, key, value, bias, false, dropout, scale)
+                : attendUnfused(query, key, value, bias, dropout, scale, 0);
+    }
+
     private static Tensor attendFused(
             Tensor query,
             Tensor key,
@@ -69,9 +88,6 @@ public final class Attention {
             double dropout,
             double scale) {
         long heads = query.size(2);
-        if (isOurs(query, key, value, bias, causal, dropout)) {
-            return CausalAttention.attend(query, key, value, scale);
-        }
         return fused(
                         query.transpose(1, 2),
                         shared(key, heads).transpose(1, 2),
@@ -151,9 +167,22 @@ public final class Attention {
         return DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU;
     }
 
-    private static boolean isOurs(
-            Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, boolean causal, double dropout) {
-        return causal && bias == null && dropout == 0 && CausalAttention.pays(query, key, value);
+    /** Whether {@link BlockAttention} computes it. */
+    private static boolean isOurs(Tensor query, Tensor key, @Nullable Tensor bias, boolean causal, double dropout) {
+        if (causal) {
+            return bias == null
+                    && BlockAttention.pays(query, key, Band.CAUSAL, dropout)
+                    && !(dropout == 0 && staysInHalf(query, key));
+        }
+        return dropout > 0 && BlockAttention.pays(query, key, Band.WHOLE, dropout);
+    }
+
+    private static boolean staysInHalf(Tensor query, Tensor key) {
+        return isSlowFused(query) && keepsScores(scores(query, key), true);
+    }
+
+    private static long scores(Tensor query, Tensor key) {
+        return query.size(0) * query.size(1) * query.size(2) * key.size(1);
     }
 
     /**
@@ -174,7 +203,7 @@ public final class Attention {
         return heads.isHalf() && (unfused || device.kind() == DeviceSpec.Kind.CPU) ? Dtype.F32 : heads;
     }
 
-    /** The same result by another way: by our attention, unfused where the rows are short or the scores few, else in float32. */
+    /** The same result by another way: unfused where the rows are short or the scores few, else in float32. */
     private static Tensor attendInHalf(
             Tensor query,
             Tensor key,
@@ -183,14 +212,9 @@ public final class Attention {
             boolean causal,
             double dropout,
             double scale) {
-        long scores = query.size(0) * query.size(1) * query.size(2) * key.size(1);
-        boolean ours = isOurs(query, key, value, bias, causal, dropout);
-        if (keepsScores(scores, ours)) {
+        if (keepsScores(scores(query, key), false)) {
             Tensor hidden = causal ? future(query) : bias;
             return attendUnfused(query, key, value, hidden, dropout, scale, 0);
-        }
-        if (ours) {
-            return CausalAttention.attend(query, key, value, scale);
         }
         Tensor wideBias = bias == null ? null : wide(bias);
         return attendFused(wide(query), wide(key), wide(value), wideBias, causal, dropout, scale)
@@ -201,7 +225,7 @@ public final class Attention {
      * Whether heads of a half type on the processor leave their scores behind for the backward pass.
      *
      * @param scores of one call
-     * @param ours whether {@link #isOurs} of a decoder, in a thread that keeps to one core: it keeps none
+     * @param ours whether our own attention computes it where they are not kept
      */
     public static boolean keepsScores(long scores, boolean ours) {
         if (ours) {
@@ -217,7 +241,16 @@ public final class Attention {
      * @param window how many tokens each sees; the length where that is all
      */
     public static boolean isOurs(long length, long window) {
-        return CausalAttention.takes(length, window);
+        return BlockAttention.takes(length, window);
+    }
+
+    /**
+     * Whether our own attention computes rows of so many tokens whose probabilities are dropped: it keeps a byte of each.
+     *
+     * @param length of a row in tokens
+     */
+    public static boolean dropsOurs(long length) {
+        return BlockAttention.takesDropped(length);
     }
 
     static Tensor wide(Tensor x) {

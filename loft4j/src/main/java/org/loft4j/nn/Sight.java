@@ -154,7 +154,7 @@ public final class Sight {
     /**
      * @param queries the last of the columns
      * @param near what each sees
-     * @param window see {@link CausalAttention}; 0 where that does not compute it
+     * @param window see {@link BlockAttention}; 0 where that does not compute it
      */
     private static Sight inParts(
             Padding padding, long queries, long columns, Padding.Near near, Biases biases, long window) {
@@ -234,10 +234,11 @@ public final class Sight {
         if (parts.isEmpty()) {
             return Attention.attend(query, key, value, bias, causal, dropout, scale);
         }
-        boolean ours = window > 0 && dropout == 0 && CausalAttention.pays(query, key, value, window);
+        boolean ours = window > 0 && BlockAttention.pays(query, key, Band.window(window), dropout);
         boolean betterWide = isBetterWide(query, ours);
         if (ours && (betterWide || !Dtype.of(query).isHalf())) {
-            return CausalAttention.attend(query, key, value, scale, window);
+            return BlockAttention.attend(
+                    query, key, value, new BlockAttention.Look(scale, Band.window(window), null, dropout));
         }
         if (betterWide) {
             return attend(Attention.wide(query), Attention.wide(key), Attention.wide(value), dropout, scale)

@@ -8,7 +8,6 @@ import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
-import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.Linear;
@@ -37,6 +36,7 @@ final class MemoryArithmetic {
     private final List<LayerShapes> layers;
     private final long lanes;
     private final LossMemory loss;
+    private final AttentionMemory attention;
     private final Map<String, Linear> adapted;
     private final int size;
     private final int wide;
@@ -55,6 +55,7 @@ final class MemoryArithmetic {
         this.lanes = lanes();
         this.loss = new LossMemory(model, plan, onProcessor(), lanes);
         this.wide = Math.max(size, FLOAT);
+        this.attention = new AttentionMemory(plan, dtype, onProcessor(), lanes);
     }
 
     MemoryEstimate estimate() {
@@ -75,12 +76,12 @@ final class MemoryArithmetic {
                         * size
                 + lent;
         LayerShapes largest = layers.stream()
-                .max(Comparator.comparingLong(layer -> made(layer, layer.tokens(load), scores(layer), true)))
+                .max(Comparator.comparingLong(layer -> made(layer, layer.tokens(load), attention.scores(layer), true)))
                 .orElse(null);
         long own = 0;
         if (largest != null) {
             long ofLargest = largest.tokens(load);
-            long whole = made(largest, ofLargest, scores(largest), true);
+            long whole = made(largest, ofLargest, attention.scores(largest), true);
             own = ofLargest * size * largest.returned()
                     + (again ? group * whole : Math.max(0, whole - kept(largest, ofLargest)))
                     + widenedAtOnce(largest);
@@ -95,7 +96,7 @@ final class MemoryArithmetic {
                 state,
                 movingElements(factors) * wide + gradients(trained),
                 isAccumulating() ? (movingElements(factors) + trained) * wide : 0,
-                (again ? inputs : kept) + given + distances(load),
+                (again ? inputs : kept) + given + attention.distances(load),
                 loss.training(load.told()) + loss.head(load.told()),
                 own,
                 lanes > 1 ? scattered() : 0,
@@ -238,22 +239,20 @@ final class MemoryArithmetic {
         return isTrained(linear) && plan.config().method() != Method.LORA_FA;
     }
 
-    /** Of all rows and heads. */
-    private long scores(LayerShapes layer) {
-        return plan.attention().heads() * plan.load().rows() * layer.pairs(plan.load());
-    }
-
     private long kept(LayerShapes layer, long tokens) {
         LoraConfig lora = plan.lora();
         long numbers = layer.kept(this::keepsInput)
                 + layer.besideSinks(plan.attention().heads(), plan.load().columns())
-                + layer.keptByDropout(plan.attention().sumDropout());
+                // queries and keys in the scale of the scores
+                + (plan.attention().disentangled() ? 2 * layer.hidden() : 0);
+        long bytesOfDropout = layer.keptByDropout(plan.attention().sumDropout());
         long ofRead = layer.writes() ? 2 * layer.heads() : 0;
         for (Linear linear : layer.withShared()) {
             if (lora != null && isTrained(linear)) {
-                // what dropout kept, and its result as A's product reads it
-                long dropped = (keepsInput(linear) ? 2 : 1) * linear.inFeatures();
-                long kept = lora.rankOf(linear.path()) + (lora.dropout() > 0 ? dropped : 0);
+                // which numbers dropout dropped, and its result as A's product reads it
+                boolean drops = lora.dropout() > 0;
+                bytesOfDropout += drops ? linear.inFeatures() * layer.rows(linear) : 0;
+                long kept = lora.rankOf(linear.path()) + (drops && keepsInput(linear) ? linear.inFeatures() : 0);
                 kept += plan.config().method() == Method.DORA ? MagnitudeMemory.kept(layer, linear, lora, half) : 0;
                 if (layer.looksBack(linear)) {
                     ofRead += kept;
@@ -264,10 +263,15 @@ final class MemoryArithmetic {
         }
         long read = plan.load().rows() * plan.load().columns();
         // the result is there in either type
-        long wideHeads = wideHeads(layer, true);
-        return tokens * (numbers * size + widened(layer) + wideHeads * FLOAT - wideHeads * 3 / 4 * size)
+        long wideHeads = attention.wideHeads(layer, true);
+        return tokens
+                        * (numbers * size
+                                + bytesOfDropout
+                                + widened(layer)
+                                + wideHeads * FLOAT
+                                - wideHeads * 3 / 4 * size)
                 + read * ofRead * size
-                + scores(layer) * bytesOfScore(layer, true);
+                + attention.scores(layer) * attention.keptOfScore(layer, true);
     }
 
     /**
@@ -279,49 +283,6 @@ final class MemoryArithmetic {
         // what is normed is read again for the gradient of its weights
         long ofHeads = (plan.lora() == null ? 2 : 1) * layer.normedHeads();
         return (half ? trained * FLOAT : 0) + ofHeads * (half && layer.widensHeads() ? FLOAT : size);
-    }
-
-    /**
-     * Numbers a token of queries, keys, values and what comes out that are float32 in a half type, on the processor, where the scores are
-     * more than are kept ({@link Attention}).
-     */
-    private long wideHeads(LayerShapes layer, boolean training) {
-        boolean plain = training && layer.recurrent() == null && bytesOfScore(layer, true) == 0 && !isOurs(layer);
-        return half && onProcessor() && plain ? 4 * layer.heads() : 0;
-    }
-
-    /** Bytes that a score leaves behind where attention is not fused. */
-    private long bytesOfScore(LayerShapes layer, boolean training) {
-        Looks looks = layer.looks();
-        if (looks != null && looks.bounded()) {
-            // what bounds them and the probabilities, in half types those once more
-            return training ? 2L * wide + (half ? size : 0) : 0;
-        }
-        if (training && (plan.attention().dropout() || layer.dropped().probabilities())) {
-            // the softmax, what is kept of it and what is left; in half types its result in float32 besides
-            return wide + 2L * size;
-        }
-        if (training && plan.attention().distances() && plan.lora() == null) {
-            // no fused kernel finds the gradient of what is added to the scores
-            return wide;
-        }
-        // a call has those of a lane
-        return half && training && Attention.keepsScores(scores(layer) / lanes, isOurs(layer)) ? FLOAT + size : 0;
-    }
-
-    /** Whether our own attention computes it. */
-    private boolean isOurs(LayerShapes layer) {
-        Looks looks = layer.looks();
-        return (lanes > 1 || Lanes.count() == 1)
-                && looks != null
-                && looks.isOurs(plan.load().columns());
-    }
-
-    /** What distances add to the scores, once for all layers; those of what is written are alike in all rows. */
-    private long distances(MemoryPlan.Load load) {
-        long read = load.rows() * load.columns() * load.columns();
-        long written = 2 * load.written() * load.written();
-        return plan.attention().distances() ? plan.attention().heads() * (read + written) * wide : 0;
     }
 
     /** Into how many parts a batch is cut, each of which goes over a core; one where a gradient is too large for each to have its own. */
@@ -346,16 +307,14 @@ final class MemoryArithmetic {
     }
 
     private long made(LayerShapes layer, long tokens, long scores, boolean training) {
-        long dropped = training ? 2 * layer.keptByDropout(plan.attention().sumDropout()) : 0;
-        long ofScores = bytesOfScore(layer, training);
-        Looks looks = layer.looks();
-        if (looks != null && looks.bounded()) {
-            // the product, scaled, bounded and once more scaled, before they are probabilities
-            ofScores = 5L * wide;
-        }
-        return tokens * ((layer.made() + dropped) * size + widened(layer) + 2 * wideHeads(layer, training) * FLOAT)
+        long dropped = training ? layer.keptByDropout(plan.attention().sumDropout()) : 0;
+        return tokens
+                        * (layer.made() * size
+                                + dropped * (size + 1)
+                                + widened(layer)
+                                + 2 * attention.wideHeads(layer, training) * FLOAT)
                 + layer.insideMemory(tokens, lanes, plan.load()) * wide
-                + scores * (ofScores == 0 ? 0 : ofScores + 2L * size);
+                + scores * attention.madeOfScore(layer, training);
     }
 
     /**
@@ -393,6 +352,6 @@ final class MemoryArithmetic {
                 .mapToLong(layer -> made(layer, layer.tokens(load), heads * layer.pairs(load), false))
                 .max()
                 .orElse(0);
-        return made + loss.judging(load.told()) + distances(load);
+        return made + loss.judging(load.told()) + attention.distances(load);
     }
 }

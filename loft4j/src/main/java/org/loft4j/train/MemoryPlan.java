@@ -109,8 +109,9 @@ public record MemoryPlan(
      * @param sumDropout whether what a layer adds is dropped
      * @param distances whether each head adds numbers of its own to the scores by the distance of two tokens ({@link
      *     org.loft4j.nn.RelativeBias}): they are learnt where the model is trained itself
+     * @param disentangled whether each layer adds products of contents and distances to the scores, as DeBERTa does
      */
-    public record Attention(long heads, boolean dropout, boolean sumDropout, boolean distances) {
+    public record Attention(long heads, boolean dropout, boolean sumDropout, boolean distances, boolean disentangled) {
         private static final List<String> HEADS =
                 List.of("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads");
         private static final List<String> OF_PROBABILITIES =
@@ -125,10 +126,16 @@ public record MemoryPlan(
                 "dropout_rate");
 
         private static final String DISTANCES = "relative_attention_num_buckets";
+        private static final String DISENTANGLED = "pos_att_type";
 
         /** Where distances add nothing. */
         public Attention(long heads, boolean dropout, boolean sumDropout) {
             this(heads, dropout, sumDropout, false);
+        }
+
+        /** Where layers add nothing of their own. */
+        public Attention(long heads, boolean dropout, boolean sumDropout, boolean distances) {
+            this(heads, dropout, sumDropout, distances, false);
         }
 
         /** As the config.json of a model says; what blocks drop where it does not say, they know themselves. */
@@ -141,7 +148,8 @@ public record MemoryPlan(
                     (long) heads,
                     first(config, OF_PROBABILITIES, 0) > 0,
                     first(config, OF_SUMS, 0) > 0,
-                    config.has(DISTANCES));
+                    config.has(DISTANCES),
+                    config.has(DISENTANGLED));
         }
 
         private static double first(JsonObject config, List<String> keys, double absent) throws IOException {

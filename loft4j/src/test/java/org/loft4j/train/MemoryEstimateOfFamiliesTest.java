@@ -214,7 +214,8 @@ class MemoryEstimateOfFamiliesTest {
         Path silent = with(model, mute);
         MemoryPlan.Attention none = MemoryPlan.Attention.of(silent);
         assertEquals(MemoryPlan.Attention.of(stated), none);
-        MemoryPlan.Attention all = new MemoryPlan.Attention(none.heads(), true, true, none.distances());
+        MemoryPlan.Attention all =
+                new MemoryPlan.Attention(none.heads(), true, true, none.distances(), none.disentangled());
         MemoryEstimate dropped = ofEncoder(silent, "lora", none);
         assertEquals(ofEncoder(stated, "lora", all).activations(), dropped.activations());
         assertTrue(dropped.activations() > ofEncoder(stated, "lora", none).activations());
@@ -232,11 +233,12 @@ class MemoryEstimateOfFamiliesTest {
         long judged = writing(gated, load.writing(9, 9), attention).evaluation();
         assertTrue(many > few, few + " → " + many);
         assertTrue(writing(gated, load.writing(9, 40), attention).evaluation() > judged);
-        // three numbers a score that dropout takes part in, in two blocks that read and two that write
+        // what a short row's dropout keeps of a score, two numbers and a byte, in two blocks that read and two that
+        // write
         Path undropped = with(gated, config(gated).put("dropout_rate", 0.0));
         MemoryPlan.Attention sums = new MemoryPlan.Attention(4, false, true, true);
         assertEquals(
-                3L * 4 * 4 * 6 * 2 * (32 * 32 + 9 * (9 + 32)),
+                (2L * 4 + 1) * 4 * 6 * 2 * (32 * 32 + 9 * (9 + 32)),
                 writing(undropped, load.writing(9, 9), attention).activations()
                         - writing(undropped, load.writing(9, 9), sums).activations());
     }
@@ -248,13 +250,13 @@ class MemoryEstimateOfFamiliesTest {
         MemoryPlan.Attention attention = MemoryPlan.Attention.of(bart);
         assertEquals(new MemoryPlan.Attention(3, false, true, false), attention);
         MemoryPlan.Load load = new MemoryPlan.Load(6, 32, 3, 16).writing(9, 9);
-        // of each part's sum one number in the width of the states: two in a block that reads, three in one that writes
+        // of each part's sum a byte for each number in the width of the states: two in a block that reads, three in one
+        // that writes
         Path undropped = with(bart, config(bart).put("dropout", 0.0));
         long without =
                 writing(undropped, load, MemoryPlan.Attention.of(undropped)).activations();
         assertEquals(
-                4L * 12 * 6 * 2 * (2 * 32 + 3 * 9),
-                writing(bart, load, attention).activations() - without);
+                12L * 6 * 2 * (2 * 32 + 3 * 9), writing(bart, load, attention).activations() - without);
         ObjectNode mute = config(bart);
         mute.remove("dropout");
         Path silent = with(bart, mute);

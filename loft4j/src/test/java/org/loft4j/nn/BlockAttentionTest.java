@@ -22,8 +22,9 @@ import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /** Against attention from single operations, whose gradients are autograd's. */
-class CausalAttentionTest {
+class BlockAttentionTest {
     private static final double SCALE = 0.3;
+    private static final BlockAttention.Look CAUSAL = new BlockAttention.Look(SCALE, Band.CAUSAL);
 
     private static Tensor random(Dtype dtype, long... shape) {
         return torch.randn(shape, Tensors.options(dtype, DeviceSpec.CPU));
@@ -67,11 +68,11 @@ class CausalAttentionTest {
                     leaf(random(Dtype.F64, batch, length, keyHeads, headDim)),
                     leaf(random(Dtype.F64, batch, length, keyHeads, headDim)));
             List<Tensor> actual =
-                    expected.stream().map(CausalAttentionTest::leaf).toList();
+                    expected.stream().map(BlockAttentionTest::leaf).toList();
             Tensor direction = random(Dtype.F64, batch, length, heads * headDim);
             Tensor one = Attention.attendUnfused(
                     expected.get(0), expected.get(1), expected.get(2), future(length), 0, SCALE, 0);
-            Tensor other = CausalAttention.attend(actual.get(0), actual.get(1), actual.get(2), SCALE);
+            Tensor other = BlockAttention.attend(actual.get(0), actual.get(1), actual.get(2), CAUSAL);
             assertTrue(relative(other, one) < 1e-14, "off by " + relative(other, one));
             one.mul(direction).sum().backward();
             other.mul(direction).sum().backward();
@@ -95,9 +96,9 @@ class CausalAttentionTest {
             Tensor one = Attention.attendUnfused(
                     expected.get(0), expected.get(1), expected.get(2), future(130), 0, SCALE, 0);
             one.mul(direction).sum().backward();
-            List<Tensor> ours = expected.stream().map(CausalAttentionTest::leaf).toList();
+            List<Tensor> ours = expected.stream().map(BlockAttentionTest::leaf).toList();
             List<Tensor> kernel =
-                    expected.stream().map(CausalAttentionTest::leaf).toList();
+                    expected.stream().map(BlockAttentionTest::leaf).toList();
             inALane(() -> check(ours, one, direction, expected));
             check(kernel, one, direction, expected);
         }
@@ -119,9 +120,9 @@ class CausalAttentionTest {
             Tensor six = random(Dtype.F32, 1, 128, 6, 8);
             Tensor four = random(Dtype.F32, 1, 128, 4, 8);
             Tensor two = random(Dtype.F32, 1, 128, 2, 8);
-            assertThrows(ShapeException.class, () -> CausalAttention.attend(six, four, four, SCALE));
-            assertThrows(ShapeException.class, () -> CausalAttention.attend(two, four, four, SCALE));
-            assertThrows(ShapeException.class, () -> CausalAttention.attend(four, four, two, SCALE));
+            assertThrows(ShapeException.class, () -> BlockAttention.attend(six, four, four, CAUSAL));
+            assertThrows(ShapeException.class, () -> BlockAttention.attend(two, four, four, CAUSAL));
+            assertThrows(ShapeException.class, () -> BlockAttention.attend(four, four, two, CAUSAL));
         }
     }
 
@@ -138,7 +139,7 @@ class CausalAttentionTest {
                 Tensor key = all[i].narrow(2, 4, 2);
                 Tensor value = all[i].narrow(2, 6, 2);
                 inALane(() -> {
-                    assertTrue(CausalAttention.pays(query, key, value));
+                    assertTrue(BlockAttention.pays(query, key, Band.CAUSAL, 0));
                     Tensor y = which == 0
                             ? Attention.attend(query, key, value, null, true, 0, SCALE)
                             : Attention.attendUnfused(query, key, value, future(100), 0, SCALE, 0);
@@ -187,7 +188,8 @@ class CausalAttentionTest {
                 Tensor value = leaf.narrow(2, (heads + keyHeads) * headDim, keyHeads * valueDim)
                         .unflatten(2, keyHeads, valueDim);
                 inALane(() -> {
-                    Tensor y = CausalAttention.attend(query, key, value, SCALE, window);
+                    Tensor y = BlockAttention.attend(
+                            query, key, value, new BlockAttention.Look(SCALE, Band.window(window)));
                     attended.add(NativeScope.keep(y.detach()));
                     y.mul(direction.to(y.scalar_type())).sum().backward();
                 });
@@ -213,11 +215,11 @@ class CausalAttentionTest {
             }
             Tensor direction = random(Dtype.F64, 2, 256, 128);
             Tensor narrow = direction.to(Dtype.F32.scalarType());
-            CausalAttention.attend(exact[0], exact[1], exact[2], SCALE)
+            BlockAttention.attend(exact[0], exact[1], exact[2], CAUSAL)
                     .mul(direction)
                     .sum()
                     .backward();
-            CausalAttention.attend(ours[0], ours[1], ours[2], SCALE)
+            BlockAttention.attend(ours[0], ours[1], ours[2], CAUSAL)
                     .mul(narrow)
                     .sum()
                     .backward();
@@ -253,7 +255,7 @@ class CausalAttentionTest {
                 inALane(() -> {
                     Tensor y = which == 1
                             ? Attention.attendUnfused(query, key, value, future(length), 0, SCALE, 0)
-                            : CausalAttention.attend(query, key, value, SCALE);
+                            : BlockAttention.attend(query, key, value, CAUSAL);
                     attended.add(NativeScope.keep(y.detach()));
                     y.mul(direction.to(y.scalar_type())).sum().backward();
                 });
@@ -276,7 +278,7 @@ class CausalAttentionTest {
             Tensor query = random(Dtype.F64, 1, 100, 2, 3);
             Tensor value = leaf(random(Dtype.F64, 1, 100, 2, 3));
             Tensor same = leaf(value);
-            CausalAttention.attend(query, query, value, SCALE).square().sum().backward();
+            BlockAttention.attend(query, query, value, CAUSAL).square().sum().backward();
             Attention.attendUnfused(query, query, same, future(100), 0, SCALE, 0)
                     .square()
                     .sum()
@@ -290,7 +292,7 @@ class CausalAttentionTest {
     void aSecondWalkAddsUpAndASecondDerivativeIsRefused() {
         try (NativeScope scope = new NativeScope()) {
             Tensor query = leaf(random(Dtype.F64, 1, 100, 2, 3));
-            Tensor y = CausalAttention.attend(query, query, query, SCALE).sum();
+            Tensor y = BlockAttention.attend(query, query, query, CAUSAL).sum();
             y.backward(new Tensor(), new BoolOptional(true), false, new TensorArrayRefOptional());
             Tensor once = query.grad().clone();
             RuntimeException refused = assertThrows(
