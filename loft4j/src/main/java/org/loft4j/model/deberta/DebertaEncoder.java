@@ -130,9 +130,10 @@ final class DebertaEncoder implements TextEncoder {
         if (table == null || relative == null) {
             return null;
         }
-        Tensor vectors = table.norm() == null ? table.vectors() : table.norm().forward(table.vectors());
+        RelativeDistances seen = RelativeDistances.of(relative, Math.toIntExact(length), device);
+        Tensor vectors = table.vectors().narrow(0, seen.first(), seen.count());
         return new DisentangledAttention.Distances(
-                vectors, RelativeDistances.rows(relative, Math.toIntExact(length), device));
+                table.norm() == null ? vectors : table.norm().forward(vectors), seen.rows());
     }
 
     /** {@code norm(output + act(conv(embedded)))}, with zeros at padding on either side of the convolution. */

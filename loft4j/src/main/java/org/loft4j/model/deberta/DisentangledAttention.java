@@ -2,11 +2,12 @@ package org.loft4j.model.deberta;
 
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Attention;
 import org.loft4j.nn.Dropout;
 import org.loft4j.nn.Linear;
+import org.loft4j.tensor.NativeScope;
 
 /**
  * Attention whose scores add up what content says to content, content to distance and distance to content; He et al. 2020
@@ -55,36 +56,46 @@ final class DisentangledAttention {
      */
     Tensor forward(Tensor hidden, @Nullable Distances distances, @Nullable Tensor bias, boolean training) {
         long width = hidden.size(2) / config.encoder().heads();
-        Scalar scale = new Scalar(1 / Math.sqrt((double) width * config.scoreTerms()));
-        Tensor queries = heads(query.forward(hidden)).mul(scale);
+        double scale = 1 / Math.sqrt((double) width * config.scoreTerms());
+        Tensor queries = heads(query.forward(hidden));
         Tensor keys = heads(key.forward(hidden));
-        Tensor scores = queries.matmul(keys.transpose(-1, -2));
+        Tensor added = bias;
         DebertaConfig.Relative relative = config.relative();
         if (distances != null && relative != null) {
             Tensor table = Dropout.apply(distances.table(), config.encoder().hiddenDropout(), training)
                     .unsqueeze(0);
             if (relative.contentToPosition()) {
-                Linear projection = positionKey == null ? key : positionKey;
-                Tensor all = queries.matmul(heads(projection.forward(table)).transpose(-1, -2));
-                scores = scores.add(pick(all, distances.rows()));
+                Tensor ofDistances = (positionKey == null ? key : positionKey).forward(table);
+                added = sum(added, term(queries, ofDistances, distances.rows(), scale));
             }
             if (relative.positionToContent()) {
-                Linear projection = positionQuery == null ? query : positionQuery;
-                Tensor all =
-                        keys.matmul(heads(projection.forward(table)).mul(scale).transpose(-1, -2));
+                Tensor ofDistances = (positionQuery == null ? query : positionQuery).forward(table);
                 // token j sees i at the distance at which i sees j, but for the sign, and rows are those of i
-                scores = scores.add(pick(all, distances.rows().transpose(0, 1)).transpose(-1, -2));
+                Tensor rows = distances.rows().transpose(0, 1);
+                added = sum(added, term(keys, ofDistances, rows, scale).transpose(-1, -2));
             }
         }
-        Tensor masked = bias == null ? scores : scores.add(bias);
-        Tensor shares = Dropout.apply(
-                masked.softmax(-1, new ScalarTypeOptional()), config.encoder().attentionDropout(), training);
-        return shares.matmul(heads(value.forward(hidden))).transpose(1, 2).flatten(2, 3);
+        double dropout = training ? config.encoder().attentionDropout() : 0;
+        return Attention.attendLearnt(queries, keys, heads(value.forward(hidden)), added, dropout, scale);
     }
 
-    /** Of {@code (batch, heads, seq, rows)} the row of each pair, {@code (batch, heads, seq, seq)}. */
-    private static Tensor pick(Tensor all, Tensor rows) {
-        return all.gather(-1, rows.expand(all.size(0), all.size(1), rows.size(0), rows.size(1)));
+    private static Tensor sum(@Nullable Tensor some, Tensor term) {
+        return some == null ? term : term.add_(some);
+    }
+
+    /**
+     * Of each pair the product of its content and its distance, {@code (batch, heads, seq, seq)}.
+     *
+     * @param content {@code (batch, seq, heads, headDim)}
+     * @param distances {@code (1, rows, hidden)}
+     * @param rows of each pair, {@code (seq, seq)}
+     */
+    private Tensor term(Tensor content, Tensor distances, Tensor rows, double scale) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor ofContent = content.transpose(1, 2).mul(new Scalar(scale));
+            Tensor all = ofContent.matmul(heads(distances).permute(0, 2, 3, 1));
+            return scope.toEnclosing(all.gather(-1, rows.expand(all.size(0), all.size(1), rows.size(0), rows.size(1))));
+        }
     }
 
     void forEachLinear(Consumer<Linear> action) {
@@ -99,9 +110,9 @@ final class DisentangledAttention {
         }
     }
 
-    /** {@code (batch, seq, hidden)} as {@code (batch, heads, seq, headDim)}. */
+    /** {@code (batch, seq, hidden)} as {@code (batch, seq, heads, headDim)}. */
     private Tensor heads(Tensor x) {
         long heads = config.encoder().heads();
-        return x.view(x.size(0), x.size(1), heads, x.size(2) / heads).transpose(1, 2);
+        return x.unflatten(2, heads, x.size(2) / heads);
     }
 }

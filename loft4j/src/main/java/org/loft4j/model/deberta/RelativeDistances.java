@@ -10,13 +10,15 @@ import org.loft4j.tensor.Tensors;
 /**
  * Rows of the table of distances; He et al. 2020 (arXiv:2006.03654), equation 3: token i sees token j at distance i − j, and
  * what is farther than the table reaches at its end. With buckets (the second version), distances of more than half their
- * number are put together on a logarithmic scale.
+ * number are put together on a logarithmic scale. Short texts have no pair at most of the table's distances.
+ *
+ * @param first row of the table that some pair has
+ * @param count of rows from there to the last that some pair has
+ * @param rows of each pair, counted from the first, int64 {@code (seq, seq)}
  */
-final class RelativeDistances {
-    private RelativeDistances() {}
-
-    /** Row of the table for each pair, int64 {@code (seq, seq)}: {@code clamp(bucket(i − j) + span, 0, 2·span − 1)}. */
-    static Tensor rows(DebertaConfig.Relative relative, int length, DeviceSpec device) {
+record RelativeDistances(long first, long count, Tensor rows) {
+    /** Row of each pair: {@code clamp(bucket(i − j) + span, 0, 2·span − 1)}. */
+    static RelativeDistances of(DebertaConfig.Relative relative, int length, DeviceSpec device) {
         long[] bucket = buckets(relative, length);
         // falling distances: those of token i to 0, 1, … begin at length − 1 − i
         long[] falling = new long[bucket.length];
@@ -24,10 +26,13 @@ final class RelativeDistances {
             long row = bucket[bucket.length - 1 - i] + relative.span();
             falling[i] = Math.max(0, Math.min(2 * relative.span() - 1, row));
         }
-        return Tensors.of(falling, falling.length)
+        long first = falling[falling.length - 1];
+        Tensor rows = Tensors.of(falling, falling.length)
+                .sub_(new Scalar(first))
                 .to(device.torch(), Dtype.I64.scalarType())
                 .unfold(0, length, 1)
                 .flip(0);
+        return new RelativeDistances(first, falling[0] - first + 1, rows);
     }
 
     /** The bucket of each distance from 1 − length to length − 1. */

@@ -1,7 +1,9 @@
 package org.loft4j.model.deberta;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.tensor.DeviceSpec;
@@ -15,15 +17,19 @@ class RelativeDistancesTest {
     void aTokensRowsAreThoseOfItsDistancesToAll(long buckets, long maxDistance, int length) {
         var relative = new DebertaConfig.Relative(true, true, false, false, buckets, maxDistance);
         try (NativeScope scope = new NativeScope()) {
-            long[] rows = Tensors.toLongs(RelativeDistances.rows(relative, length, DeviceSpec.CPU));
+            RelativeDistances seen = RelativeDistances.of(relative, length, DeviceSpec.CPU);
+            long[] rows = Tensors.toLongs(seen.rows());
             long[] bucket = RelativeDistances.buckets(relative, length);
             long span = relative.span();
             for (int i = 0; i < length; i++) {
                 for (int j = 0; j < length; j++) {
                     long row = Math.max(0, Math.min(2 * span - 1, bucket[i - j + length - 1] + span));
-                    assertEquals(row, rows[i * length + j], i + " sees " + j);
+                    assertEquals(row - seen.first(), rows[i * length + j], i + " sees " + j);
                 }
             }
+            assertEquals(0, Arrays.stream(rows).min().orElseThrow());
+            assertEquals(seen.count() - 1, Arrays.stream(rows).max().orElseThrow());
+            assertTrue(seen.count() <= Math.min(2 * span, 2L * length - 1), seen.count() + " rows");
         }
     }
 }
