@@ -44,7 +44,7 @@ final class AttentionMemory {
         }
         if (plan.attention().disentangled()) {
             // of two terms the products with twice as many distances, what is picked of them, and gradients
-            return (training ? 8L : 4L) * wide + 2L * size;
+            return (training ? 12L : 4L) * wide + 2L * size;
         }
         long kept = keptOfScore(layer, training);
         return kept <= 1 ? kept : kept + 2L * size;

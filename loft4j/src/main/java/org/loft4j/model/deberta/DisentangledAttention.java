@@ -80,7 +80,7 @@ final class DisentangledAttention {
     }
 
     private static Tensor sum(@Nullable Tensor some, Tensor term) {
-        return some == null ? term : term.add_(some);
+        return some == null ? term : term.add(some);
     }
 
     /**
