@@ -83,15 +83,18 @@ final class BlockAttention {
     private final Tensor hidden;
 
     /** Takes shapes and type of {@code (batch, seq, heads, headDim)} and {@code (batch, keys, keyHeads, headDim)}. */
-    private BlockAttention(Tensor query, Tensor key, Look look, @Nullable Tensor dropped) {
+    private BlockAttention(
+            Tensor query, Tensor key, Look look, @Nullable AttentionBlocks cut, @Nullable Tensor dropped) {
         this.look = look;
         Tensor corner = query.narrow(0, 0, 1).narrow(1, 0, Math.min(AttentionBlocks.ROWS, query.size(1)));
         this.hidden = Attention.future(Dtype.of(query).isHalf() ? Attention.wide(corner) : corner);
         this.options = hidden.options();
         this.inBlocks = BlockProduct.pays(hidden);
-        this.cut = AttentionBlocks.of(query, key, look.band(), inBlocks ? SCORES : SCORES_OTHERWISE);
+        // what is dropped lies in the order of the pass that drew it, whichever thread reads it
+        this.cut =
+                cut != null ? cut : AttentionBlocks.of(query, key, look.band(), inBlocks ? SCORES : SCORES_OTHERWISE);
         this.kept = look.dropout() > 0 ? Dropout.kept(look.dropout()) : 1;
-        this.dropped = look.dropout() > 0 && dropped == null ? Dropout.memory(cut.scores()) : dropped;
+        this.dropped = look.dropout() > 0 && dropped == null ? Dropout.memory(this.cut.scores()) : dropped;
     }
 
     /**
@@ -134,11 +137,13 @@ final class BlockAttention {
                             + query.size(2) + ", " + key.size(2) + " and " + value.size(2));
         }
         Look all = new Look(look.scale(), look.band(), ofAllPairs(look.bias(), query, key), look.dropout());
+        AttentionBlocks cut;
         Tensor attended;
         Tensor dropped;
         try (NativeScope scope = new NativeScope();
                 AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
-            BlockAttention attention = new BlockAttention(query, key, all, null);
+            BlockAttention attention = new BlockAttention(query, key, all, null, null);
+            cut = attention.cut;
             attended = scope.toEnclosing(attention.forward(query, key, value));
             dropped = attention.dropped == null ? null : scope.toEnclosing(attention.dropped);
         }
@@ -161,6 +166,7 @@ final class BlockAttention {
                                         again.get(0),
                                         again.get(1),
                                         new Look(all.scale(), all.band(), bias, all.dropout()),
+                                        cut,
                                         all.dropout() > 0 ? again.get(inputs.size() + 1) : null)
                                 .backward(again.get(0), again.get(1), again.get(2), made, gradient, learnsBias);
                     }

@@ -3,6 +3,7 @@ package org.loft4j.nn;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -205,6 +206,31 @@ class DroppedAttentionTest {
                 }
             }
         });
+    }
+
+    /** Outside of a lane products go another way, in larger parts, but what was dropped lies as the forward pass has laid it. */
+    @Test
+    void theGradientMayBeFoundOutsideOfTheLane() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor x = random(Dtype.F32, 3, 200, 4, 16);
+            List<Tensor> leaves = List.of(leaf(x, Dtype.F32), leaf(x, Dtype.F32));
+            List<Tensor> sums = new ArrayList<>();
+            inALane(() -> {
+                for (Tensor leaf : leaves) {
+                    try (RandomStream stream = RandomStream.open(SEED)) {
+                        BlockAttention.Look look = new BlockAttention.Look(SCALE, Band.WHOLE, null, DROPOUT);
+                        sums.add(NativeScope.keep(BlockAttention.attend(leaf, leaf, leaf, look)
+                                .square()
+                                .sum()));
+                    }
+                }
+                sums.get(0).backward();
+            });
+            sums.get(1).backward();
+            double off = relative(leaves.get(1).grad(), leaves.get(0).grad());
+            sums.forEach(Tensor::close);
+            assertTrue(off < 4e-6, "off by " + off);
+        }
     }
 
     /** The same by {@link Attention}, in a lane with a stream; shorter rows keep their scores, as rows outside of lanes do. */
