@@ -216,7 +216,7 @@ final class BlockAttention {
         Tensor ofQuery = torch.empty_like(query);
         Tensor ofKey = torch.empty_like(key);
         Tensor ofValue = torch.empty_like(value);
-        Tensor ofBias = learnsBias ? query.new_zeros(cut.rows(), query.size(2), cut.length(), cut.keyLength()) : null;
+        Tensor ofBias = look.bias() != null && learnsBias ? torch.zeros_like(look.bias()) : null;
         Tensor q = empty(cut.atWork(), cut.length(), cut.group(), query.size(3));
         Tensor k = empty(cut.atWork(), cut.keyLength(), query.size(3));
         Tensor kt = turnedMemory(query.size(3));

@@ -91,7 +91,8 @@ class DroppedAttentionTest {
         "whole, 2, 256, 256, 12, 12, 32, heads, F32",
         "causal, 2, 200, 200, 6, 3, 16, none, F32",
         "100, 1, 300, 300, 3, 3, 16, none, F32",
-        "whole, 2, 128, 128, 4, 4, 32, padding, BF16"
+        "whole, 2, 128, 128, 4, 4, 32, padding, BF16",
+        "whole, 2, 96, 96, 4, 4, 32, heads, BF16"
     })
     void valuesAndGradientsAreThoseOfSingleOperations(
             String name,
@@ -143,6 +144,7 @@ class DroppedAttentionTest {
             }
             if (biases.equals("heads")) {
                 double off = relative(bias.grad(), otherBias.grad());
+                assertEquals(ofBias, Dtype.of(bias.grad()));
                 assertTrue(off < tolerance, "gradient of the bias is off by " + off);
             }
         }
