@@ -72,6 +72,8 @@ final class BlockAttention {
 
     private final Look look;
     private final AttentionBlocks cut;
+    /** Scores of the heads at work. */
+    private final long scoresAtWork;
     /** Whether each probability was dropped, in the order in which they are computed. */
     private final @Nullable Tensor dropped;
     /** By what those that were not are multiplied. */
@@ -93,6 +95,7 @@ final class BlockAttention {
         // what is dropped lies in the order of the pass that drew it, whichever thread reads it
         this.cut =
                 cut != null ? cut : AttentionBlocks.of(query, key, look.band(), inBlocks ? SCORES : SCORES_OTHERWISE);
+        this.scoresAtWork = this.cut.scoresAtWork();
         this.kept = look.dropout() > 0 ? Dropout.kept(look.dropout()) : 1;
         this.dropped = look.dropout() > 0 && dropped == null ? Dropout.memory(this.cut.scores()) : dropped;
     }
@@ -303,7 +306,7 @@ final class BlockAttention {
 
     /** Of what belongs to the scores of all heads those of some. */
     private Tensor ofHeads(Tensor ofScores, Heads some) {
-        return ofScores.narrow(0, some.index() * cut.scoresAtWork(), cut.scoresAtWork());
+        return ofScores.narrow(0, some.index() * scoresAtWork, scoresAtWork);
     }
 
     /** {@code P = softmax(scale·Q·Kᵀ + bias)} of a block, in memory that the next block writes over. */
@@ -359,7 +362,7 @@ final class BlockAttention {
         /** Zeros where dropout says so, of numbers that belong to the scores. */
         void drop(Heads some, Tensor x) {
             if (dropped != null) {
-                long from = some.index() * cut.scoresAtWork() + cut.atWork() * cut.group() * block.before();
+                long from = some.index() * scoresAtWork + cut.atWork() * cut.group() * block.before();
                 x.masked_fill_(block.scores(dropped, from), new Scalar(0.0));
             }
         }
