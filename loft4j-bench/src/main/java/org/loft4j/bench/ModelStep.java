@@ -18,6 +18,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.Schedule;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.Trainable;
@@ -44,7 +45,8 @@ public final class ModelStep {
         Task task = Task.valueOf(args[1].toUpperCase(Locale.ROOT).replace('-', '_'));
         int columns = Integer.parseInt(args[2]);
         double[] seconds = new double[Integer.parseInt(args[3])];
-        ModelOptions options = ModelOptions.of(task);
+        Dtype dtype = args.length > 4 ? Dtype.parse("dtype", args[4]) : Dtype.F32;
+        ModelOptions options = ModelOptions.of(task).withDtype(dtype);
         boolean labelled = task == Task.SEQUENCE_CLASSIFICATION || task == Task.IMAGE_CLASSIFICATION;
         TrainConfig config = TrainConfig.builder(Method.LORA)
                 .learningRate(1e-4)

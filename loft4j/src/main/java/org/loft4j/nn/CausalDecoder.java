@@ -268,11 +268,20 @@ public final class CausalDecoder implements Decoder {
     private Tensor states(TokenInput tokens, Padding padding) {
         EndToEnd all = EndToEnd.of(tokens, padding, description());
         if (all == null) {
-            return decode(tokens.inputIds(), padding, null);
+            return filled(tokens, padding);
         }
         Padding none = Padding.of(all.input());
         return outlives(none.length(), padding.length())
-                ? all.apart(decode(all.input().inputIds(), none, null))
+                ? all.apart(filled(all.input(), none))
+                : filled(tokens, padding);
+    }
+
+    /** The states of a batch that may have more columns on its way. */
+    private Tensor filled(TokenInput tokens, Padding padding) {
+        TokenInput filled = padding.hidesBefore() ? tokens : tokens.filledFor(description());
+        Padding all = filled == tokens ? padding : Padding.of(filled);
+        return outlives(padding.length(), all.length())
+                ? decode(filled.inputIds(), all, null).narrow(1, 0, padding.columns())
                 : decode(tokens.inputIds(), padding, null);
     }
 

@@ -153,8 +153,11 @@ public final class EncoderDecoder implements Decoder {
         // of the last token nothing is told
         requireRoom("input_ids", both.source().inputIds().size(1), 0);
         requireRoom("decoder_input_ids", both.targetIds().size(1), 1);
-        Padding padding = Padding.of(both.source());
-        return decode(both.targetIds(), encode(both.source().inputIds(), padding), padding.keyBias(scores()), null);
+        TokenInput source = both.source().filledFor(description());
+        Padding padding = Padding.of(source);
+        TokenInput target = new TokenInput(both.targetIds(), null).filledFor(description());
+        return decode(target.inputIds(), encode(source.inputIds(), padding), padding.keyBias(scores()), null)
+                .narrow(1, 0, both.targetIds().size(1));
     }
 
     /** The last hidden states of texts, {@code (batch, read, hidden)}, after the encoder's final norm. */

@@ -56,7 +56,7 @@ record EndToEnd(TokenInput input, Tensor at, long rows, long columns) {
         return new EndToEnd(TokenInput.packed(ids.unsqueeze(0), segments), places, rows, columns);
     }
 
-    /** In half types each number of tokens is a product of its own, which oneDNN compiles first. */
+    /** In half types a row by itself takes longer than most padding. */
     private static boolean isFor(ModelDescription model) {
         return model.device().kind() == DeviceSpec.Kind.CPU && !model.dtype().isHalf();
     }

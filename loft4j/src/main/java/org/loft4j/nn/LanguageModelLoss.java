@@ -54,7 +54,14 @@ public final class LanguageModelLoss {
     }
 
     public LanguageModelLoss(Decoder model) {
-        this(model, Math.max(leastRows(), CHUNK / Lanes.atWork() / model.head().outFeatures()), model.logitScale());
+        this(
+                model,
+                HalfRows.downFrom(
+                        Math.max(
+                                leastRows(),
+                                CHUNK / Lanes.atWork() / model.head().outFeatures()),
+                        model.description()),
+                model.logitScale());
     }
 
     /** The same of {@code softmax(z / T)}. */
@@ -180,7 +187,8 @@ public final class LanguageModelLoss {
     }
 
     private Tensor logits(Targets targets) {
-        return scale.logits(model.head().forward(targets.hidden()));
+        return scale.logits(model.head().forward(HalfRows.filled(targets.hidden())))
+                .narrow(0, 0, targets.count());
     }
 
     /** {@code (count)} */
@@ -287,7 +295,8 @@ public final class LanguageModelLoss {
         Linear head = model.head();
         Tensor weight = addedByUs(head);
         Linear used = weight == null ? head : new Linear(head.path(), weight.detach(), head.bias());
-        Tensor product = used.forward(targets.hidden());
+        Tensor hidden = HalfRows.filled(targets.hidden());
+        Tensor product = used.forward(hidden);
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             // what took the head over may need its output again
             Tensor gradient = head.override() == null ? product.detach() : torch.empty_like(product);
@@ -317,13 +326,15 @@ public final class LanguageModelLoss {
                     torch.mul_out(gradient.narrow(0, start, some.count()), ofProduct, own);
                 }
             }
+            gradient.narrow(0, targets.count(), hidden.size(0) - targets.count())
+                    .zero_();
             if (product.requires_grad()) {
                 backward(product, gradient);
             }
             if (weight != null && canTake(weight.grad())) {
-                HeadSum.addProduct(weight.grad(), gradient, targets.hidden());
+                HeadSum.addProduct(weight.grad(), gradient, hidden);
             } else if (weight != null) {
-                ofHead.add(weight, gradient, targets.hidden());
+                ofHead.add(weight, gradient, hidden);
             }
             return sum;
         }

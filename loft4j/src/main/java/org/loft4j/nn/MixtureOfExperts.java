@@ -8,6 +8,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
@@ -100,6 +102,43 @@ public record MixtureOfExperts(
      */
     public record Norms(Norm ofRouter, Tensor scales, Norm before, Norm behind) {}
 
+    /**
+     * The rows of the experts, one expert's behind the other's.
+     *
+     * @param counts how many each has
+     * @param places where each token has its rows, token by token, int64 {@code (tokens·chosen)}
+     * @param order the token's row that is there, counted token by token, int64 {@code (rows)}; the first where there is none
+     */
+    private record Visits(long[] counts, Tensor places, Tensor order) {
+        /**
+         * @param experts of each token, int64 {@code (tokens·chosen)}
+         * @param filled whether an expert has rows of no token, see {@link HalfRows}
+         */
+        static Visits of(Tensor experts, int count, boolean filled) {
+            Tensor sorted = torch.argsort(experts, true, 0, false);
+            Tensor all = torch.arange(new Scalar(sorted.size(0)), sorted.options());
+            Tensor places = torch.empty_like(sorted).scatter_(0, sorted, all);
+            // one wait for a device: to count by bincount it waits for the least and the greatest too
+            long[] counts = Tensors.toLongs(torch.zeros(new long[] {count}, experts.options())
+                    .scatter_add_(0, experts, torch.ones_like(experts)));
+            if (!filled) {
+                return new Visits(counts, places, sorted);
+            }
+            long[] later = new long[count];
+            long missing = 0;
+            for (int i = 0; i < count; i++) {
+                later[i] = missing;
+                long rows = HalfRows.upFrom(counts[i]);
+                missing += rows - counts[i];
+                counts[i] = rows;
+            }
+            places.add_(Tensors.of(later, count).index_select(0, experts));
+            Tensor order = torch.zeros(new long[] {sorted.size(0) + missing}, sorted.options())
+                    .scatter_(0, places, all);
+            return new Visits(counts, places, order);
+        }
+    }
+
     private static final String REFUSAL = "the order of a mixture's tokens has no second derivative";
 
     public MixtureOfExperts {
@@ -126,15 +165,14 @@ public record MixtureOfExperts(
             weights = weights.mul(norms.scales().index_select(0, experts).view(-1, chosen));
             tokens = norms.before().forward(tokens);
         }
-        Tensor order = torch.argsort(experts, true, 0, false);
-        Tensor places =
-                torch.empty_like(order).scatter_(0, order, torch.arange(new Scalar(order.size(0)), order.options()));
-        Tensor rows = sorted(tokens, order, places);
+        Visits visits = Visits.of(experts, among.count(), HalfRows.matter(Dtype.of(tokens), DeviceSpec.of(tokens)));
+        Tensor rows = sorted(tokens, visits);
         if (routing.weightsInputs()) {
-            Tensor factors = weights.flatten().index_select(0, order).unsqueeze(1);
+            Tensor factors = weights.flatten().index_select(0, visits.order()).unsqueeze(1);
             rows = rows.mul(factors.to(rows.scalar_type()));
         }
-        Tensor back = unsorted(visited(rows, experts), order, places).view(tokens.size(0), chosen, x.size(-1));
+        Tensor back =
+                unsorted(visited(rows, visits.counts()), visits.places()).view(tokens.size(0), chosen, x.size(-1));
         Tensor sum = routing.weightsInputs()
                 ? back.sum(1).view(Shapes.of(x))
                 : torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
@@ -149,10 +187,7 @@ public record MixtureOfExperts(
     }
 
     /** What the experts make of their rows, in the same order. */
-    private Tensor visited(Tensor rows, Tensor chosenExperts) {
-        // one wait for a device: to count by bincount it waits for the least and the greatest too
-        long[] counts = Tensors.toLongs(torch.zeros(new long[] {among.count()}, chosenExperts.options())
-                .scatter_add_(0, chosenExperts, torch.ones_like(chosenExperts)));
+    private Tensor visited(Tensor rows, long[] counts) {
         TensorVector parts = rows.split_with_sizes(counts);
         IntFunction<FeedForward> experts = among.open();
         List<Tensor> made = new ArrayList<>();
@@ -165,13 +200,13 @@ public record MixtureOfExperts(
     }
 
     /** Each token's row once for each of its experts, in their order; autograd would add the gradients up row by row. */
-    private Tensor sorted(Tensor tokens, Tensor order, Tensor places) {
-        Tensor rows = tokens.detach().index_select(0, order.floor_divide(new Scalar(chosen)));
+    private Tensor sorted(Tensor tokens, Visits visits) {
+        Tensor rows = tokens.detach().index_select(0, visits.order().floor_divide(new Scalar(chosen)));
         AutogradFunction.lead(
                 REFUSAL,
                 rows,
                 List.of(tokens),
-                List.of(places),
+                List.of(visits.places()),
                 (saved, gradient) -> List.of(gradient.index_select(0, saved.get(0))
                         .view(-1, chosen, gradient.size(-1))
                         .sum(1)));
@@ -179,14 +214,16 @@ public record MixtureOfExperts(
     }
 
     /** The rows in the order of the tokens, and of each token's experts. */
-    private static Tensor unsorted(Tensor rows, Tensor order, Tensor places) {
+    private static Tensor unsorted(Tensor rows, Tensor places) {
+        long[] shape = Shapes.of(rows);
         Tensor back = rows.detach().index_select(0, places);
         AutogradFunction.lead(
                 REFUSAL,
                 back,
                 List.of(rows),
-                List.of(order),
-                (saved, gradient) -> List.of(gradient.index_select(0, saved.get(0))));
+                List.of(places),
+                (saved, gradient) ->
+                        List.of(torch.zeros(shape, gradient.options()).index_copy_(0, saved.get(0), gradient)));
         return back;
     }
 

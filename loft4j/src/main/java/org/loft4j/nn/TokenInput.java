@@ -2,6 +2,8 @@ package org.loft4j.nn;
 
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.Shapes;
@@ -37,6 +39,32 @@ public record TokenInput(
      */
     public static TokenInput packed(Tensor inputIds, long... segments) {
         return new TokenInput(inputIds, null, null, segments.clone());
+    }
+
+    /**
+     * With so many columns as products in half types want on the processor: padding behind each row, or a last sequence behind those
+     * that lie end to end.
+     */
+    public TokenInput filledFor(ModelDescription model) {
+        long columns = inputIds.size(1);
+        long missing = HalfRows.columns(columns, model) - columns;
+        if (missing == 0) {
+            return this;
+        }
+        if (segments != null) {
+            long[] all = Arrays.copyOf(segments, segments.length + 1);
+            all[segments.length] = missing;
+            return packed(behind(inputIds, missing), all);
+        }
+        Tensor mask = attentionMask == null ? torch.ones_like(inputIds) : attentionMask;
+        return new TokenInput(
+                behind(inputIds, missing),
+                behind(mask, missing),
+                tokenTypeIds == null ? null : behind(tokenTypeIds, missing));
+    }
+
+    private static Tensor behind(Tensor x, long zeros) {
+        return torch.cat(new TensorVector(x, torch.zeros(new long[] {x.size(0), zeros}, x.options())), 1);
     }
 
     /** The input as tokens; refuses others. */

@@ -73,17 +73,21 @@ public final class EncoderModel implements Model {
     @Override
     public Tensor logits(ModelInput batch) {
         TokenInput input = checked(batch);
-        Padding padding = Padding.of(input);
-        Tensor hidden = parts.encoder().encode(input, padding, training, checkpointing);
-        Tensor vectors = read(hidden, padding);
+        Tensor vectors = read(states(input), Padding.of(input));
         ClassifierHead head = parts.head();
         return head == null ? vectorLayers.apply(vectors) : head.forward(vectors, training);
     }
 
     @Override
     public Tensor hiddenStates(ModelInput batch) {
-        TokenInput input = checked(batch);
-        return parts.encoder().encode(input, Padding.of(input), training, checkpointing);
+        return states(checked(batch));
+    }
+
+    private Tensor states(TokenInput input) {
+        TokenInput filled = input.filledFor(description);
+        return parts.encoder()
+                .encode(filled, Padding.of(filled), training, checkpointing)
+                .narrow(1, 0, input.inputIds().size(1));
     }
 
     private TokenInput checked(ModelInput batch) {

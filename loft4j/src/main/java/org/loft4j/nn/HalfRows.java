@@ -1,0 +1,58 @@
+package org.loft4j.nn;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Shapes;
+
+/**
+ * How many rows a product in a half type has on the processor. oneDNN compiles a product for each number of them that it has not
+ * met, and keeps a thousand of what it has compiled: with a number in each batch that no other batch had, that took as long as the
+ * products of small experts, and twice the memory of the whole training (docs/performance.md). So rows that mean nothing are added, up
+ * to one of eight numbers between a power of two and the next.
+ */
+final class HalfRows {
+    /** Numbers between a power of two and the next: one more row for twenty-four in the mean. */
+    private static final long NUMBERS = 8;
+
+    private HalfRows() {}
+
+    /** Whether what computes in this type there is given such numbers. */
+    static boolean matter(Dtype dtype, DeviceSpec device) {
+        return dtype.isHalf() && device.kind() == DeviceSpec.Kind.CPU;
+    }
+
+    /** The least such number that is as large. */
+    static long upFrom(long rows) {
+        return (rows + step(rows) - 1) / step(rows) * step(rows);
+    }
+
+    /** Rows of a part of many, at most. */
+    static long downFrom(long rows, ModelDescription model) {
+        return matter(model.dtype(), model.device()) ? rows / step(rows) * step(rows) : rows;
+    }
+
+    private static long step(long rows) {
+        return Math.max(1, Long.highestOneBit(rows) / NUMBERS);
+    }
+
+    /** How many columns a batch of so many is given that goes through a model as it is. */
+    static long columns(long columns, ModelDescription model) {
+        return matter(model.dtype(), model.device())
+                ? Math.max(columns, Math.min(model.maxPositions(), upFrom(columns)))
+                : columns;
+    }
+
+    /** Rows {@code (count, …)} with as many zeros behind them as are missing; the rows themselves where none are. */
+    static Tensor filled(Tensor rows) {
+        long[] shape = Shapes.of(rows);
+        long missing = matter(Dtype.of(rows), DeviceSpec.of(rows)) ? upFrom(shape[0]) - shape[0] : 0;
+        if (missing == 0) {
+            return rows;
+        }
+        shape[0] = missing;
+        return torch.cat(new TensorVector(rows, torch.zeros(shape, rows.options())), 0);
+    }
+}
