@@ -3,8 +3,11 @@
 Makes a small model with random weights, saves it where loft4j's ModelStep reads it, and times steps on random inputs:
 rank 16 on all linear layers but the head, 1024 tokens, or 4 images of 224 pixels, or 4 texts of 256 tokens of which 64 are written.
 
-    python families.py DIRECTORY NAME ROW_TOKENS STEPS     times one
-    python families.py list                                names them, with their tasks
+    python families.py DIRECTORY NAME ROW_TOKENS STEPS [DTYPE [FEWEST]]   times one
+    python families.py list                                                names them, with their tasks
+
+DTYPE is of the base, float32 or bfloat16; the factors are float32, as PEFT has them. With FEWEST the rows of each step have a length of
+their own, from there to ROW_TOKENS.
 """
 
 import json
@@ -71,7 +74,7 @@ def lora(layer, inputs, outputs, torch):
         bias = property(lambda self: self.base.bias)
 
         def forward(self, x):
-            return self.base(x) + x @ self.a.T @ self.b.T
+            return self.base(x) + (x.to(self.a.dtype) @ self.a.T @ self.b.T).to(x.dtype)
 
     return Lora()
 
@@ -98,7 +101,7 @@ def adapted(model, torch):
     return factors
 
 
-def main(directory, name, columns, steps):
+def main(directory, name, longest, steps, dtype="float32", fewest=None):
     import torch
     import transformers as hf
 
@@ -114,19 +117,22 @@ def main(directory, name, columns, steps):
             # experts are left as the memory happens to be
             if parameter.dim() == 3 or not torch.isfinite(parameter).all() or parameter.abs().max() > 1e3:
                 parameter.normal_(0, 0.02)
-    model.save_pretrained(os.path.join(directory, name))
+    if not os.path.exists(os.path.join(directory, name)):
+        model.save_pretrained(os.path.join(directory, name))
+    model.to(getattr(torch, dtype))
     factors = adapted(model, torch)
     optimizer = torch.optim.AdamW(factors, lr=1e-4)
     model.train()
     seconds = []
     for _ in range(steps + 2):
-        rows = 1024 // columns
+        rows = 1024 // max(1, longest)
+        columns = longest if fewest is None else int(torch.randint(fewest, longest + 1, ()))
         texts = lambda count, length: torch.randint(3, 8192, (count, length))
         inputs = {
             CAUSAL: lambda: (lambda ids: dict(input_ids=ids, labels=ids))(texts(rows, columns)),
             CLASSES: lambda: dict(input_ids=texts(rows, columns), labels=torch.zeros(rows, dtype=torch.long)),
             WRITES: lambda: dict(input_ids=texts(4, 256), labels=texts(4, 64)),
-            IMAGES: lambda: dict(pixel_values=torch.rand(4, 3, 224, 224), labels=torch.zeros(4, dtype=torch.long)),
+            IMAGES: lambda: dict(pixel_values=torch.rand(4, 3, 224, 224).to(model.dtype), labels=torch.zeros(4, dtype=torch.long)),
         }[task]()
         if task in (CAUSAL, WRITES):
             inputs["use_cache"] = False
@@ -136,9 +142,9 @@ def main(directory, name, columns, steps):
         optimizer.step()
         optimizer.zero_grad()
         seconds.append(time.perf_counter() - start)
-    median = sorted(seconds[2:])[steps // 2]
+    median, mean = sorted(seconds[2:])[steps // 2], sum(seconds[2:]) / steps
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 1_000_000
-    print(json.dumps(dict(model=name, tokens=columns, seconds=round(median, 4), peak_mb=peak)))
+    print(json.dumps(dict(model=name, tokens=longest, dtype=dtype, seconds=round(median, 4), mean=round(mean, 4), peak_mb=peak)))
 
 
 if __name__ == "__main__":
@@ -146,4 +152,4 @@ if __name__ == "__main__":
         for name, (_, task, _) in MODELS.items():
             print(name, task)
     else:
-        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:6], *map(int, sys.argv[6:7]))

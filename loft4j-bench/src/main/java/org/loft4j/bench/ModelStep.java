@@ -36,9 +36,10 @@ public final class ModelStep {
     private ModelStep() {}
 
     /**
-     * Prints the median of the steps' seconds and the largest resident size of the process.
+     * Prints the median of the steps' seconds, their mean, and the largest resident size of the process.
      *
-     * @param args directory; task, as {@code --task} has it; tokens of a row; steps
+     * @param args directory; task, as {@code --task} has it; tokens of a row; steps; dtype, float32 unless it is given; tokens of the
+     *     longest row of a batch at least, where these are to differ from step to step
      */
     public static void main(String[] args) throws IOException {
         Path directory = Path.of(args[0]);
@@ -60,7 +61,9 @@ public final class ModelStep {
             trainable.setTraining(true);
             Trainer trainer = new Trainer(model, trainable, config, seconds.length + WARMUP);
             for (int step = 0; step < seconds.length + WARMUP; step++) {
-                MiniBatch batch = batch(task, columns, step);
+                int fewest = args.length > 5 ? Integer.parseInt(args[5]) : columns;
+                int some = fewest + (int) ((columns - fewest + 1) * new SplittableRandom(step).nextDouble());
+                MiniBatch batch = batch(task, TOKENS / Math.max(1, columns), some, step);
                 long start = System.nanoTime();
                 trainer.step(List.of(batch), step);
                 if (step >= WARMUP) {
@@ -68,17 +71,20 @@ public final class ModelStep {
                 }
             }
         }
+        double mean = Arrays.stream(seconds).average().orElseThrow();
         Arrays.sort(seconds);
         System.out.printf(
                 Locale.ROOT,
-                "{\"model\": \"%s\", \"tokens\": %d, \"seconds\": %.4f, \"peak_mb\": %d}%n",
+                "{\"model\": \"%s\", \"tokens\": %d, \"dtype\": \"%s\", \"seconds\": %.4f, \"mean\": %.4f, \"peak_mb\": %d}%n",
                 directory.getFileName(),
                 columns,
+                dtype.torchName(),
                 seconds[seconds.length / 2],
+                mean,
                 peak() / 1_000_000);
     }
 
-    private static MiniBatch batch(Task task, int columns, int seed) {
+    private static MiniBatch batch(Task task, int rows, int columns, int seed) {
         if (task == Task.IMAGE_CLASSIFICATION) {
             SplittableRandom random = new SplittableRandom(seed);
             float[] pixels = new float[4 * 3 * 224 * 224];
@@ -90,7 +96,6 @@ public final class ModelStep {
         if (task == Task.SEQ2SEQ_LM) {
             return new SourceTargetBatch(texts(4, 256, seed, 0), texts(4, 64, seed + 1000, 0));
         }
-        int rows = TOKENS / columns;
         return task == Task.CAUSAL_LM ? texts(rows, columns, seed, rows) : labelled(texts(rows, columns, seed, 0));
     }
 

@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
@@ -16,6 +17,7 @@ import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
+import org.loft4j.nn.HalfRows;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
@@ -146,7 +148,11 @@ record BatchSizes(
         }
         Examples held = encoded.eval();
         long rows = held == null ? 0 : judged(held, config);
-        Load load = new Load(streamed(encoded.train(), config), encoded.maxLength(), rows, encoded.maxLength());
+        Load load = new Load(streamed(encoded.train(), config), encoded.maxLength(), rows, encoded.maxLength())
+                .ofShapes(LongStream.rangeClosed(1, encoded.maxLength())
+                        .map(HalfRows::upFrom)
+                        .distinct()
+                        .count());
         boolean writes =
                 encoded.train() instanceof StreamingDataset stream && stream.sample() instanceof SourceTargetDataset;
         load = encoded.train().hasPreferences() ? load.judging() : load;
@@ -165,6 +171,7 @@ record BatchSizes(
                         load.evalRows(),
                         all.length == 0 ? 0 : judged.longestSource(all),
                         load.cached())
+                .ofShapes(load.shapes())
                 .writing(train.longestTarget(largest) + 1L, all.length == 0 ? 0 : judged.longestTarget(all) + 1L);
     }
 
@@ -180,6 +187,14 @@ record BatchSizes(
 
     private static int longest(int[] batch, int[] lengths) {
         return Arrays.stream(batch).map(i -> lengths[i]).max().orElse(1);
+    }
+
+    /** How many the batches of an epoch have. */
+    private long shapes() {
+        return batches.stream()
+                .map(batch -> List.of((long) batch.length, HalfRows.upFrom(longest(batch, lengths))))
+                .distinct()
+                .count();
     }
 
     /** Tokens of an epoch with padding. */
@@ -205,6 +220,6 @@ record BatchSizes(
         }
         int longest = longest(largest, lengths);
         long cached = answered ? Math.max(rows * longest, evalRows * columns) : 0;
-        return new Load(rows, longest, evalRows, columns, cached);
+        return new Load(rows, longest, evalRows, columns, cached).ofShapes(shapes());
     }
 }

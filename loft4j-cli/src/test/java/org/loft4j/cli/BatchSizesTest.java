@@ -52,7 +52,9 @@ class BatchSizesTest {
                 .batchSize(2)
                 .loss(loss -> loss.withPreferences(PreferenceLoss.of(PreferenceLoss.Kind.SIMPO)))
                 .build();
-        assertEquals(new Load(4, 9, 0, 0).judging(), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), free));
+        assertEquals(
+                new Load(4, 9, 0, 0).judging().ofShapes(2),
+                BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), free));
     }
 
     /** Of rows that are read as they are learnt the first tell how many negatives there are. */
@@ -64,7 +66,9 @@ class BatchSizesTest {
                         + "{\"anchor\": \"a\", \"positive\": \"b\", \"negative\": [\"c\", \"d\"]}\n");
         DataStream rows = DataFiles.stream(DataReference.of(file), Columns.auto());
         StreamingDataset streamed = new StreamingDataset(rows, RowScan.of(rows), some -> matches(), 10);
-        assertEquals(new Load(6, 16, 5, 16), BatchSizes.largest(new TrainData(streamed, matches(), 0, 16), CONFIG));
+        assertEquals(
+                new Load(6, 16, 5, 16).ofShapes(16),
+                BatchSizes.largest(new TrainData(streamed, matches(), 0, 16), CONFIG));
         assertEquals(new Load(4, 2, 5, 2), BatchSizes.largest(new TrainData(matches(), matches(), 0, 16), CONFIG));
     }
 
@@ -100,9 +104,10 @@ class BatchSizesTest {
     @Test
     void preferencesAreTwoRowsAndAreLookedAtBefore() {
         assertEquals(
-                new Load(4, 9, 5, 9).judging(), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), CONFIG));
-        assertEquals(new Load(4, 9, 5, 9).judging(), largest(pairs(4, 9), pairs(2, 4)));
-        assertEquals(new Load(4, 9, 10, 8).judging(), largest(pairs(4, 9), pairs(6, 8)));
+                new Load(4, 9, 5, 9).judging().ofShapes(2),
+                BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), CONFIG));
+        assertEquals(new Load(4, 9, 5, 9).judging().ofShapes(2), largest(pairs(4, 9), pairs(2, 4)));
+        assertEquals(new Load(4, 9, 10, 8).judging().ofShapes(2), largest(pairs(4, 9), pairs(6, 8)));
         Dataset texts = Dataset.causalLmIds(List.of(new int[7], new int[3]));
         assertEquals(new Load(2, 7, 0, 0), BatchSizes.largest(new TrainData(texts, null, 0, 16), CONFIG));
     }
@@ -113,8 +118,29 @@ class BatchSizesTest {
         TrainConfig config =
                 TrainConfig.builder(Method.LORA).batchSize(2).evalBatchSize(5).build();
         Load load = BatchSizes.largest(new TrainData(pairs(4, 9), pairs(4, 3), 0, 16), config);
-        assertEquals(new Load(4, 9, 5, 9).judging(), load);
+        assertEquals(new Load(4, 9, 5, 9).judging().ofShapes(2), load);
         Load held = BatchSizes.largest(new TrainData(pairs(4, 3), pairs(4, 9), 0, 16), config);
         assertEquals(new Load(4, 3, 8, 9).judging(), held);
+    }
+
+    /** Rows of 32 and 33 tokens, of 36 and of 40 make three shapes, and one row by itself another; of rows that nobody has read all that there may be. */
+    @Test
+    void shapesOfBatchesAreCountedAsProductsHaveThem() throws IOException {
+        List<int[]> rows = IntStream.of(32, 32, 33, 33, 36, 36, 40, 40, 40)
+                .mapToObj(int[]::new)
+                .toList();
+        TrainConfig config = TrainConfig.builder(Method.LORA)
+                .batchSize(2)
+                .groupByLength(true)
+                .build();
+        Load load = BatchSizes.largest(new TrainData(Dataset.causalLmIds(rows), null, 0, 64), config);
+        assertEquals(new Load(2, 40, 0, 0).ofShapes(4), load);
+        Path file = Files.writeString(folder.resolve("texts.jsonl"), "{\"text\": \"a\"}\n".repeat(4));
+        DataStream texts = DataFiles.stream(DataReference.of(file), Columns.auto());
+        StreamingDataset streamed =
+                new StreamingDataset(texts, RowScan.of(texts), some -> Dataset.causalLmIds(rows), 10);
+        // up to 16, then 18 to 32 by twos
+        assertEquals(
+                new Load(2, 32, 0, 32).ofShapes(24), BatchSizes.largest(new TrainData(streamed, null, 0, 32), config));
     }
 }

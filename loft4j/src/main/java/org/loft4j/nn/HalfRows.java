@@ -13,19 +13,19 @@ import org.loft4j.tensor.Shapes;
  * products of small experts, and twice the memory of the whole training (docs/performance.md). So rows that mean nothing are added, up
  * to one of eight numbers between a power of two and the next.
  */
-final class HalfRows {
+public final class HalfRows {
     /** Numbers between a power of two and the next: one more row for twenty-four in the mean. */
     private static final long NUMBERS = 8;
 
     private HalfRows() {}
 
     /** Whether what computes in this type there is given such numbers. */
-    static boolean matter(Dtype dtype, DeviceSpec device) {
+    public static boolean matter(Dtype dtype, DeviceSpec device) {
         return dtype.isHalf() && device.kind() == DeviceSpec.Kind.CPU;
     }
 
     /** The least such number that is as large. */
-    static long upFrom(long rows) {
+    public static long upFrom(long rows) {
         return (rows + step(rows) - 1) / step(rows) * step(rows);
     }
 

@@ -4,7 +4,10 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
@@ -12,6 +15,7 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
+import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.QuantizedWeight;
 import org.loft4j.nn.RecurrentMixer;
@@ -27,8 +31,18 @@ final class MemoryArithmetic {
     private static final long PROGRAM = 380_000_000;
 
     private static final int FLOAT = 4;
-    /** Of products that oneDNN has compiled for half types on the processor: 1024 shapes, which the rows of experts soon have. */
-    private static final long COMPILED = 1024 * 420_000L;
+    /** What oneDNN keeps of a product that it has compiled, for half types on the processor, and how many it keeps. */
+    private static final long COMPILED = 330_000;
+
+    private static final long MOST_COMPILED = 1024;
+
+    /** Products of a matrix, forward and back: by itself, and with an adapter's factors. */
+    private static final long PRODUCTS = 3;
+
+    private static final long PRODUCTS_WITH_FACTORS = 9;
+
+    /** Numbers of rows that experts get: what five powers of two hold (see HalfRows). */
+    private static final long ROWS_OF_EXPERTS = 40;
 
     private final Model model;
     private final MemoryPlan plan;
@@ -89,7 +103,7 @@ final class MemoryArithmetic {
         long ofAdapter = factors * wide + savedInFull * size;
         long state = plan.lora() == null ? 2 * trained * size : stateBytes() + 2 * savedInFull * size;
         return new MemoryEstimate(
-                PROGRAM + (half && onProcessor() && !model.mixtures().isEmpty() ? COMPILED : 0),
+                PROGRAM + compiled(),
                 plan.rows().bytes(),
                 weightBytes(),
                 ofAdapter + beforeTraining(ofAdapter),
@@ -102,6 +116,26 @@ final class MemoryArithmetic {
                 lanes > 1 ? scattered() : 0,
                 Math.max(evaluation(), answers()),
                 plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
+    }
+
+    /** Of products whose shapes differ from those of the largest batch. */
+    private long compiled() {
+        if (!half || !onProcessor()) {
+            return 0;
+        }
+        Set<List<Long>> shapes = shapes(model.linears().values().stream());
+        Set<List<Long>> ofExperts = shapes(model.mixtures().stream()
+                .map(MixtureOfExperts::among)
+                .flatMap(experts -> experts.linears().isEmpty()
+                        ? experts.matrices().stream().flatMap(stack -> stack.all().stream())
+                        : experts.linears().stream()));
+        long numbers = shapes.size() * (plan.load().shapes() - 1) + ofExperts.size() * ROWS_OF_EXPERTS;
+        return Math.min(MOST_COMPILED, numbers * (plan.lora() == null ? PRODUCTS : PRODUCTS_WITH_FACTORS)) * COMPILED;
+    }
+
+    private static Set<List<Long>> shapes(Stream<Linear> linears) {
+        return linears.map(linear -> List.of(linear.outFeatures(), linear.inFeatures()))
+                .collect(Collectors.toSet());
     }
 
     /** Of what is trained in full: half types of several micro-batches are added up in float32, and in lanes a part waits. */

@@ -50,6 +50,7 @@ public record MemoryPlan(
      * @param written tokens of a row that an encoder-decoder writes, with the one that writing begins with; 0 for other models
      * @param evalWritten the same of the evaluation
      * @param judged whether a loss asks what a model holds of the rows before it has a gradient, as those of preferences and rewards do
+     * @param shapes how many the batches have, as {@link org.loft4j.nn.HalfRows} counts columns
      */
     public record Load(
             long rows,
@@ -59,15 +60,17 @@ public record MemoryPlan(
             long cached,
             long written,
             long evalWritten,
-            boolean judged) {
+            boolean judged,
+            long shapes) {
         public Load {
             Checks.atLeast("rows", rows, 1);
             Checks.atLeast("columns", columns, 1);
+            Checks.atLeast("shapes", shapes, 1);
         }
 
         /** Of texts that are read alone. */
         public Load(long rows, long columns, long evalRows, long evalColumns, long cached) {
-            this(rows, columns, evalRows, evalColumns, cached, 0, 0, false);
+            this(rows, columns, evalRows, evalColumns, cached, 0, 0, false, 1);
         }
 
         /** Of rows that have their answers. */
@@ -77,7 +80,7 @@ public record MemoryPlan(
 
         /** The batches of the evaluation by themselves. */
         Load ofEvaluation() {
-            return new Load(evalRows, evalColumns, 0, 0, 0, evalWritten, 0, judged);
+            return new Load(evalRows, evalColumns, 0, 0, 0, evalWritten, 0, judged, shapes);
         }
 
         /** Positions that are told, of all rows: of an encoder-decoder those that are written. */
@@ -87,17 +90,23 @@ public record MemoryPlan(
 
         /** Of texts that an encoder-decoder reads and writes. */
         public Load writing(long newWritten, long newEvalWritten) {
-            return new Load(rows, columns, evalRows, evalColumns, cached, newWritten, newEvalWritten, judged);
+            return new Load(rows, columns, evalRows, evalColumns, cached, newWritten, newEvalWritten, judged, shapes);
         }
 
         /** Of rows whose log-probabilities make their loss. */
         public Load judging() {
-            return new Load(rows, columns, evalRows, evalColumns, cached, written, evalWritten, true);
+            return new Load(rows, columns, evalRows, evalColumns, cached, written, evalWritten, true, shapes);
         }
 
         /** The same with fewer rows. */
         public Load fewer(long newRows, long newEvalRows, long newCached) {
-            return new Load(newRows, columns, newEvalRows, evalColumns, newCached, written, evalWritten, judged);
+            return new Load(
+                    newRows, columns, newEvalRows, evalColumns, newCached, written, evalWritten, judged, shapes);
+        }
+
+        /** Of batches that have so many shapes. */
+        public Load ofShapes(long newShapes) {
+            return new Load(rows, columns, evalRows, evalColumns, cached, written, evalWritten, judged, newShapes);
         }
     }
 

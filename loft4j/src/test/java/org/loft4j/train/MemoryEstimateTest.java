@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -99,6 +100,30 @@ class MemoryEstimateTest {
         assertTrue(again.activations() < plain.activations() / 8, again + " " + plain);
         assertTrue(half.weights() * 2 == plain.weights(), half + " " + plain);
         assertTrue(benchModel("loft", Dtype.F32, false).optimizer() > plain.optimizer());
+    }
+
+    /** Of three matrices' shapes nine products each are compiled for each shape of a batch beyond the first, and not more than are kept. */
+    @Test
+    void whatIsCompiledForRowsOfManyLengthsIsReckonedInHalfTypes() {
+        LlamaConfig config = LlamaConfig.of(64, 96, 2, 4, 4, 160, 32);
+        for (Dtype dtype : new Dtype[] {Dtype.BF16, Dtype.F32}) {
+            try (Model model = LlamaModel.random(config, DeviceSpec.CPU, dtype, 1)) {
+                long[] program = LongStream.of(1, 2, 1000)
+                        .map(shapes -> MemoryEstimate.of(
+                                        model,
+                                        new MemoryPlan(
+                                                TrainConfig.builder(Method.LORA).build(),
+                                                LoraConfig.of(2, 4, TargetModules.allLinear()),
+                                                LoadIn.FULL,
+                                                new MemoryPlan.Load(1, 8, 0, 0).ofShapes(shapes),
+                                                new MemoryPlan.Attention(4, false, false)))
+                                .program())
+                        .toArray();
+                // 96×96, 160×96, 96×160, and the head's 64×96
+                assertEquals(dtype == Dtype.F32 ? 0 : 4 * 9 * 330_000, program[1] - program[0]);
+                assertEquals(dtype == Dtype.F32 ? 0 : 1024 * 330_000, program[2] - program[0]);
+            }
+        }
     }
 
     /** A that is frozen has neither gradient nor state, and keeps nothing of what a layer reads. */
