@@ -281,7 +281,7 @@ public final class CausalDecoder implements Decoder {
         TokenInput filled = padding.hidesBefore() ? tokens : tokens.filledFor(description());
         Padding all = filled == tokens ? padding : Padding.of(filled);
         return outlives(padding.length(), all.length())
-                ? decode(filled.inputIds(), all, null).narrow(1, 0, padding.columns())
+                ? HalfRows.first(padding.columns(), decode(filled.inputIds(), all, null))
                 : decode(tokens.inputIds(), padding, null);
     }
 

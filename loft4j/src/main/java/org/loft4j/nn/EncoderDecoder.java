@@ -156,8 +156,9 @@ public final class EncoderDecoder implements Decoder {
         TokenInput source = both.source().filledFor(description());
         Padding padding = Padding.of(source);
         TokenInput target = new TokenInput(both.targetIds(), null).filledFor(description());
-        return decode(target.inputIds(), encode(source.inputIds(), padding), padding.keyBias(scores()), null)
-                .narrow(1, 0, both.targetIds().size(1));
+        return HalfRows.first(
+                both.targetIds().size(1),
+                decode(target.inputIds(), encode(source.inputIds(), padding), padding.keyBias(scores()), null));
     }
 
     /** The last hidden states of texts, {@code (batch, read, hidden)}, after the encoder's final norm. */

@@ -45,6 +45,11 @@ public final class HalfRows {
                 : columns;
     }
 
+    /** The states of the first columns, {@code (batch, columns, hidden)}; the states themselves where there are no more. */
+    public static Tensor first(long columns, Tensor states) {
+        return states.size(1) == columns ? states : states.narrow(1, 0, columns);
+    }
+
     /** Rows {@code (count, …)} with as many zeros behind them as are missing; the rows themselves where none are. */
     static Tensor filled(Tensor rows) {
         long[] shape = Shapes.of(rows);

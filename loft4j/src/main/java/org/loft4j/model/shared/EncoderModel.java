@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.nn.ClassifierHead;
 import org.loft4j.nn.EncoderDecoderBlock;
+import org.loft4j.nn.HalfRows;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
@@ -85,9 +86,8 @@ public final class EncoderModel implements Model {
 
     private Tensor states(TokenInput input) {
         TokenInput filled = input.filledFor(description);
-        return parts.encoder()
-                .encode(filled, Padding.of(filled), training, checkpointing)
-                .narrow(1, 0, input.inputIds().size(1));
+        return HalfRows.first(
+                input.inputIds().size(1), parts.encoder().encode(filled, Padding.of(filled), training, checkpointing));
     }
 
     private TokenInput checked(ModelInput batch) {
