@@ -3,12 +3,12 @@ package org.loft4j.cli;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
 import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MatchDataset;
+import org.loft4j.data.PackedDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Preferences;
 import org.loft4j.data.PromptDataset;
@@ -32,6 +32,7 @@ import org.loft4j.train.TrainData;
  * @param tokens of an epoch, without padding
  * @param answered whether the model answers prompts as it learns
  * @param before lengths of what is judged before the first step; none where nothing is
+ * @param shapes see {@link Load}
  */
 record BatchSizes(
         List<int[]> batches,
@@ -41,7 +42,8 @@ record BatchSizes(
         long rows,
         long tokens,
         int[] before,
-        boolean answered) {
+        boolean answered,
+        long shapes) {
     static BatchSizes of(Examples train, TrainConfig config) {
         int[] lengths = lengths(train, config);
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
@@ -65,7 +67,8 @@ record BatchSizes(
                                 && config.loss().preferences().kind().hasReference()
                         ? preferences.compared().lengths()
                         : new int[0],
-                train instanceof PromptDataset);
+                train instanceof PromptDataset,
+                shapes(train, batches, lengths));
     }
 
     private static long size(Examples train, int[] batch, int[] lengths) {
@@ -149,10 +152,7 @@ record BatchSizes(
         Examples held = encoded.eval();
         long rows = held == null ? 0 : judged(held, config);
         Load load = new Load(streamed(encoded.train(), config), encoded.maxLength(), rows, encoded.maxLength())
-                .ofShapes(LongStream.rangeClosed(1, encoded.maxLength())
-                        .map(HalfRows::upFrom)
-                        .distinct()
-                        .count());
+                .ofShapes(HalfRows.upTo(encoded.maxLength()));
         boolean writes =
                 encoded.train() instanceof StreamingDataset stream && stream.sample() instanceof SourceTargetDataset;
         load = encoded.train().hasPreferences() ? load.judging() : load;
@@ -189,10 +189,16 @@ record BatchSizes(
         return Arrays.stream(batch).map(i -> lengths[i]).max().orElse(1);
     }
 
-    /** How many the batches of an epoch have. */
-    private long shapes() {
+    /** How many the batches of an epoch have; packed examples lie end to end, all of a batch. */
+    private static long shapes(Examples train, List<int[]> batches, int[] lengths) {
         return batches.stream()
-                .map(batch -> List.of((long) batch.length, HalfRows.upFrom(longest(batch, lengths))))
+                .map(batch -> train instanceof PackedDataset
+                        ? List.of(
+                                1L,
+                                HalfRows.upFrom(Arrays.stream(batch)
+                                        .mapToLong(i -> lengths[i])
+                                        .sum()))
+                        : List.of((long) batch.length, HalfRows.upFrom(longest(batch, lengths))))
                 .distinct()
                 .count();
     }
@@ -220,6 +226,6 @@ record BatchSizes(
         }
         int longest = longest(largest, lengths);
         long cached = answered ? Math.max(rows * longest, evalRows * columns) : 0;
-        return new Load(rows, longest, evalRows, columns, cached).ofShapes(shapes());
+        return new Load(rows, longest, evalRows, columns, cached).ofShapes(shapes);
     }
 }

@@ -29,7 +29,7 @@ public final class HalfRows {
         return (rows + step(rows) - 1) / step(rows) * step(rows);
     }
 
-    /** Rows of a part of many, at most. */
+    /** How many rows a part of many has, of at most so many. */
     static long downFrom(long rows, ModelDescription model) {
         return matter(model.dtype(), model.device()) ? rows / step(rows) * step(rows) : rows;
     }
@@ -38,11 +38,26 @@ public final class HalfRows {
         return Math.max(1, Long.highestOneBit(rows) / NUMBERS);
     }
 
-    /** How many columns a batch of so many is given that goes through a model as it is. */
-    static long columns(long columns, ModelDescription model) {
-        return matter(model.dtype(), model.device())
-                ? Math.max(columns, Math.min(model.maxPositions(), upFrom(columns)))
-                : columns;
+    /**
+     * How many columns a batch of so many is given that goes through a model as it is.
+     *
+     * @param most that there may be
+     */
+    static long columns(long columns, ModelDescription model, long most) {
+        return matter(model.dtype(), model.device()) ? upFrom(columns, most) : columns;
+    }
+
+    /** The least such number that is as large, or the greatest that is allowed, or what there is if that is more. */
+    public static long upFrom(long rows, long most) {
+        return Math.max(rows, Math.min(most, upFrom(rows)));
+    }
+
+    /** How many such numbers there are up to the least that is as large. */
+    public static long upTo(long rows) {
+        long power = Long.highestOneBit(rows);
+        return power < NUMBERS
+                ? rows
+                : NUMBERS * (Long.numberOfTrailingZeros(power / NUMBERS) + 1) + (upFrom(rows) - power) / step(rows);
     }
 
     /** The states of the first columns, {@code (batch, columns, hidden)}; the states themselves where there are no more. */

@@ -121,16 +121,16 @@ public record MixtureOfExperts(
             // one wait for a device: to count by bincount it waits for the least and the greatest too
             long[] counts = Tensors.toLongs(torch.zeros(new long[] {count}, experts.options())
                     .scatter_add_(0, experts, torch.ones_like(experts)));
-            if (!filled) {
-                return new Visits(counts, places, sorted);
-            }
             long[] later = new long[count];
             long missing = 0;
             for (int i = 0; i < count; i++) {
                 later[i] = missing;
-                long rows = HalfRows.upFrom(counts[i]);
+                long rows = filled ? HalfRows.upFrom(counts[i]) : counts[i];
                 missing += rows - counts[i];
                 counts[i] = rows;
+            }
+            if (missing == 0) {
+                return new Visits(counts, places, sorted);
             }
             places.add_(Tensors.of(later, count).index_select(0, experts));
             Tensor order = torch.zeros(new long[] {sorted.size(0) + missing}, sorted.options())
@@ -171,8 +171,7 @@ public record MixtureOfExperts(
             Tensor factors = weights.flatten().index_select(0, visits.order()).unsqueeze(1);
             rows = rows.mul(factors.to(rows.scalar_type()));
         }
-        Tensor back =
-                unsorted(visited(rows, visits.counts()), visits.places()).view(tokens.size(0), chosen, x.size(-1));
+        Tensor back = unsorted(visited(rows, visits.counts()), visits).view(tokens.size(0), chosen, x.size(-1));
         Tensor sum = routing.weightsInputs()
                 ? back.sum(1).view(Shapes.of(x))
                 : torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
@@ -214,16 +213,19 @@ public record MixtureOfExperts(
     }
 
     /** The rows in the order of the tokens, and of each token's experts. */
-    private static Tensor unsorted(Tensor rows, Tensor places) {
+    private static Tensor unsorted(Tensor rows, Visits visits) {
         long[] shape = Shapes.of(rows);
-        Tensor back = rows.detach().index_select(0, places);
+        boolean each = shape[0] == visits.places().size(0);
+        Tensor back = rows.detach().index_select(0, visits.places());
         AutogradFunction.lead(
                 REFUSAL,
                 back,
                 List.of(rows),
-                List.of(places),
-                (saved, gradient) ->
-                        List.of(torch.zeros(shape, gradient.options()).index_copy_(0, saved.get(0), gradient)));
+                List.of(each ? visits.order() : visits.places()),
+                (saved, gradient) -> List.of(
+                        each
+                                ? gradient.index_select(0, saved.get(0))
+                                : torch.zeros(shape, gradient.options()).index_copy_(0, saved.get(0), gradient)));
         return back;
     }
 

@@ -105,10 +105,13 @@ public final class TokenEmbeddings {
 
     /** Which tokens count as positions. */
     private Padding counting(TokenInput input, Padding padding) {
-        if (settings.padId() < 0 || input.attentionMask() != null) {
+        if (settings.padId() < 0) {
             return padding;
         }
         Tensor tokens = input.inputIds().ne(new Scalar(settings.padId())).to(Dtype.I64.scalarType());
+        if (input.attentionMask() != null) {
+            tokens.mul_(input.attentionMask().ne(new Scalar(0)));
+        }
         return Padding.of(new TokenInput(input.inputIds(), tokens));
     }
 }

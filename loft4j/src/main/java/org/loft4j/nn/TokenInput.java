@@ -1,6 +1,7 @@
 package org.loft4j.nn;
 
 import java.util.Arrays;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -42,19 +43,24 @@ public record TokenInput(
     }
 
     /**
-     * With so many columns as products in half types want on the processor: padding behind each row, or a last sequence behind those
+     * With so many columns as products in half types want on the processor: padding behind each row, or further sequences behind those
      * that lie end to end.
      */
     public TokenInput filledFor(ModelDescription model) {
         long columns = inputIds.size(1);
-        long missing = HalfRows.columns(columns, model) - columns;
+        // sequences of their own have positions of their own, however many there are
+        long missing =
+                HalfRows.columns(columns, model, segments == null ? model.maxPositions() : Long.MAX_VALUE) - columns;
         if (missing == 0) {
             return this;
         }
         if (segments != null) {
-            long[] all = Arrays.copyOf(segments, segments.length + 1);
-            all[segments.length] = missing;
-            return packed(behind(inputIds, missing), all);
+            long most = model.maxPositions();
+            LongStream further = LongStream.iterate(missing, left -> left > 0, left -> left - most)
+                    .map(left -> Math.min(left, most));
+            return packed(
+                    behind(inputIds, missing),
+                    LongStream.concat(Arrays.stream(segments), further).toArray());
         }
         Tensor mask = attentionMask == null ? torch.ones_like(inputIds) : attentionMask;
         return new TokenInput(

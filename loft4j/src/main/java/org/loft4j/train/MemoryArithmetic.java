@@ -36,7 +36,7 @@ final class MemoryArithmetic {
 
     private static final long MOST_COMPILED = 1024;
 
-    /** Products of a matrix, forward and back: by itself, and with an adapter's factors. */
+    /** Products of a matrix, forward and back: by itself, and where there is an adapter those of its factors too. */
     private static final long PRODUCTS = 3;
 
     private static final long PRODUCTS_WITH_FACTORS = 9;
@@ -58,7 +58,6 @@ final class MemoryArithmetic {
 
     MemoryArithmetic(Model model, MemoryPlan plan, DeviceSpec device) {
         this.model = model;
-        this.plan = plan;
         this.device = device;
         LoraConfig lora = plan.lora();
         this.adapted = lora == null ? Map.of() : lora.layers(model);
@@ -66,10 +65,16 @@ final class MemoryArithmetic {
         Dtype dtype = model.description().dtype();
         this.size = dtype.bytes();
         this.half = dtype.isHalf();
+        this.plan = half && onProcessor()
+                ? plan.with(
+                        plan.config(),
+                        plan.loadIn(),
+                        plan.load().filled(model.description().maxPositions()))
+                : plan;
         this.lanes = lanes();
-        this.loss = new LossMemory(model, plan, onProcessor(), lanes);
+        this.loss = new LossMemory(model, this.plan, onProcessor(), lanes);
         this.wide = Math.max(size, FLOAT);
-        this.attention = new AttentionMemory(plan, dtype, onProcessor(), lanes);
+        this.attention = new AttentionMemory(this.plan, dtype, onProcessor(), lanes);
     }
 
     MemoryEstimate estimate() {
@@ -123,12 +128,14 @@ final class MemoryArithmetic {
         if (!half || !onProcessor()) {
             return 0;
         }
-        Set<List<Long>> shapes = shapes(model.linears().values().stream());
-        Set<List<Long>> ofExperts = shapes(model.mixtures().stream()
+        Set<Linear> experts = model.mixtures().stream()
                 .map(MixtureOfExperts::among)
-                .flatMap(experts -> experts.linears().isEmpty()
-                        ? experts.matrices().stream().flatMap(stack -> stack.all().stream())
-                        : experts.linears().stream()));
+                .flatMap(among -> among.linears().isEmpty()
+                        ? among.matrices().stream().flatMap(stack -> stack.all().stream())
+                        : among.linears().stream())
+                .collect(Collectors.toSet());
+        Set<List<Long>> ofExperts = shapes(experts.stream());
+        Set<List<Long>> shapes = shapes(model.linears().values().stream().filter(linear -> !experts.contains(linear)));
         long numbers = shapes.size() * (plan.load().shapes() - 1) + ofExperts.size() * ROWS_OF_EXPERTS;
         return Math.min(MOST_COMPILED, numbers * (plan.lora() == null ? PRODUCTS : PRODUCTS_WITH_FACTORS)) * COMPILED;
     }

@@ -8,6 +8,7 @@ import org.loft4j.Checks;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.nn.HalfRows;
 import org.loft4j.nn.LoadIn;
 
 /**
@@ -50,7 +51,7 @@ public record MemoryPlan(
      * @param written tokens of a row that an encoder-decoder writes, with the one that writing begins with; 0 for other models
      * @param evalWritten the same of the evaluation
      * @param judged whether a loss asks what a model holds of the rows before it has a gradient, as those of preferences and rewards do
-     * @param shapes how many the batches have, as {@link org.loft4j.nn.HalfRows} counts columns
+     * @param shapes how many the batches have, as {@link HalfRows} counts columns
      */
     public record Load(
             long rows,
@@ -102,6 +103,24 @@ public record MemoryPlan(
         public Load fewer(long newRows, long newEvalRows, long newCached) {
             return new Load(
                     newRows, columns, newEvalRows, evalColumns, newCached, written, evalWritten, judged, shapes);
+        }
+
+        /**
+         * With the columns that batches in half types have on the processor, see {@link HalfRows}.
+         *
+         * @param most positions of the model
+         */
+        Load filled(long most) {
+            return new Load(
+                    rows,
+                    HalfRows.upFrom(columns, most),
+                    evalRows,
+                    HalfRows.upFrom(evalColumns, most),
+                    cached,
+                    HalfRows.upFrom(written, most),
+                    HalfRows.upFrom(evalWritten, most),
+                    judged,
+                    shapes);
         }
 
         /** Of batches that have so many shapes. */

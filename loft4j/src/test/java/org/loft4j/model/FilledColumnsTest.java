@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -158,6 +159,50 @@ class FilledColumnsTest {
             assertTrue(expected.equal(model.hiddenStates(plain)));
             Set<Long> rows = rowsIn(model, () -> model.hiddenStates(plain));
             assertTrue(rows.containsAll(Set.of((long) ROWS * FILLED, ROWS * 20L)), rows.toString());
+        }
+    }
+
+    /** However many there are: each begins anew, also what is added. */
+    @Test
+    void packedTextsAreFilledBeyondTheLastPosition() throws Exception {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false);
+                Decoder model = (Decoder) open("gpt2", Task.CAUSAL_LM, Dtype.BF16)) {
+            long positions = model.description().maxPositions();
+            assertEquals(64, positions);
+            Tensor all = ids(8, 520).view(1, -1);
+            long[] segments = new long[26];
+            Arrays.fill(segments, 40);
+            TokenInput packed = TokenInput.packed(all, segments);
+            assertEquals(Set.of(1152L), rowsIn(model, () -> model.hiddenStates(packed)));
+            long[] more = Arrays.copyOf(segments, 28);
+            more[26] = 64;
+            more[27] = 48;
+            Tensor expected = model.hiddenStates(TokenInput.packed(wider(all, 1152), more));
+            assertTrue(expected.narrow(1, 0, 1040).equal(model.hiddenStates(packed)));
+        }
+    }
+
+    /** The id of padding in a text has no position of its own, whether the text is filled or not. */
+    @ParameterizedTest
+    @ValueSource(strings = {"roberta_cls", "mpnet_cls"})
+    void positionsAreCountedAsTheyAreWithoutAMask(String name) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false);
+                Model half = open(name, Task.SENTENCE_EMBEDDING, Dtype.BF16);
+                Model wide = open(name, Task.SENTENCE_EMBEDDING, Dtype.F32)) {
+            Tensor ids = ids(9, COLUMNS);
+            ids.select(1, 5).fill_(new Scalar(1));
+            ids.select(1, 9).fill_(new Scalar(1));
+            TokenInput plain = new TokenInput(ids, null);
+            Tensor expected = wide.logits(plain);
+            double off = half.logits(plain)
+                    .to(Dtype.F32.scalarType())
+                    .sub(expected)
+                    .norm()
+                    .item_double();
+            assertTrue(off < 0.02 * expected.norm().item_double(), name + " is off by " + off);
+            assertTrue(expected.equal(wide.logits(new TokenInput(ids, torch.ones_like(ids)))));
         }
     }
 

@@ -44,6 +44,22 @@ class HalfRowsTest {
     }
 
     @Test
+    void numbersUpToOneAreCounted() {
+        for (long most = 1; most < 3000; most++) {
+            assertEquals(
+                    LongStream.rangeClosed(1, most)
+                            .map(HalfRows::upFrom)
+                            .distinct()
+                            .count(),
+                    HalfRows.upTo(most),
+                    "up to " + most);
+        }
+        assertEquals(38, HalfRows.upFrom(37, 38));
+        assertEquals(40, HalfRows.upFrom(37, 64));
+        assertEquals(37, HalfRows.upFrom(37, 20));
+    }
+
+    @Test
     void zerosComeBehindRowsOfHalfTypesAlone() {
         try (NativeScope scope = new NativeScope()) {
             Tensor rows = torch.ones(new long[] {17, 3}, Tensors.options(Dtype.F32, DeviceSpec.CPU));

@@ -102,7 +102,7 @@ class MemoryEstimateTest {
         assertTrue(benchModel("loft", Dtype.F32, false).optimizer() > plain.optimizer());
     }
 
-    /** Of three matrices' shapes nine products each are compiled for each shape of a batch beyond the first, and not more than are kept. */
+    /** Of four matrices' shapes nine products each are compiled for each shape of a batch beyond the first, and not more than are kept. */
     @Test
     void whatIsCompiledForRowsOfManyLengthsIsReckonedInHalfTypes() {
         LlamaConfig config = LlamaConfig.of(64, 96, 2, 4, 4, 160, 32);

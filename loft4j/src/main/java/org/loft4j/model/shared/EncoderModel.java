@@ -74,20 +74,25 @@ public final class EncoderModel implements Model {
     @Override
     public Tensor logits(ModelInput batch) {
         TokenInput input = checked(batch);
-        Tensor vectors = read(states(input), Padding.of(input));
+        TokenInput filled = input.filledFor(description);
+        Padding padding = Padding.of(filled);
+        Tensor vectors = read(states(filled, padding), padding);
         ClassifierHead head = parts.head();
-        return head == null ? vectorLayers.apply(vectors) : head.forward(vectors, training);
+        Tensor logits = head == null ? vectorLayers.apply(vectors) : head.forward(vectors, training);
+        return parts.task() == Task.TOKEN_CLASSIFICATION
+                ? HalfRows.first(input.inputIds().size(1), logits)
+                : logits;
     }
 
     @Override
     public Tensor hiddenStates(ModelInput batch) {
-        return states(checked(batch));
+        TokenInput input = checked(batch);
+        TokenInput filled = input.filledFor(description);
+        return HalfRows.first(input.inputIds().size(1), states(filled, Padding.of(filled)));
     }
 
-    private Tensor states(TokenInput input) {
-        TokenInput filled = input.filledFor(description);
-        return HalfRows.first(
-                input.inputIds().size(1), parts.encoder().encode(filled, Padding.of(filled), training, checkpointing));
+    private Tensor states(TokenInput input, Padding padding) {
+        return parts.encoder().encode(input, padding, training, checkpointing);
     }
 
     private TokenInput checked(ModelInput batch) {
