@@ -6,6 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Tensors;
 
 /**
@@ -21,6 +22,9 @@ record EndToEnd(TokenInput input, Tensor at, long rows, long columns) {
     /** Tokens for 100 places of a batch, from which on padding stays: it takes no longer then. */
     private static final long FULL = 90;
 
+    /** The same in half types, in which a row by itself is more beside products that take half as long. */
+    private static final long FULL_IN_HALF_TYPES = 60;
+
     /** What a row by itself takes in attention, about as long as a token of so many hidden numbers. */
     private static final long ROW = 1024;
 
@@ -31,7 +35,10 @@ record EndToEnd(TokenInput input, Tensor at, long rows, long columns) {
      */
     static @Nullable EndToEnd of(TokenInput tokens, Padding padding, ModelDescription model) {
         Tensor mask = tokens.attentionMask();
-        if (mask == null || padding.none() || padding.hidesBefore() || !isFor(model)) {
+        if (mask == null
+                || padding.none()
+                || padding.hidesBefore()
+                || model.device().kind() != DeviceSpec.Kind.CPU) {
             return null;
         }
         long rows = mask.size(0);
@@ -41,7 +48,7 @@ record EndToEnd(TokenInput input, Tensor at, long rows, long columns) {
                 .filter(i -> values[i] != 0)
                 .asLongStream()
                 .toArray();
-        if (!pays(at.length, rows, columns, model.hiddenSize())) {
+        if (!pays(at.length, rows, columns, model.hiddenSize(), model.dtype())) {
             return null;
         }
         long[] segments = new long[Math.toIntExact(rows)];
@@ -56,15 +63,11 @@ record EndToEnd(TokenInput input, Tensor at, long rows, long columns) {
         return new EndToEnd(TokenInput.packed(ids.unsqueeze(0), segments), places, rows, columns);
     }
 
-    /** In half types a row by itself takes longer than most padding. */
-    private static boolean isFor(ModelDescription model) {
-        return model.device().kind() == DeviceSpec.Kind.CPU && !model.dtype().isHalf();
-    }
-
     /** Whether the padding that is spared takes longer than to look at each row by itself. */
-    static boolean pays(long tokens, long rows, long columns, long hiddenSize) {
+    static boolean pays(long tokens, long rows, long columns, long hiddenSize, Dtype dtype) {
         long places = rows * columns;
-        return 100 * tokens < FULL * places && (places - tokens) * hiddenSize >= ROW * rows;
+        long full = dtype.isHalf() ? FULL_IN_HALF_TYPES : FULL;
+        return 100 * tokens < full * places && (places - tokens) * hiddenSize >= ROW * rows;
     }
 
     /** States {@code (1, tokens, hidden)} where they lie in the padded batch, {@code (rows, columns, hidden)}; zeros in its padding. */
