@@ -47,6 +47,7 @@ public final class ModelStep {
         int columns = Integer.parseInt(args[2]);
         double[] seconds = new double[Integer.parseInt(args[3])];
         Dtype dtype = args.length > 4 ? Dtype.parse("dtype", args[4]) : Dtype.F32;
+        int fewest = args.length > 5 ? Integer.parseInt(args[5]) : columns;
         ModelOptions options = ModelOptions.of(task).withDtype(dtype);
         boolean labelled = task == Task.SEQUENCE_CLASSIFICATION || task == Task.IMAGE_CLASSIFICATION;
         TrainConfig config = TrainConfig.builder(Method.LORA)
@@ -61,7 +62,6 @@ public final class ModelStep {
             trainable.setTraining(true);
             Trainer trainer = new Trainer(model, trainable, config, seconds.length + WARMUP);
             for (int step = 0; step < seconds.length + WARMUP; step++) {
-                int fewest = args.length > 5 ? Integer.parseInt(args[5]) : columns;
                 int some = fewest + (int) ((columns - fewest + 1) * new SplittableRandom(step).nextDouble());
                 MiniBatch batch = batch(task, TOKENS / Math.max(1, columns), some, step);
                 long start = System.nanoTime();

@@ -44,6 +44,10 @@ class SparedPaddingTest {
         return new TokenInput(Tensors.of(ids, LENGTHS.length, COLUMNS), Tensors.of(mask, LENGTHS.length, COLUMNS));
     }
 
+    private static Tensor labels(TokenInput padded) {
+        return padded.inputIds().masked_fill(padded.attentionMask().eq(new Scalar(0)), new Scalar(Losses.IGNORED));
+    }
+
     private static TokenInput alone(TokenInput padded, int row) {
         return new TokenInput(padded.inputIds().narrow(0, row, 1).narrow(1, 0, LENGTHS[row]), null);
     }
@@ -90,8 +94,7 @@ class SparedPaddingTest {
                         Fixture.directory(name), ModelOptions.of(Task.CAUSAL_LM).withDtype(Dtype.F64))) {
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             TokenInput padded = padded();
-            Tensor labels =
-                    padded.inputIds().masked_fill(padded.attentionMask().eq(new Scalar(0)), new Scalar(Losses.IGNORED));
+            Tensor labels = labels(padded);
             assertTrue(isZero(model.hiddenStates(padded).select(0, 1).narrow(0, 3, COLUMNS - 3)), "padding is spared");
             LanguageModelLoss loss = new LanguageModelLoss(model);
             double expected = IntStream.range(0, LENGTHS.length)
@@ -121,8 +124,7 @@ class SparedPaddingTest {
                 Decoder model = (Decoder) Models.open(
                         Fixture.directory(name), ModelOptions.of(Task.CAUSAL_LM).withDtype(Dtype.BF16))) {
             TokenInput padded = padded();
-            Tensor labels =
-                    padded.inputIds().masked_fill(padded.attentionMask().eq(new Scalar(0)), new Scalar(Losses.IGNORED));
+            Tensor labels = labels(padded);
             assertTrue(isZero(model.hiddenStates(padded).select(0, 1).narrow(0, 3, COLUMNS - 3)), "padding is spared");
             LanguageModelLoss loss = new LanguageModelLoss(model);
             double expected = IntStream.range(0, LENGTHS.length)
