@@ -37,7 +37,7 @@ final class ReadColumns {
             long[] mask = texts.mask();
             TokenInput source = new TokenInput(
                     ids, mask == null ? null : onDevice(Tensors.of(mask, texts.rows(), texts.count()), device));
-            inOneWay(device, () -> {
+            inOneWay(model, ids, () -> {
                 model.read(source, cache);
                 return ids;
             });
@@ -92,7 +92,7 @@ final class ReadColumns {
             Tensor input = onDevice(Tensors.of(ids, rows, ids.length / rows), device);
             long[] mask = columns.mask();
             Tensor attention = mask == null ? null : onDevice(Tensors.of(mask, rows, columns.count()), device);
-            Tensor last = inOneWay(device, () -> model.nextLogits(input, attention, cache));
+            Tensor last = inOneWay(model, input, () -> model.nextLogits(input, attention, cache));
             return NativeScope.keep(last.to(DeviceSpec.CPU.torch(), last.scalar_type()));
         } catch (RuntimeException | Error e) {
             // some layers may have read these columns, and others not
@@ -105,8 +105,10 @@ final class ReadColumns {
      * What lanes do not share out is small, and OpenBLAS rounds otherwise on several threads, which another thread's lanes may take
      * from it: what is drawn from the logits must not depend on that.
      */
-    private static Tensor inOneWay(DeviceSpec device, Supplier<Tensor> work) {
-        return device.kind() == DeviceSpec.Kind.CPU ? Lanes.unshared(work) : work.get();
+    private static Tensor inOneWay(Decoder model, Tensor ids, Supplier<Tensor> work) {
+        return model.description().device().kind() == DeviceSpec.Kind.CPU
+                ? Lanes.unshared(() -> Inference.ofTokens(model, ids.numel(), work))
+                : work.get();
     }
 
     private static Tensor onDevice(Tensor tensor, DeviceSpec device) {

@@ -212,7 +212,7 @@ final class TextLogits {
                     onDevice(ids, rows.size(), columns),
                     onDevice(mask, rows.size(), columns),
                     typed ? onDevice(types, rows.size(), columns) : null);
-            return said.apply(model.logits(input));
+            return said.apply(Inference.ofTokens(model, ids.length, () -> model.logits(input)));
         }
     }
 

@@ -158,7 +158,7 @@ public final class TokenClassifier implements AutoCloseable {
                 Inference inference = Inference.open()) {
             Tensor input = Tensors.of(ids, 1, ids.length)
                     .to(model.description().device().torch(), Dtype.I64.scalarType());
-            Tensor logits = model.logits(new TokenInput(input, null));
+            Tensor logits = Inference.ofTokens(model, ids.length, () -> model.logits(new TokenInput(input, null)));
             return Tensors.toDoubles(logits.softmax(-1, new ScalarTypeOptional(Dtype.F64.scalarType())));
         }
     }

@@ -5,6 +5,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.loft4j.ConfigException;
+import org.loft4j.tensor.Lanes;
 
 /** The nonlinearity of a feed-forward block, by the names that config.json's {@code hidden_act} uses. */
 public enum Activation {
@@ -18,6 +19,9 @@ public enum Activation {
     SILU,
     /** The hyperbolic tangent. */
     TANH;
+
+    /** Numbers that several threads take less long for where they must be woken. */
+    private static final long MANY = 1 << 20;
 
     private static final Map<String, Activation> BY_NAME = Map.of(
             "gelu", GELU,
@@ -39,7 +43,12 @@ public enum Activation {
         return activation;
     }
 
+    /** Of each number, in a new tensor. */
     public Tensor apply(Tensor x) {
+        return Inference.isOpen() && x.numel() > MANY ? Lanes.together(() -> of(x)) : of(x);
+    }
+
+    private Tensor of(Tensor x) {
         return switch (this) {
             case GELU -> torch.gelu(x);
             case GELU_TANH -> torch.gelu(x, "tanh");

@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -26,6 +27,9 @@ public final class Attention {
 
     /** Up to which our attention, in float32, takes longer where OpenBLAS has no small kernels. */
     private static final long FEW_SCORES = 2L << 20;
+
+    /** Of queries with keys, for which the kernel takes no longer on one thread than on several that are woken. */
+    private static final long FEW_PRODUCTS = 1L << 20;
 
     private Attention() {}
 
@@ -59,10 +63,13 @@ public final class Attention {
             return attendUnfused(query, key, value, causal ? future(query) : bias, dropout, scale, 0);
         }
         if (isOneOfGroups(query, key, bias, causal)) {
-            return attendByGroup(query, key, value, bias, dropout, scale);
+            return among(
+                    scores(query, key) * query.size(3), () -> attendByGroup(query, key, value, bias, dropout, scale));
         }
         if (isSlowFused(query)) {
-            return attendInHalf(query, key, value, bias, causal, dropout, scale);
+            return among(
+                    scores(query, key) * query.size(3),
+                    () -> attendInHalf(query, key, value, bias, causal, dropout, scale));
         }
         return attendFused(query, key, value, bias, causal, dropout, scale);
     }
@@ -102,8 +109,8 @@ public final class Attention {
 
     /**
      * Of queries and keys {@code (batch, heads, length, headDim)} and values {@code (batch, heads, length, valueDim)}, as many heads of
-     * each. Kernels want one size, or the scores are kept whole: zeros behind the smaller change nothing. The kernel shares them out
-     * over the cores itself.
+     * each. Kernels want one size, or the scores are kept whole: zeros behind the smaller change nothing. Where they are
+     * many the kernel shares them out over the cores itself.
      */
     private static Tensor fused(
             Tensor queries,
@@ -122,15 +129,22 @@ public final class Attention {
         if (valueDim > headDim) {
             return fused(padded(queries, valueDim), padded(keys, valueDim), values, bias, causal, dropout, scale);
         }
-        return Lanes.unshared(() -> torch.scaled_dot_product_attention(
-                queries,
-                keys,
-                values,
-                bias == null ? new TensorOptional() : new TensorOptional(bias),
-                dropout,
-                causal,
-                new DoubleOptional(scale),
-                false));
+        return among(
+                queries.numel() * keys.size(2),
+                () -> torch.scaled_dot_product_attention(
+                        queries,
+                        keys,
+                        values,
+                        bias == null ? new TensorOptional() : new TensorOptional(bias),
+                        dropout,
+                        causal,
+                        new DoubleOptional(scale),
+                        false));
+    }
+
+    /** Work on queries with keys that is so long that all threads have it, or stays on one. */
+    static Tensor among(long products, Supplier<Tensor> kernel) {
+        return products <= FEW_PRODUCTS ? Lanes.alone(kernel) : Lanes.together(kernel);
     }
 
     private static Tensor padded(Tensor heads, long size) {
@@ -187,10 +201,10 @@ public final class Attention {
 
     /**
      * Whether the fused kernel is the slow one: on the processor in a half type, where products and a softmax, or the kernel in
-     * float32, take a twelfth to an eightieth of its time (docs/performance.md). A single query it does as fast as they.
+     * float32, take a twelfth to an eightieth of its time (docs/performance.md), of a single query a quarter to a half.
      */
     static boolean isSlowFused(Tensor query) {
-        return Dtype.of(query).isHalf() && query.size(1) > 1 && isOnProcessor(query);
+        return Dtype.of(query).isHalf() && isOnProcessor(query);
     }
 
     /**
@@ -203,7 +217,7 @@ public final class Attention {
         return heads.isHalf() && (unfused || device.kind() == DeviceSpec.Kind.CPU) ? Dtype.F32 : heads;
     }
 
-    /** The same result by another way: unfused where the rows are short or the scores few, else in float32. */
+    /** The same result by another way: unfused where the rows are short or the scores few, in float32 else and of a single query. */
     private static Tensor attendInHalf(
             Tensor query,
             Tensor key,
@@ -212,7 +226,7 @@ public final class Attention {
             boolean causal,
             double dropout,
             double scale) {
-        if (keepsScores(scores(query, key), false)) {
+        if (query.size(1) > 1 && keepsScores(scores(query, key), false)) {
             Tensor hidden = causal ? future(query) : bias;
             return attendUnfused(query, key, value, hidden, dropout, scale, 0);
         }
@@ -273,6 +287,21 @@ public final class Attention {
      * @param softcap bound of the scores; 0 for none
      */
     public static Tensor attendUnfused(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            @Nullable Tensor bias,
+            double dropout,
+            double scale,
+            double softcap) {
+        return Lanes.isAlone()
+                ? among(
+                        scores(query, key) * query.size(3),
+                        () -> unfused(query, key, value, bias, dropout, scale, softcap))
+                : unfused(query, key, value, bias, dropout, scale, softcap);
+    }
+
+    private static Tensor unfused(
             Tensor query,
             Tensor key,
             Tensor value,

@@ -42,7 +42,7 @@ public record AttentionSinks(Tensor logits) {
         long headDim = query.size(3);
         long heads = query.size(2);
         if (query.size(1) == 1 && !GradMode.is_enabled()) {
-            return ofOne(query, key, value, bias, scale);
+            return Attention.among(query.numel() * key.size(1), () -> ofOne(query, key, value, bias, scale));
         }
         Tensor queries = torch.cat(new TensorVector(query, ofQueries(query, scale)), 3);
         // the kernel's mask lets a query see as many keys as there are queries up to it
@@ -66,8 +66,15 @@ public record AttentionSinks(Tensor logits) {
         return torch.constant_pad_nd(bias, new long[] {1, 0}, new Scalar(0.0));
     }
 
-    /** Of a single query, as in generating: keys and values of a cache are not copied for the sinks. */
+    /**
+     * Of a single query, as in generating: keys and values of a cache are not copied for the sinks. Thin products in a half type on the
+     * processor take longer than to make both float32.
+     */
     private Tensor ofOne(Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, double scale) {
+        if (Attention.isSlowFused(query)) {
+            return ofOne(Attention.wide(query), Attention.wide(key), Attention.wide(value), bias, scale)
+                    .to(query.scalar_type());
+        }
         long kvHeads = key.size(2);
         Tensor groups = query.reshape(query.size(0), kvHeads, -1, query.size(3));
         Tensor scores = torch.matmul(groups, key.permute(0, 2, 3, 1))

@@ -1,6 +1,10 @@
 package org.loft4j.nn;
 
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Lanes;
 
 /**
  * While one is open, the calling thread computes answers: without gradients, and with products as they are fastest for that.
@@ -10,6 +14,9 @@ import org.bytedeco.pytorch.AutoGradMode;
  * the same.
  */
 public final class Inference implements AutoCloseable {
+    /** Numbers of the states of all tokens, for which one thread takes no longer than several that must be woken. */
+    private static final long FEW_NUMBERS = 1 << 19;
+
     private static final ThreadLocal<Boolean> OPEN = ThreadLocal.withInitial(() -> false);
 
     private final AutoGradMode noGradients = new AutoGradMode(false);
@@ -22,6 +29,16 @@ public final class Inference implements AutoCloseable {
     /** Opens one in the calling thread, which closes it too. */
     public static Inference open() {
         return new Inference();
+    }
+
+    /**
+     * What a model makes of so many tokens at once. Where they are few on the processor, what is not shared out over lanes stays on the
+     * calling thread ({@link Lanes#alone}).
+     */
+    public static Tensor ofTokens(Model model, long tokens, Supplier<Tensor> work) {
+        ModelDescription description = model.description();
+        boolean few = tokens * description.hiddenSize() <= FEW_NUMBERS;
+        return few && description.device().kind() == DeviceSpec.Kind.CPU ? Lanes.alone(work) : work.get();
     }
 
     /** Whether the calling thread has one open. */

@@ -1,6 +1,7 @@
 package org.loft4j.nn;
 
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
@@ -11,7 +12,8 @@ import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
 /**
- * {@code x·Wᵀ + b} in float32 or float64 on the processor in an {@link Inference}: each lane has some of the outputs.
+ * {@code x·Wᵀ + b} on the processor in an {@link Inference}: each lane has some of the outputs. Many rows of a half type are oneDNN's,
+ * whose own threads share them out without another rounding.
  *
  * <p>OpenBLAS' own threads wait for each other on their cores, and for a core that is busy with something else many times as long as
  * the product takes. For few rows it lays the matrix out anew before it multiplies, which takes several times as long as to read it
@@ -25,6 +27,9 @@ final class LaneProduct {
     /** Rows for which strips are faster. */
     private static final long FEW = 16;
 
+    /** Rows of a half type for which lanes are faster than oneDNN's own threads, which must be woken. */
+    private static final long FEW_OF_HALF = 64;
+
     /** Outputs of a strip times its rows, and multiplications of a strip, that these kernels take at most. */
     private static final long STRIP_OUTPUTS = 1200;
 
@@ -33,8 +38,8 @@ final class LaneProduct {
     /** Outputs of a strip at most, of which lanes have about as many. */
     private static final long LARGEST_STRIP = 256;
 
-    /** Multiplications of a lane at least: it is woken in some 30 µs. */
-    private static final long LANE_PRODUCTS = 1 << 18;
+    /** Multiplications of a lane at least, which takes a few µs to begin where it is awake. */
+    private static final long LANE_PRODUCTS = 1 << 16;
 
     /** Outputs that a lane has a multiple of for one row without strips: kernels compute up to 64 at once. */
     private static final long UNIT = 64;
@@ -53,7 +58,7 @@ final class LaneProduct {
     static @Nullable Tensor of(Tensor x, Tensor weight, @Nullable Tensor bias) {
         Dtype dtype = Dtype.of(weight);
         if (!Inference.isOpen()
-                || !takes(weight)
+                || DeviceSpec.of(weight).kind() != DeviceSpec.Kind.CPU
                 || Dtype.of(x) != dtype
                 || x.numel() == 0
                 || x.size(-1) != weight.size(1)) {
@@ -61,6 +66,11 @@ final class LaneProduct {
         }
         long out = weight.size(0);
         Tensor rows = x.reshape(-1, weight.size(1));
+        if (dtype.isHalf() && rows.size(0) > FEW_OF_HALF) {
+            // oneDNN's own threads, which lay out less anew
+            return Lanes.together(
+                    () -> torch.linear(x, weight, bias == null ? new TensorOptional() : new TensorOptional(bias)));
+        }
         boolean few = isOfFew(rows);
         long unit = unit(rows);
         long units = (out + unit - 1) / unit;
@@ -88,13 +98,11 @@ final class LaneProduct {
         return y.view(shape);
     }
 
-    private static boolean takes(Tensor x) {
-        return !Dtype.of(x).isHalf() && DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU;
-    }
-
     /** Whether rows are so few that {@link #multiplyFew} is faster than a product as it is. */
     static boolean isOfFew(Tensor rows) {
-        return takes(rows) && (rows.size(0) == 1 || rows.size(0) <= FEW && Engine.hasSmallKernels());
+        return !Dtype.of(rows).isHalf()
+                && DeviceSpec.of(rows).kind() == DeviceSpec.Kind.CPU
+                && (rows.size(0) == 1 || rows.size(0) <= FEW && Engine.hasSmallKernels());
     }
 
     /**
@@ -114,6 +122,9 @@ final class LaneProduct {
 
     /** Outputs of which each lane has whole multiples, but for the last. */
     private static long unit(Tensor rows) {
+        if (Dtype.of(rows).isHalf()) {
+            return UNIT;
+        }
         if (!isOfFew(rows)) {
             return UNIT_OF_MANY;
         }

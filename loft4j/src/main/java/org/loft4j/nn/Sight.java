@@ -282,7 +282,8 @@ public final class Sight {
     /** Whether each part of a text would leave its scores behind, being few, and all of them are many. */
     private boolean isBetterWide(Tensor query, boolean ours) {
         long pairs = parts.stream().mapToLong(part -> part.cut().pairs()).sum();
-        return !isPacked()
+        return query.size(1) > 1
+                && !isPacked()
                 && Attention.isSlowFused(query)
                 && !Attention.keepsScores(query.size(0) * query.size(2) * pairs, ours);
     }

@@ -49,10 +49,15 @@ public final class Engine {
     public static void start() {}
 
     /**
-     * Number of threads that one operation of the calling thread may use. A thread whose first operation came while {@link Lanes}
-     * were at work has taken over the one thread that each of them has: it is given as many as all others here.
+     * Number of threads that the calling thread may share work out to; one inside a lane. A thread whose first operation came while
+     * {@link Lanes} were at work, or another was {@link Lanes#alone}, has taken over the one thread that these have: it is given as
+     * many as all others here.
      */
     public static int threads() {
+        int beforeAlone = Lanes.threadsBeforeAlone();
+        if (beforeAlone > 0) {
+            return beforeAlone;
+        }
         if (!Lanes.inside() && torch.get_num_threads() == 1 && threads > 1) {
             torch.set_num_threads(threads);
         }

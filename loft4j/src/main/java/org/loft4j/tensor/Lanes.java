@@ -3,8 +3,6 @@ package org.loft4j.tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
@@ -25,6 +23,9 @@ public final class Lanes {
     /** How many lanes the work of the calling thread is shared with; 1 outside. */
     private static final ThreadLocal<Integer> SHARING = ThreadLocal.withInitial(() -> 1);
 
+    /** How many threads the operations of the calling thread had before they were to stay on it; 0 where they are not. */
+    private static final ThreadLocal<Integer> BEFORE_ALONE = ThreadLocal.withInitial(() -> 0);
+
     /** The number of threads of a product is one setting for the whole process. Who has waited longest is next. */
     private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock(true);
 
@@ -32,11 +33,11 @@ public final class Lanes {
      * The threads beside the caller's: they live as long as the process. Each lane keeps its own, for the C library keeps what a
      * thread has freed for that thread.
      */
-    private static final List<ExecutorService> THREADS = new ArrayList<>();
+    private static final List<WakefulThread> THREADS = new ArrayList<>();
 
-    private static ExecutorService thread(int lane) {
+    private static WakefulThread thread(int lane) {
         while (THREADS.size() < lane) {
-            THREADS.add(Executors.newSingleThreadExecutor(work -> LastingThread.of(work, "loft-lane")));
+            THREADS.add(WakefulThread.begin("loft-lane"));
         }
         return THREADS.get(lane - 1);
     }
@@ -158,7 +159,7 @@ public final class Lanes {
         try {
             runAll(lane, present);
         } finally {
-            torch.set_num_threads(threads);
+            torch.set_num_threads(isAlone() ? 1 : threads);
             Blas.release();
         }
     }
@@ -176,6 +177,54 @@ public final class Lanes {
         } finally {
             Blas.release();
         }
+    }
+
+    /**
+     * The same for work whose operations are so short that they stay on the calling thread: libtorch's threads are woken at each, which
+     * takes some 50 µs. Lanes that it runs are as many as ever.
+     */
+    public static <T> T alone(Supplier<T> work) {
+        Engine.start();
+        if (inside() || isAlone()) {
+            return unshared(work);
+        }
+        int threads = Engine.threads();
+        BEFORE_ALONE.set(threads);
+        torch.set_num_threads(1);
+        try {
+            return unshared(work);
+        } finally {
+            BEFORE_ALONE.remove();
+            torch.set_num_threads(threads);
+        }
+    }
+
+    /** An operation within {@link #alone} that is long enough for all threads; where nothing is alone, no more than {@link #unshared}. */
+    public static <T> T together(Supplier<T> work) {
+        Engine.start();
+        // a thread that was born beside one that is alone has its number now
+        int threads = Engine.threads();
+        if (!isAlone()) {
+            return unshared(work);
+        }
+        BEFORE_ALONE.remove();
+        torch.set_num_threads(threads);
+        try {
+            return unshared(work);
+        } finally {
+            BEFORE_ALONE.set(threads);
+            torch.set_num_threads(1);
+        }
+    }
+
+    /** Whether the caller is in {@link #alone}. */
+    public static boolean isAlone() {
+        return threadsBeforeAlone() > 0;
+    }
+
+    /** How many threads operations of the caller had before {@link #alone}; 0 outside of it. */
+    static int threadsBeforeAlone() {
+        return inside() ? 0 : BEFORE_ALONE.get();
     }
 
     private static void inScope(IntConsumer task, int i) {
@@ -212,6 +261,7 @@ public final class Lanes {
     /** What it ended in, or null. An interrupt waits: the lane uses tensors that the caller is about to free. */
     private static @Nullable Throwable await(Future<?> lane) {
         try {
+            WakefulThread.soon(lane::isDone);
             Uninterrupted.await(lane::get);
             return null;
         } catch (ExecutionException e) {

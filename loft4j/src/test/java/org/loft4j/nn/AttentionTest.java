@@ -165,4 +165,21 @@ class AttentionTest {
             }
         }
     }
+
+    /** So many keys that the kernel shares its work out, and few, alone and not. */
+    @ParameterizedTest
+    @CsvSource({"BF16, 5", "BF16, 900", "F16, 5", "F16, 900"})
+    void aSingleQueryInAHalfTypeIsThatOfFloat32Rounded(Dtype dtype, long keys) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor query = random(dtype, 3, 1, 8, 64);
+            Tensor key = random(dtype, 3, keys + 9, 8, 64).narrow(1, 0, keys);
+            Tensor value = random(dtype, 3, keys + 9, 8, 64).narrow(1, 0, keys);
+            Tensor expected = Attention.attend(
+                            Attention.wide(query), Attention.wide(key), Attention.wide(value), null, false, 0, SCALE)
+                    .to(dtype.scalarType());
+            assertTrue(torch.equal(expected, Attention.attend(query, key, value, null, false, 0, SCALE)));
+            assertTrue(torch.equal(
+                    expected, Lanes.alone(() -> Attention.attend(query, key, value, null, false, 0, SCALE))));
+        }
+    }
 }

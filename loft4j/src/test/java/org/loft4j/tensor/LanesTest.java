@@ -214,4 +214,84 @@ class LanesTest {
                 }));
         assertEquals(3, threadsOfAProduct());
     }
+
+    @Test
+    void whatIsAloneStaysOnItsThreadButForLanesAndWhatIsTogether() {
+        int within = Lanes.alone(() -> {
+            assertEquals(1, torch.get_num_threads());
+            assertEquals(3, Lanes.count());
+            assertEquals(1, torch.get_num_threads(), "asked for the number of lanes");
+            CountDownLatch begun = new CountDownLatch(3);
+            Lanes.runIfFree(3, i -> {
+                begun.countDown();
+                try {
+                    assertTrue(begun.await(30, TimeUnit.SECONDS));
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+                assertTrue(Lanes.inside());
+                assertEquals(1, Lanes.count());
+                assertEquals(1, Lanes.together(torch::get_num_threads), "in a lane");
+            });
+            assertEquals(1, torch.get_num_threads(), "behind lanes");
+            assertEquals(3, Lanes.together(torch::get_num_threads));
+            assertEquals(3, Lanes.alone(() -> Lanes.together(torch::get_num_threads)), "twice alone");
+            assertEquals(1, Lanes.together(() -> Lanes.alone(torch::get_num_threads)), "alone again");
+            assertThrows(
+                    IllegalStateException.class,
+                    () -> Lanes.together(() -> {
+                        throw new IllegalStateException("fails");
+                    }));
+            return torch.get_num_threads();
+        });
+        assertEquals(1, within);
+        assertEquals(3, torch.get_num_threads());
+        assertEquals(3, Lanes.together(torch::get_num_threads), "where nothing is alone");
+        assertThrows(
+                IllegalStateException.class,
+                () -> Lanes.alone(() -> {
+                    throw new IllegalStateException("fails");
+                }));
+        assertEquals(3, torch.get_num_threads());
+        assertEquals(3, Lanes.count());
+    }
+
+    /** Who has lowered libtorch's own number has as many lanes in both. */
+    @Test
+    void asManyThreadsAsTheCallerHadAreTogether() {
+        torch.set_num_threads(2);
+        assertEquals(2, Lanes.count());
+        Lanes.alone(() -> {
+            assertEquals(2, Lanes.count());
+            return assertTogether(2);
+        });
+        assertEquals(2, torch.get_num_threads());
+        torch.set_num_threads(3);
+    }
+
+    private static int assertTogether(int threads) {
+        int together = Lanes.together(torch::get_num_threads);
+        assertEquals(threads, together);
+        return together;
+    }
+
+    @Test
+    void aThreadBornBesideOneThatIsAloneHasAllThreadsTogether() throws Exception {
+        int[] seen = new int[2];
+        Thread thread = new Thread(() -> {
+            seen[0] = torch.get_num_threads();
+            seen[1] = Lanes.together(torch::get_num_threads);
+        });
+        Lanes.alone(() -> {
+            thread.start();
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            return 0;
+        });
+        assertEquals(1, seen[0], "what libtorch gave it");
+        assertEquals(3, seen[1], "what it has now");
+    }
 }
