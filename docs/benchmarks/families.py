@@ -4,6 +4,7 @@ Makes a small model with random weights, saves it where loft4j's ModelStep reads
 rank 16 on all linear layers but the head, 1024 tokens, or 4 images of 224 pixels, or 4 texts of 256 tokens of which 64 are written.
 
     python families.py DIRECTORY NAME ROW_TOKENS STEPS [DTYPE [FEWEST]]   times one
+    python families.py tokens DIRECTORY NAME ROWS PROMPT COUNT DTYPE     times what it writes, as ModelTokens does
     python families.py list                                                names them, with their tasks
 
 DTYPE is of the base, float32 or bfloat16; the factors are float32, as PEFT has them. With FEWEST the rows of each step have a length of
@@ -147,8 +148,41 @@ def main(directory, name, longest, steps, dtype="float32", fewest=None):
     print(json.dumps(dict(model=name, tokens=longest, dtype=dtype, seconds=round(median, 4), mean=round(mean, 4), peak_mb=peak)))
 
 
+def tokens(directory, name, rows, length, count, dtype):
+    import torch
+    import transformers as hf
+
+    opener = hf.AutoModelForSeq2SeqLM if MODELS[name][1] == WRITES else hf.AutoModelForCausalLM
+    model = opener.from_pretrained(os.path.join(directory, name), torch_dtype=getattr(torch, dtype)).eval()
+
+    class Clock(hf.LogitsProcessor):
+        def __init__(self):
+            self.times = [time.perf_counter()]
+
+        def __call__(self, ids, logits):
+            self.times.append(time.perf_counter())
+            return logits
+
+    first, further = [], []
+    for turn in range(7):
+        torch.manual_seed(turn)
+        ids = torch.randint(3, 8192, (rows, length))
+        clock = Clock()
+        model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, min_new_tokens=count, do_sample=False,
+            num_beams=1, pad_token_id=0, logits_processor=hf.LogitsProcessorList([clock]))
+        if turn >= 2:
+            times = [1000 * (b - a) for a, b in zip(clock.times, clock.times[1:])]
+            first.append(times[0])
+            further += times[1:]
+    median = lambda values: round(sorted(values)[len(values) // 2], 2)
+    print(json.dumps(dict(model=name, rows=rows, prompt=length, dtype=dtype, first_ms=median(first), token_ms=median(further))))
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "list":
+    if sys.argv[1] == "tokens":
+        tokens(sys.argv[2], sys.argv[3], *map(int, sys.argv[4:7]), sys.argv[7])
+    elif sys.argv[1] == "list":
         for name, (_, task, _) in MODELS.items():
             print(name, task)
     else:
