@@ -63,15 +63,12 @@ public final class Attention {
             return attendUnfused(query, key, value, causal ? future(query) : bias, dropout, scale, 0);
         }
         if (isOneOfGroups(query, key, bias, causal)) {
-            return among(
-                    scores(query, key) * query.size(3), () -> attendByGroup(query, key, value, bias, dropout, scale));
+            return among(query, key, () -> attendByGroup(query, key, value, bias, dropout, scale));
         }
         if (isSlowFused(query)) {
-            return among(
-                    scores(query, key) * query.size(3),
-                    () -> attendInHalf(query, key, value, bias, causal, dropout, scale));
+            return among(query, key, () -> attendInHalf(query, key, value, bias, causal, dropout, scale));
         }
-        return attendFused(query, key, value, bias, causal, dropout, scale);
+        return among(query, key, () -> attendFused(query, key, value, bias, causal, dropout, scale));
     }
 
     /**
@@ -83,7 +80,7 @@ public final class Attention {
             Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, double dropout, double scale) {
         return isOurs(query, key, bias, false, dropout)
                 ? attend(query, key, value, bias, false, dropout, scale)
-                : attendUnfused(query, key, value, bias, dropout, scale, 0);
+                : among(query, key, () -> attendUnfused(query, key, value, bias, dropout, scale, 0));
     }
 
     private static Tensor attendFused(
@@ -129,22 +126,21 @@ public final class Attention {
         if (valueDim > headDim) {
             return fused(padded(queries, valueDim), padded(keys, valueDim), values, bias, causal, dropout, scale);
         }
-        return among(
-                queries.numel() * keys.size(2),
-                () -> torch.scaled_dot_product_attention(
-                        queries,
-                        keys,
-                        values,
-                        bias == null ? new TensorOptional() : new TensorOptional(bias),
-                        dropout,
-                        causal,
-                        new DoubleOptional(scale),
-                        false));
+        return Lanes.unshared(() -> torch.scaled_dot_product_attention(
+                queries,
+                keys,
+                values,
+                bias == null ? new TensorOptional() : new TensorOptional(bias),
+                dropout,
+                causal,
+                new DoubleOptional(scale),
+                false));
     }
 
-    /** Work on queries with keys that is so long that all threads have it, or stays on one. */
-    static Tensor among(long products, Supplier<Tensor> kernel) {
-        return products <= FEW_PRODUCTS ? Lanes.alone(kernel) : Lanes.together(kernel);
+    /** Work on queries with keys, which all threads have together where it is long, though what is around it is alone. */
+    static Tensor among(Tensor query, Tensor key, Supplier<Tensor> work) {
+        boolean isLong = query.numel() * key.size(1) > FEW_PRODUCTS;
+        return isLong && Lanes.isAlone() ? Lanes.together(work) : work.get();
     }
 
     private static Tensor padded(Tensor heads, long size) {
@@ -287,21 +283,6 @@ public final class Attention {
      * @param softcap bound of the scores; 0 for none
      */
     public static Tensor attendUnfused(
-            Tensor query,
-            Tensor key,
-            Tensor value,
-            @Nullable Tensor bias,
-            double dropout,
-            double scale,
-            double softcap) {
-        return Lanes.isAlone()
-                ? among(
-                        scores(query, key) * query.size(3),
-                        () -> unfused(query, key, value, bias, dropout, scale, softcap))
-                : unfused(query, key, value, bias, dropout, scale, softcap);
-    }
-
-    private static Tensor unfused(
             Tensor query,
             Tensor key,
             Tensor value,

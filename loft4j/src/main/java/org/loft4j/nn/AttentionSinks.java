@@ -42,7 +42,7 @@ public record AttentionSinks(Tensor logits) {
         long headDim = query.size(3);
         long heads = query.size(2);
         if (query.size(1) == 1 && !GradMode.is_enabled()) {
-            return Attention.among(query.numel() * key.size(1), () -> ofOne(query, key, value, bias, scale));
+            return Attention.among(query, key, () -> ofOne(query, key, value, bias, scale));
         }
         Tensor queries = torch.cat(new TensorVector(query, ofQueries(query, scale)), 3);
         // the kernel's mask lets a query see as many keys as there are queries up to it

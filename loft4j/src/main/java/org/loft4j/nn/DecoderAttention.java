@@ -109,8 +109,10 @@ public record DecoderAttention(
                         query,
                         key,
                         value,
-                        (q, k, v, bias, causal) ->
-                                Attention.attendUnfused(q, k, v, bias, dropout, shape.scale(), shape.softcap()))
+                        (q, k, v, bias, causal) -> Attention.among(
+                                q,
+                                k,
+                                () -> Attention.attendUnfused(q, k, v, bias, dropout, shape.scale(), shape.softcap())))
                 : sight.attend(query, key, value, dropout, shape.scale());
     }
 

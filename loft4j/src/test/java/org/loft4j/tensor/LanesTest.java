@@ -31,6 +31,14 @@ class LanesTest {
         threads.close();
     }
 
+    private static void await(CountDownLatch latch) {
+        try {
+            assertTrue(latch.await(30, TimeUnit.SECONDS));
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     @Test
     void everyTaskIsDoneOnceByAsManyLanesAsThereAre() {
         AtomicIntegerArray done = new AtomicIntegerArray(20);
@@ -38,11 +46,7 @@ class LanesTest {
         CountDownLatch begun = new CountDownLatch(3);
         Lanes.run(20, i -> {
             begun.countDown();
-            try {
-                assertTrue(begun.await(30, TimeUnit.SECONDS));
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
+            await(begun);
             assertTrue(Lanes.inside());
             assertEquals(1, Lanes.count());
             assertEquals(3, Lanes.atWork());
@@ -104,11 +108,7 @@ class LanesTest {
             CountDownLatch begun = new CountDownLatch(9);
             Lanes.run(9, i -> {
                 begun.countDown();
-                try {
-                    assertTrue(begun.await(30, TimeUnit.SECONDS));
-                } catch (InterruptedException e) {
-                    throw new IllegalStateException(e);
-                }
+                await(begun);
                 if (Thread.currentThread() != caller) {
                     heritage.look();
                 }
@@ -137,22 +137,14 @@ class LanesTest {
         Thread thread = new Thread(() -> {
             seen[0] = torch.get_num_threads();
             born.countDown();
-            try {
-                assertTrue(over.await(30, TimeUnit.SECONDS));
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
+            await(over);
             seen[1] = Lanes.count();
         });
         Lanes.run(3, i -> {
             if (i == 0) {
                 thread.start();
             }
-            try {
-                assertTrue(born.await(30, TimeUnit.SECONDS));
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
+            await(born);
         });
         over.countDown();
         thread.join();
@@ -178,11 +170,7 @@ class LanesTest {
         CountDownLatch begun = new CountDownLatch(3);
         Lanes.runIfFree(7, i -> {
             begun.countDown();
-            try {
-                assertTrue(begun.await(30, TimeUnit.SECONDS));
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
+            await(begun);
             done.incrementAndGet(i);
         });
         for (int i = 0; i < 7; i++) {
@@ -224,11 +212,7 @@ class LanesTest {
             CountDownLatch begun = new CountDownLatch(3);
             Lanes.runIfFree(3, i -> {
                 begun.countDown();
-                try {
-                    assertTrue(begun.await(30, TimeUnit.SECONDS));
-                } catch (InterruptedException e) {
-                    throw new IllegalStateException(e);
-                }
+                await(begun);
                 assertTrue(Lanes.inside());
                 assertEquals(1, Lanes.count());
                 assertEquals(1, Lanes.together(torch::get_num_threads), "in a lane");
@@ -261,18 +245,12 @@ class LanesTest {
     void asManyThreadsAsTheCallerHadAreTogether() {
         torch.set_num_threads(2);
         assertEquals(2, Lanes.count());
-        Lanes.alone(() -> {
+        int together = Lanes.alone(() -> {
             assertEquals(2, Lanes.count());
-            return assertTogether(2);
+            return Lanes.together(torch::get_num_threads);
         });
+        assertEquals(2, together);
         assertEquals(2, torch.get_num_threads());
-        torch.set_num_threads(3);
-    }
-
-    private static int assertTogether(int threads) {
-        int together = Lanes.together(torch::get_num_threads);
-        assertEquals(threads, together);
-        return together;
     }
 
     @Test
