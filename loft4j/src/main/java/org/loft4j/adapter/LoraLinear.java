@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.nn.Dropout;
+import org.loft4j.nn.Inference;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LinearForward;
 import org.loft4j.tensor.Dtype;
@@ -35,6 +36,9 @@ import org.loft4j.tensor.Shapes;
  * d = dropout(x)}, as in PEFT; this costs a second product with the base weight.
  */
 public final class LoraLinear implements LinearForward {
+    /** Rows of an answer for which thin products are faster in the factors' own type. */
+    private static final long FEW = 16;
+
     private final LoraAdapter adapter;
     private final Linear base;
     private final Tensor loraA;
@@ -94,6 +98,9 @@ public final class LoraLinear implements LinearForward {
     }
 
     private Tensor forward(Linear layer, Tensor rows, UnaryOperator<Tensor> baseProduct) {
+        if (isPlain() && isFewOfAnswer(rows)) {
+            return stretched(addUpdateOfFew(baseProduct.apply(rows), wide(rows)), layer.bias());
+        }
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
         Tensor dropped = Dropout.apply(rows, dropout, training);
@@ -150,6 +157,15 @@ public final class LoraLinear implements LinearForward {
             }
             return all;
         }
+        if (isFewOfAnswer(rows)) {
+            Tensor wide = first.wide(rows);
+            return plain.stream()
+                    .map(layer -> layer.shaped(
+                            layer.stretched(
+                                    layer.addUpdateOfFew(layer.base.baseForward(rows), wide), layer.base.bias()),
+                            x))
+                    .toList();
+        }
         Tensor stacked =
                 torch.cat(new TensorVector(plain.stream().map(LoraLinear::loraA).toArray(Tensor[]::new)), 0);
         TensorVector low = torch.mm(rows, first.cast(stacked).t())
@@ -189,6 +205,33 @@ public final class LoraLinear implements LinearForward {
     private Tensor addUpdate(Tensor y, Tensor low) {
         y.addmm_(low, cast(probed(loraB, probeSink, 1)).t(), new Scalar(1.0), new Scalar(scale));
         return y;
+    }
+
+    /** Whether the rows are so few tokens of an answer, on the processor, that {@link #addUpdateOfFew} is the faster way. */
+    private static boolean isFewOfAnswer(Tensor rows) {
+        return Inference.isOpen() && rows.size(0) <= FEW && !rows.is_cuda();
+    }
+
+    /**
+     * Where it takes as long to copy a factor, into another type or beside others, as to multiply by it, both are read where they lie.
+     *
+     * @param wide {@link #wide}
+     */
+    private Tensor addUpdateOfFew(Tensor y, Tensor wide) {
+        if (wide.size(0) > 1) {
+            return y.add_(wide.mm(loraA.t()).mm(loraB.t()), new Scalar(scale));
+        }
+        Tensor low = loraA.mv(wide.view(-1));
+        return product == null
+                ? y.view(-1)
+                        .addmv_(loraB, low, new Scalar(1.0), new Scalar(scale))
+                        .view(1, -1)
+                : y.add_(loraB.mv(low), new Scalar(scale));
+    }
+
+    /** The rows in the factors' type. */
+    private Tensor wide(Tensor rows) {
+        return rows.to(loraA.scalar_type());
     }
 
     /** The probe rides along as one more rank. */

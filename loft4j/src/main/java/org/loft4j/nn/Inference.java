@@ -42,7 +42,7 @@ public final class Inference implements AutoCloseable {
     }
 
     /** Whether the calling thread has one open. */
-    static boolean isOpen() {
+    public static boolean isOpen() {
         return OPEN.get();
     }
 

@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.loft4j.nn.Inference;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
@@ -125,6 +126,39 @@ class LoraLinearTest {
             trained.bias().set_requires_grad(true);
             assertEquals(0, difference(trained.forGradient(x), trained.forward(x)));
             assertSameGradients(trained, List.of(trained.weight(), trained.bias()));
+        }
+    }
+
+    /** Up to sixteen rows of an answer are multiplied by the factors as they lie, in their own type. */
+    @Test
+    void fewRowsOfAnAnswerAreAsInATraining() {
+        for (boolean dora : new boolean[] {false, true}) {
+            answers(Dtype.F64, dora, 1e-12);
+            answers(Dtype.F32, dora, 3e-6);
+            answers(Dtype.BF16, dora, 0.03);
+        }
+    }
+
+    private static void answers(Dtype dtype, boolean dora, double tolerance) {
+        try (TinyModel model = new TinyModel(Task.CAUSAL_LM, dtype, false, 5);
+                LoraAdapter adapter = adapter(
+                        model, LoraConfig.of(2, 3, TargetModules.allLinear()).withDora(dora));
+                NativeScope scope = new NativeScope()) {
+            for (long rows : new long[] {1, 3, 16, 17}) {
+                Tensor x = values(new Random(rows), rows, 1, TinyModel.HIDDEN).to(dtype.scalarType());
+                List<Tensor> trained = Linear.forwardAll(both(model), x);
+                try (Inference inference = Inference.open()) {
+                    List<Tensor> together = Linear.forwardAll(both(model), x);
+                    for (int i = 0; i < 2; i++) {
+                        Tensor alone = both(model).get(i).forward(x);
+                        assertEquals(dtype, Dtype.of(alone));
+                        assertEquals(0, difference(trained.get(i), alone), tolerance, dtype + " of " + rows);
+                        assertEquals(0, difference(together.get(i), alone), tolerance, dtype + " of " + rows);
+                        Tensor bare = both(model).get(i).baseForward(x);
+                        assertTrue(difference(bare, alone) > 4 * tolerance, "the adapter is beside the base");
+                    }
+                }
+            }
         }
     }
 
