@@ -143,8 +143,8 @@ public final class Int8Weight implements QuantizedWeight {
     }
 
     @Override
-    public Tensor rows(long start, long count) {
-        return widen(codes.narrow(0, first + start, count), scales.narrow(0, first + start, count));
+    public Tensor wideRows(long start, long count) {
+        return numbers(codes.narrow(0, first + start, count), scales.narrow(0, first + start, count));
     }
 
     @Override
@@ -159,7 +159,12 @@ public final class Int8Weight implements QuantizedWeight {
     }
 
     private Tensor widen(Tensor part, Tensor scale) {
-        return part.to(ScalarType.Float).mul_(scale.unsqueeze(1)).to(dtype.scalarType());
+        return numbers(part, scale).to(dtype.scalarType());
+    }
+
+    /** In float32. */
+    private static Tensor numbers(Tensor part, Tensor scale) {
+        return part.to(ScalarType.Float).mul_(scale.unsqueeze(1));
     }
 
     @Override

@@ -3,6 +3,7 @@ package org.loft4j.nn;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -165,18 +166,36 @@ public record MixtureOfExperts(
             weights = weights.mul(norms.scales().index_select(0, experts).view(-1, chosen));
             tokens = norms.before().forward(tokens);
         }
+        boolean one = tokens.size(0) == 1 && !GradMode.is_enabled();
+        Tensor back = one ? ofOne(tokens, weights, experts) : ofAll(tokens, weights, experts);
+        Tensor sum = routing.weightsInputs()
+                ? back.sum(1).view(Shapes.of(x))
+                : torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
+        Tensor normed = norms == null ? sum : norms.behind().forward(sum);
+        return shared == null ? normed : normed.add(shared.forward(x));
+    }
+
+    /** What their experts make of tokens, {@code (tokens, chosen, hidden)}. */
+    private Tensor ofAll(Tensor tokens, Tensor weights, Tensor experts) {
         Visits visits = Visits.of(experts, among.count(), HalfRows.matter(Dtype.of(tokens), DeviceSpec.of(tokens)));
         Tensor rows = sorted(tokens, visits);
         if (routing.weightsInputs()) {
             Tensor factors = weights.flatten().index_select(0, visits.order()).unsqueeze(1);
             rows = rows.mul(factors.to(rows.scalar_type()));
         }
-        Tensor back = unsorted(visited(rows, visits.counts()), visits).view(tokens.size(0), chosen, x.size(-1));
-        Tensor sum = routing.weightsInputs()
-                ? back.sum(1).view(Shapes.of(x))
-                : torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
-        Tensor normed = norms == null ? sum : norms.behind().forward(sum);
-        return shared == null ? normed : normed.add(shared.forward(x));
+        return unsorted(visited(rows, visits.counts()), visits).view(tokens.size(0), chosen, -1);
+    }
+
+    /** The same of a single token, as in generating, in which there is no order to make. */
+    private Tensor ofOne(Tensor token, Tensor weights, Tensor experts) {
+        Tensor rows =
+                routing.weightsInputs() ? token.mul(weights.t().to(token.scalar_type())) : token.expand(chosen, -1);
+        IntFunction<FeedForward> all = among.open();
+        List<Tensor> made = new ArrayList<>();
+        for (long expert : Tensors.toLongs(experts)) {
+            made.add(all.apply((int) expert).forward(rows.narrow(0, made.size(), 1)));
+        }
+        return torch.stack(new TensorVector(made.toArray(Tensor[]::new)), 1);
     }
 
     /** What comes out matters: the router's gradient is made of it. */

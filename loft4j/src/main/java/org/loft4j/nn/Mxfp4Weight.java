@@ -141,8 +141,8 @@ public final class Mxfp4Weight implements QuantizedWeight {
     }
 
     @Override
-    public Tensor rows(long start, long count) {
-        return widen(codes.narrow(0, first + start, count), exponents.narrow(0, first + start, count));
+    public Tensor wideRows(long start, long count) {
+        return numbers(codes.narrow(0, first + start, count), exponents.narrow(0, first + start, count));
     }
 
     @Override
@@ -162,11 +162,15 @@ public final class Mxfp4Weight implements QuantizedWeight {
     }
 
     private Tensor widen(Tensor bytes, Tensor ofBlocks) {
+        return numbers(bytes, ofBlocks).to(dtype.scalarType());
+    }
+
+    /** In float32. */
+    private Tensor numbers(Tensor bytes, Tensor ofBlocks) {
         Tensor scale = powers.index_select(0, ofBlocks.to(ScalarType.Int).reshape(-1));
         return NormalFloat.unpack(bytes.contiguous(), table)
                 .view(-1, BLOCK)
                 .mul_(scale.unsqueeze(1))
-                .to(dtype.scalarType())
                 .view(bytes.size(0), -1);
     }
 

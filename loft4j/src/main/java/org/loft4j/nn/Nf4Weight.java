@@ -186,8 +186,8 @@ public final class Nf4Weight implements QuantizedWeight {
     }
 
     @Override
-    public Tensor rows(long start, long count) {
-        return widen(codes.narrow(0, first + start, count), constants(first + start, count))
+    public Tensor wideRows(long start, long count) {
+        return numbers(codes.narrow(0, first + start, count), constants(first + start, count))
                 .narrow(1, 0, in);
     }
 
@@ -240,10 +240,14 @@ public final class Nf4Weight implements QuantizedWeight {
     }
 
     private Tensor widen(Tensor bytes, Tensor constant) {
+        return numbers(bytes, constant).to(dtype.scalarType());
+    }
+
+    /** In float32. */
+    private Tensor numbers(Tensor bytes, Tensor constant) {
         return NormalFloat.unpack(bytes, tables.codes())
                 .view(bytes.size(0), -1, BLOCK)
                 .mul_(constant.unsqueeze(2))
-                .to(dtype.scalarType())
                 .view(bytes.size(0), -1);
     }
 

@@ -81,7 +81,12 @@ public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable perm
 
     /** Rows {@code (count, in)} in the layer's dtype; they belong to the open scope. */
     @Override
-    Tensor rows(long start, long count);
+    default Tensor rows(long start, long count) {
+        return wideRows(start, count).to(dtype().scalarType());
+    }
+
+    /** Rows {@code (count, in)} in float32, whatever the layer's dtype; they belong to the open scope. */
+    Tensor wideRows(long start, long count);
 
     /**
      * The rows of some ids in the layer's dtype, in one piece that belongs to the open scope.

@@ -4,9 +4,11 @@ import java.util.List;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
@@ -23,8 +25,8 @@ final class TiledProduct {
     /** Elements that are widened at once on the processor, and stay in its cache. */
     private static final long TILE = 1 << 20;
 
-    /** The same for few rows, whose product is no more work than the widening: what is widened stays in a core's own cache. */
-    private static final long TILE_OF_FEW = 1 << 17;
+    /** The same for few rows, whose product is no more work than the widening; with smaller ones its calls take a third of the time. */
+    private static final long TILE_OF_FEW = 1 << 19;
 
     /** The same on a device, where each of a tile's calls costs more than a cache saves. */
     private static final long DEVICE_TILE = 1 << 26;
@@ -55,7 +57,10 @@ final class TiledProduct {
 
     /** The same with so many elements in a tile at most, unless one row has more. */
     static void eachTile(long length, long width, long multiple, long elements, Tile tile) {
-        long step = step(width, multiple, elements);
+        inTurn(length, step(width, multiple, elements), tile);
+    }
+
+    private static void inTurn(long length, long step, Tile tile) {
         for (long start = 0; start < length; start += step) {
             try (NativeScope scope = new NativeScope()) {
                 tile.visit(start, Math.min(step, length - start));
@@ -79,13 +84,18 @@ final class TiledProduct {
      */
     private static void eachTileInLanes(
             long length, long width, long multiple, long elements, DeviceSpec device, Tile tile) {
-        long step = step(width, multiple, Math.min(elements, IN_LANES / Lanes.count()));
-        int tiles = Math.toIntExact((length + step - 1) / step);
-        int lanes = Lanes.forRows(tiles);
         if (device.kind() == DeviceSpec.Kind.CUDA) {
             eachTile(length, width, multiple, device, tile);
-        } else if (lanes == 1 || lanes * step * width > IN_LANES) {
-            eachTile(length, width, multiple, elements, tile);
+            return;
+        }
+        long most = step(width, multiple, Math.min(elements, IN_LANES / Lanes.count()));
+        long least = (length + most - 1) / most;
+        // each as large as the others, but for the last: lanes end at once
+        long step = ((length + least - 1) / least + multiple - 1) / multiple * multiple;
+        int tiles = Math.toIntExact((length + step - 1) / step);
+        int lanes = Lanes.forRows(tiles);
+        if (lanes == 1 || lanes * step * width > IN_LANES) {
+            inTurn(length, step, tile);
         } else {
             Lanes.runIfFree(tiles, i -> tile.visit(i * step, Math.min(step, length - i * step)));
         }
@@ -119,22 +129,35 @@ final class TiledProduct {
     }
 
     private static void multiply(QuantizedWeight weight, Tensor rows, @Nullable Tensor bias, Tensor y) {
-        boolean few = LaneProduct.isOfFew(rows);
-        long tileSize = few ? TILE_OF_FEW : TILE;
-        eachTileInLanes(weight.out(), weight.in(), 1, tileSize, weight.device(), (start, count) -> {
+        boolean answer = Dtype.of(rows).isHalf() && Inference.isOpen();
+        Tensor wide = answer ? rows.to(ScalarType.Float) : rows;
+        if (LaneProduct.isOfFew(wide)) {
+            multiplyFew(weight, wide, bias, y);
+            return;
+        }
+        eachTileInLanes(weight.out(), weight.in(), 1, TILE, weight.device(), (start, count) -> {
             Tensor tile = weight.rows(start, count);
             Tensor part = y.narrow(1, start, count);
-            if (few) {
-                LaneProduct.multiplyFew(rows, tile, part);
-            } else if (bias == null) {
+            if (bias == null) {
                 torch.mm_out(part, rows, tile.t());
             } else {
                 torch.addmm_out(part, bias.narrow(0, start, count), rows, tile.t());
             }
         });
-        if (few && bias != null) {
-            y.add_(bias);
-        }
+    }
+
+    /**
+     * For few rows, of an answer in a half type too: to round what is widened, and multiply it so, takes longer than the rest.
+     *
+     * @param rows in float32 at least
+     */
+    private static void multiplyFew(QuantizedWeight weight, Tensor rows, @Nullable Tensor bias, Tensor y) {
+        eachTileInLanes(weight.out(), weight.in(), 1, TILE_OF_FEW, weight.device(), (start, count) -> {
+            Tensor tile = weight.wideRows(start, count).to(rows.scalar_type());
+            Tensor part = torch.empty(new long[] {rows.size(0), count}, rows.options(), null);
+            LaneProduct.multiplyFew(rows, tile, part);
+            y.narrow(1, start, count).copy_(bias == null ? part : part.add_(bias.narrow(0, start, count)));
+        });
     }
 
     /**

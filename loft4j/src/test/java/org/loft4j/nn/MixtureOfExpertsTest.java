@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -266,6 +267,28 @@ class MixtureOfExpertsTest {
             }
             assertTrue(Arrays.stream(visited).distinct().count() < EXPERTS);
             assertTrue(gate.weight().grad().abs().max().item_double() > 0);
+        }
+    }
+
+    /** As in generating, where there is no order of tokens to make. */
+    @Test
+    void aSingleTokenIsWhatItIsAmongOthers() {
+        try (NativeScope scope = new NativeScope()) {
+            MixtureOfExperts plain = mixture(3, true);
+            for (Routing routing : List.of(
+                    plain.routing(), new Routing.Gates(), new Routing.Sigmoid(matrix(EXPERTS), 1, 1, true, 2))) {
+                MixtureOfExperts mixture = new MixtureOfExperts(plain.router(), plain.among(), 3, routing, null, null);
+                Tensor x = matrix(2, 3, HIDDEN);
+                Tensor all = mixture.forward(x);
+                try (AutoGradMode frozen = new AutoGradMode(false)) {
+                    for (int token = 0; token < 6; token++) {
+                        Tensor one = x.view(1, 6, HIDDEN).narrow(1, token, 1);
+                        Tensor same = all.view(1, 6, HIDDEN).narrow(1, token, 1);
+                        assertEquals(
+                                0, mixture.forward(one).sub(same).abs().max().item_double(), 1e-14, "" + routing);
+                    }
+                }
+            }
         }
     }
 
