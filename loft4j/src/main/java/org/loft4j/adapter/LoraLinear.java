@@ -16,6 +16,7 @@ import org.loft4j.nn.Inference;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LinearForward;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
@@ -25,7 +26,8 @@ import org.loft4j.tensor.Shapes;
  * <pre>  y = x·W0ᵀ + b + scale·(dropout(x)·Aᵀ)·Bᵀ</pre>
  *
  * with {@code A: (r, in)} and {@code B: (out, r)}. Where the base is float16 or bfloat16 the factors stay float32, and are
- * rounded to the type of the input for the product, which costs r·(in + out) conversions and not tokens·in.
+ * rounded to the type of the input for the product, which costs r·(in + out) conversions and not tokens·in, but for few tokens of an
+ * answer.
  *
  * <p>With a {@link Magnitude} it is DoRA's layer: what is above but for the bias, {@code v = x·W0ᵀ + scale·(x·Aᵀ)·Bᵀ}, is
  * stretched,
@@ -209,7 +211,7 @@ public final class LoraLinear implements LinearForward {
 
     /** Whether the rows are so few tokens of an answer, on the processor, that {@link #addUpdateOfFew} is the faster way. */
     private static boolean isFewOfAnswer(Tensor rows) {
-        return Inference.isOpen() && rows.size(0) <= FEW && !rows.is_cuda();
+        return Inference.isOpen() && !rows.is_cuda() && rows.size(0) > 0 && rows.size(0) <= FEW;
     }
 
     /**
@@ -218,15 +220,17 @@ public final class LoraLinear implements LinearForward {
      * @param wide {@link #wide}
      */
     private Tensor addUpdateOfFew(Tensor y, Tensor wide) {
-        if (wide.size(0) > 1) {
-            return y.add_(wide.mm(loraA.t()).mm(loraB.t()), new Scalar(scale));
-        }
-        Tensor low = loraA.mv(wide.view(-1));
-        return product == null
-                ? y.view(-1)
-                        .addmv_(loraB, low, new Scalar(1.0), new Scalar(scale))
-                        .view(1, -1)
-                : y.add_(loraB.mv(low), new Scalar(scale));
+        return Lanes.unshared(() -> {
+            if (wide.size(0) > 1) {
+                return y.add_(wide.mm(loraA.t()).mm(loraB.t()), new Scalar(scale));
+            }
+            Tensor low = loraA.mv(wide.view(-1));
+            return product == null
+                    ? y.view(-1)
+                            .addmv_(loraB, low, new Scalar(1.0), new Scalar(scale))
+                            .view(1, -1)
+                    : y.add_(loraB.mv(low), new Scalar(scale));
+        });
     }
 
     /** The rows in the factors' type. */

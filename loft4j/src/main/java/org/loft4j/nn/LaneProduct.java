@@ -100,9 +100,13 @@ final class LaneProduct {
 
     /** Whether rows are so few that {@link #multiplyFew} is faster than a product as it is. */
     static boolean isOfFew(Tensor rows) {
-        return !Dtype.of(rows).isHalf()
-                && DeviceSpec.of(rows).kind() == DeviceSpec.Kind.CPU
-                && (rows.size(0) == 1 || rows.size(0) <= FEW && Engine.hasSmallKernels());
+        return !Dtype.of(rows).isHalf() && areFew(rows);
+    }
+
+    /** Whether they are once they are no half type. */
+    static boolean areFew(Tensor rows) {
+        long count = rows.size(0);
+        return !rows.is_cuda() && (count == 1 || count > 1 && count <= FEW && Engine.hasSmallKernels());
     }
 
     /**
@@ -121,7 +125,7 @@ final class LaneProduct {
     }
 
     /** Outputs of which each lane has whole multiples, but for the last. */
-    private static long unit(Tensor rows) {
+    static long unit(Tensor rows) {
         if (Dtype.of(rows).isHalf()) {
             return UNIT;
         }

@@ -1,9 +1,11 @@
 package org.loft4j.nn;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntFunction;
-import org.bytedeco.pytorch.GradMode;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -11,6 +13,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
@@ -166,7 +169,8 @@ public record MixtureOfExperts(
             weights = weights.mul(norms.scales().index_select(0, experts).view(-1, chosen));
             tokens = norms.before().forward(tokens);
         }
-        boolean one = tokens.size(0) == 1 && !GradMode.is_enabled();
+        // a training computes a layer without gradients too, and again with them, in the same order
+        boolean one = tokens.size(0) == 1 && Inference.isOpen();
         Tensor back = one ? ofOne(tokens, weights, experts) : ofAll(tokens, weights, experts);
         Tensor sum = routing.weightsInputs()
                 ? back.sum(1).view(Shapes.of(x))
@@ -183,19 +187,21 @@ public record MixtureOfExperts(
             Tensor factors = weights.flatten().index_select(0, visits.order()).unsqueeze(1);
             rows = rows.mul(factors.to(rows.scalar_type()));
         }
-        return unsorted(visited(rows, visits.counts()), visits).view(tokens.size(0), chosen, -1);
+        long[] counts = visits.counts();
+        long[] some = LongStream.range(0, counts.length)
+                .filter(e -> counts[(int) e] > 0)
+                .toArray();
+        long[] own = LongStream.of(counts).filter(count -> count > 0).toArray();
+        return unsorted(visited(rows, some, own), visits).view(tokens.size(0), chosen, -1);
     }
 
     /** The same of a single token, as in generating, in which there is no order to make. */
     private Tensor ofOne(Tensor token, Tensor weights, Tensor experts) {
         Tensor rows =
                 routing.weightsInputs() ? token.mul(weights.t().to(token.scalar_type())) : token.expand(chosen, -1);
-        IntFunction<FeedForward> all = among.open();
-        List<Tensor> made = new ArrayList<>();
-        for (long expert : Tensors.toLongs(experts)) {
-            made.add(all.apply((int) expert).forward(rows.narrow(0, made.size(), 1)));
-        }
-        return torch.stack(new TensorVector(made.toArray(Tensor[]::new)), 1);
+        long[] each = new long[chosen];
+        Arrays.fill(each, 1);
+        return visited(rows, Tensors.toLongs(experts), each).view(1, chosen, -1);
     }
 
     /** What comes out matters: the router's gradient is made of it. */
@@ -204,17 +210,35 @@ public record MixtureOfExperts(
         return forward(x);
     }
 
-    /** What the experts make of their rows, in the same order. */
-    private Tensor visited(Tensor rows, long[] counts) {
-        TensorVector parts = rows.split_with_sizes(counts);
+    /**
+     * What experts make of their rows, in the same order.
+     *
+     * @param some their numbers
+     * @param counts how many rows each of these has
+     */
+    private Tensor visited(Tensor rows, long[] some, long[] counts) {
         IntFunction<FeedForward> experts = among.open();
-        List<Tensor> made = new ArrayList<>();
-        for (int i = 0; i < counts.length; i++) {
-            if (counts[i] > 0) {
-                made.add(experts.apply(i).forward(parts.get(i)));
-            }
+        TensorVector parts = rows.split_with_sizes(counts);
+        IntFunction<Tensor> made = i -> experts.apply((int) some[i]).forward(parts.get(i));
+        if (Inference.isOpen() && !rows.is_cuda() && fillLanes(some.length)) {
+            Tensor all = torch.empty(Shapes.of(rows), rows.options(), null);
+            TensorVector places = all.split_with_sizes(counts);
+            Lanes.runIfFree(some.length, i -> {
+                try (Inference answer = Inference.open()) {
+                    places.get(i).copy_(made.apply(i));
+                }
+            });
+            return all;
         }
-        return torch.cat(new TensorVector(made.toArray(Tensor[]::new)), 0);
+        return torch.cat(
+                new TensorVector(IntStream.range(0, some.length).mapToObj(made).toArray(Tensor[]::new)), 0);
+    }
+
+    /** Whether lanes that have whole experts are idle for no more than a sixth of the time: they wait once, and not for each product. */
+    private static boolean fillLanes(int experts) {
+        int lanes = Lanes.count();
+        int turns = (experts + lanes - 1) / lanes;
+        return lanes > 1 && turns * lanes * 5 <= experts * 6;
     }
 
     /** Each token's row once for each of its experts, in their order; autograd would add the gradients up row by row. */

@@ -57,10 +57,7 @@ final class TiledProduct {
 
     /** The same with so many elements in a tile at most, unless one row has more. */
     static void eachTile(long length, long width, long multiple, long elements, Tile tile) {
-        inTurn(length, step(width, multiple, elements), tile);
-    }
-
-    private static void inTurn(long length, long step, Tile tile) {
+        long step = step(width, multiple, elements);
         for (long start = 0; start < length; start += step) {
             try (NativeScope scope = new NativeScope()) {
                 tile.visit(start, Math.min(step, length - start));
@@ -84,18 +81,13 @@ final class TiledProduct {
      */
     private static void eachTileInLanes(
             long length, long width, long multiple, long elements, DeviceSpec device, Tile tile) {
-        if (device.kind() == DeviceSpec.Kind.CUDA) {
-            eachTile(length, width, multiple, device, tile);
-            return;
-        }
-        long most = step(width, multiple, Math.min(elements, IN_LANES / Lanes.count()));
-        long least = (length + most - 1) / most;
-        // each as large as the others, but for the last: lanes end at once
-        long step = ((length + least - 1) / least + multiple - 1) / multiple * multiple;
+        long step = step(width, multiple, Math.min(elements, IN_LANES / Lanes.count()));
         int tiles = Math.toIntExact((length + step - 1) / step);
         int lanes = Lanes.forRows(tiles);
-        if (lanes == 1 || lanes * step * width > IN_LANES) {
-            inTurn(length, step, tile);
+        if (device.kind() == DeviceSpec.Kind.CUDA) {
+            eachTile(length, width, multiple, device, tile);
+        } else if (lanes == 1 || lanes * step * width > IN_LANES) {
+            eachTile(length, width, multiple, elements, tile);
         } else {
             Lanes.runIfFree(tiles, i -> tile.visit(i * step, Math.min(step, length - i * step)));
         }
@@ -129,10 +121,9 @@ final class TiledProduct {
     }
 
     private static void multiply(QuantizedWeight weight, Tensor rows, @Nullable Tensor bias, Tensor y) {
-        boolean answer = Dtype.of(rows).isHalf() && Inference.isOpen();
-        Tensor wide = answer ? rows.to(ScalarType.Float) : rows;
-        if (LaneProduct.isOfFew(wide)) {
-            multiplyFew(weight, wide, bias, y);
+        boolean half = Dtype.of(rows).isHalf();
+        if (LaneProduct.areFew(rows) && (!half || Inference.isOpen())) {
+            multiplyFew(weight, half ? rows.to(ScalarType.Float) : rows, bias, y);
             return;
         }
         eachTileInLanes(weight.out(), weight.in(), 1, TILE, weight.device(), (start, count) -> {
@@ -147,12 +138,14 @@ final class TiledProduct {
     }
 
     /**
-     * For few rows, of an answer in a half type too: to round what is widened, and multiply it so, takes longer than the rest.
+     * For few rows, of an answer in a half type too: to round what is widened, and multiply it so, takes longer than the rest. Tiles
+     * have whole strips, so the numbers do not depend on the cuts.
      *
      * @param rows in float32 at least
      */
     private static void multiplyFew(QuantizedWeight weight, Tensor rows, @Nullable Tensor bias, Tensor y) {
-        eachTileInLanes(weight.out(), weight.in(), 1, TILE_OF_FEW, weight.device(), (start, count) -> {
+        long strip = LaneProduct.unit(rows);
+        eachTileInLanes(weight.out(), weight.in(), strip, TILE_OF_FEW, weight.device(), (start, count) -> {
             Tensor tile = weight.wideRows(start, count).to(rows.scalar_type());
             Tensor part = torch.empty(new long[] {rows.size(0), count}, rows.options(), null);
             LaneProduct.multiplyFew(rows, tile, part);

@@ -159,6 +159,10 @@ class LoraLinearTest {
                     }
                 }
             }
+            try (Inference inference = Inference.open()) {
+                Tensor none = values(new Random(1), 0, TinyModel.HIDDEN).to(dtype.scalarType());
+                assertEquals(0, model.linears().get(FIRST).forward(none).size(0));
+            }
         }
     }
 

@@ -10,7 +10,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -20,8 +19,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
+import org.loft4j.tensor.Threads;
 
 /** Against the sum over all experts of which all but the chosen have weight zero, in float64. */
 class MixtureOfExpertsTest {
@@ -280,7 +281,7 @@ class MixtureOfExpertsTest {
                 MixtureOfExperts mixture = new MixtureOfExperts(plain.router(), plain.among(), 3, routing, null, null);
                 Tensor x = matrix(2, 3, HIDDEN);
                 Tensor all = mixture.forward(x);
-                try (AutoGradMode frozen = new AutoGradMode(false)) {
+                try (Inference inference = Inference.open()) {
                     for (int token = 0; token < 6; token++) {
                         Tensor one = x.view(1, 6, HIDDEN).narrow(1, token, 1);
                         Tensor same = all.view(1, 6, HIDDEN).narrow(1, token, 1);
@@ -288,6 +289,26 @@ class MixtureOfExpertsTest {
                                 0, mixture.forward(one).sub(same).abs().max().item_double(), 1e-14, "" + routing);
                     }
                 }
+            }
+        }
+    }
+
+    /** In an answer each lane has whole experts where they fill the lanes: five fill two of them and three, and not four. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4})
+    void anAnswerIsTheSameInLanes(int lanes) {
+        try (NativeScope scope = new NativeScope();
+                Threads threads = Threads.of(lanes)) {
+            MixtureOfExperts mixture = mixture(5, true);
+            for (long tokens : new long[] {1, 7}) {
+                Tensor x = matrix(1, tokens, HIDDEN);
+                Tensor trained = mixture.forward(x);
+                try (Inference inference = Inference.open()) {
+                    Tensor answer = mixture.forward(x);
+                    assertFalse(answer.requires_grad());
+                    assertEquals(0, answer.sub(trained).abs().max().item_double(), 1e-14);
+                }
+                assertEquals(lanes, Lanes.count());
             }
         }
     }

@@ -80,6 +80,25 @@ class TiledProductTest {
         }
     }
 
+    /** More lanes than tiles of that size may be widened at once: theirs are smaller than those of one lane. */
+    @ParameterizedTest
+    @CsvSource({"INT8, F32, 1", "NF4, F32, 1", "NF4, F32, 7", "NF4, BF16, 7", "NF4, F64, 3"})
+    void fewRowsDoNotDependOnTheCuts(LoadIn loadIn, Dtype dtype, long rows) {
+        try (Threads many = Threads.of(20);
+                NativeScope scope = new NativeScope();
+                QuantizedWeight weight = QuantizedWeight.of(loadIn, random(Dtype.F32, "w", 3000, 1100), dtype, false)) {
+            Tensor x = random(dtype, "x", rows, 1100);
+            Tensor y = answer(weight, x);
+            Lanes.run(2, i -> assertTrue(torch.equal(y, answer(weight, x))));
+        }
+    }
+
+    private static Tensor answer(QuantizedWeight weight, Tensor x) {
+        try (Inference inference = Inference.open()) {
+            return weight.product(x, null);
+        }
+    }
+
     /** As a layer is whose activations are not kept: computed once without gradients, and again with them. */
     @ParameterizedTest
     @EnumSource(
@@ -154,6 +173,16 @@ class TiledProductTest {
                 Result few = Result.of(first, second, bias, x);
                 few.assertNear(dense, tolerance);
             }
+        }
+    }
+
+    /** As of a text of nothing. */
+    @Test
+    void noRowsAreNone() {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight =
+                        QuantizedWeight.of(LoadIn.NF4, random(Dtype.F32, "w", 70, 64), Dtype.BF16, false)) {
+            assertEquals(0, answer(weight, random(Dtype.BF16, "x", 0, 64)).size(0));
         }
     }
 
