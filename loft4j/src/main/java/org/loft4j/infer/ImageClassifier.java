@@ -117,7 +117,7 @@ public final class ImageClassifier implements AutoCloseable {
     private List<Prediction> predict(List<Path> files) throws IOException {
         try (NativeScope scope = new NativeScope();
                 Inference inference = Inference.open()) {
-            Tensor logits = model.logits(images.read(files, model.description().device()));
+            Tensor logits = images.logits(model, files);
             return TextClassifier.predictions(logits, model.description());
         }
     }

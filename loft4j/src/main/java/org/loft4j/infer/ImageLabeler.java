@@ -120,8 +120,7 @@ public final class ImageLabeler implements AutoCloseable {
             try (NativeScope scope = new NativeScope();
                     Inference inference = Inference.open()) {
                 List<Path> some = files.subList(start, Math.min(files.size(), start + batchSize));
-                Tensor logits =
-                        model.logits(images.read(some, model.description().device()));
+                Tensor logits = images.logits(model, some);
                 sets.addAll(TextLabeler.sets(logits, model.description(), leastLogit));
             }
         }

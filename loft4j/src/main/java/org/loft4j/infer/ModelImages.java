@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.image.ImageFile;
@@ -11,6 +12,7 @@ import org.loft4j.data.image.ImageProcessorFile;
 import org.loft4j.data.image.Pixels;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.ImageShape;
+import org.loft4j.nn.Inference;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -58,6 +60,16 @@ public record ModelImages(ImageProcessor processor, ImageShape shape) {
     /** The shape, as data of a training has it. */
     public ImageDataset.Shape read() {
         return new ImageDataset.Shape((int) shape.channels(), (int) shape.height(), (int) shape.width());
+    }
+
+    /**
+     * What the model makes of pictures, {@code (pictures, labels)}, in an open {@link Inference}.
+     *
+     * @throws org.loft4j.DataException as {@link #read(List, DeviceSpec)} does
+     */
+    Tensor logits(Model model, List<Path> files) throws IOException {
+        ImageInput input = read(files, model.description().device());
+        return Inference.ofTokens(model, files.size() * model.imageStates(shape), () -> model.logits(input));
     }
 
     /**

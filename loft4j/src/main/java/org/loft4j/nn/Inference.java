@@ -32,7 +32,7 @@ public final class Inference implements AutoCloseable {
     }
 
     /**
-     * What a model makes of so many tokens at once. Where they are few on the processor, what is not shared out over lanes stays on the
+     * What a model makes of so many tokens at once, or states of images. Where they are few on the processor, what is not shared out over lanes stays on the
      * calling thread ({@link Lanes#alone}).
      */
     public static Tensor ofTokens(Model model, long tokens, Supplier<Tensor> work) {
