@@ -101,7 +101,7 @@ public final class LoraLinear implements LinearForward {
 
     private Tensor forward(Linear layer, Tensor rows, UnaryOperator<Tensor> baseProduct) {
         if (isPlain() && isFewOfAnswer(rows)) {
-            return stretched(addUpdateOfFew(baseProduct.apply(rows), wide(rows)), layer.bias());
+            return stretched(addUpdateOfFew(baseProduct.apply(rows), rows), layer.bias());
         }
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
@@ -160,13 +160,7 @@ public final class LoraLinear implements LinearForward {
             return all;
         }
         if (isFewOfAnswer(rows)) {
-            Tensor wide = first.wide(rows);
-            return plain.stream()
-                    .map(layer -> layer.shaped(
-                            layer.stretched(
-                                    layer.addUpdateOfFew(layer.base.baseForward(rows), wide), layer.base.bias()),
-                            x))
-                    .toList();
+            return plain.stream().map(layer -> layer.forward(layer.base, x)).toList();
         }
         Tensor stacked =
                 torch.cat(new TensorVector(plain.stream().map(LoraLinear::loraA).toArray(Tensor[]::new)), 0);
@@ -214,13 +208,10 @@ public final class LoraLinear implements LinearForward {
         return Inference.isOpen() && !rows.is_cuda() && rows.size(0) > 0 && rows.size(0) <= FEW;
     }
 
-    /**
-     * Where it takes as long to copy a factor, into another type or beside others, as to multiply by it, both are read where they lie.
-     *
-     * @param wide {@link #wide}
-     */
-    private Tensor addUpdateOfFew(Tensor y, Tensor wide) {
+    /** Where it takes as long to copy a factor, into another type or beside others, as to multiply by it, both are read where they lie. */
+    private Tensor addUpdateOfFew(Tensor y, Tensor rows) {
         return Lanes.unshared(() -> {
+            Tensor wide = rows.to(loraA.scalar_type());
             if (wide.size(0) > 1) {
                 return y.add_(wide.mm(loraA.t()).mm(loraB.t()), new Scalar(scale));
             }
@@ -231,11 +222,6 @@ public final class LoraLinear implements LinearForward {
                             .view(1, -1)
                     : y.add_(loraB.mv(low), new Scalar(scale));
         });
-    }
-
-    /** The rows in the factors' type. */
-    private Tensor wide(Tensor rows) {
-        return rows.to(loraA.scalar_type());
     }
 
     /** The probe rides along as one more rank. */

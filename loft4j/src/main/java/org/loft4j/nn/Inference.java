@@ -32,8 +32,10 @@ public final class Inference implements AutoCloseable {
     }
 
     /**
-     * What a model makes of so many tokens at once, or states of images. Where they are few on the processor, what is not shared out over lanes stays on the
+     * What a model makes of so many tokens at once. Where they are few on the processor, what is not shared out over lanes stays on the
      * calling thread ({@link Lanes#alone}).
+     *
+     * @param tokens of images, the states that a model makes of their patches
      */
     public static Tensor ofTokens(Model model, long tokens, Supplier<Tensor> work) {
         ModelDescription description = model.description();
