@@ -11,7 +11,9 @@ import org.loft4j.nn.AutogradFunction;
 import org.loft4j.nn.Linear;
 import org.loft4j.tensor.BlockProduct;
 import org.loft4j.tensor.BlockProduct.Term;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Tensors;
 
 /**
  * Layers with LoRA on the same input in float32, in a lane, as one function by {@link BlockProduct}:
@@ -67,11 +69,11 @@ final class BlockedLora {
 
         /** @param before what other layers have found, which is added to */
         Tensor ofInput(Tensor gradient, Tensor ofLow, @Nullable Tensor before) {
-            Term adapter = new Term(ofLow, loraA);
-            if (BlockProduct.readsLines(weight)) {
-                return BlockProduct.addTo(before, new Term(gradient, weight), adapter);
-            }
-            return BlockProduct.addTo(before == null ? gradient.mm(weight) : before.addmm_(gradient, weight), adapter);
+            Tensor sum = before != null
+                    ? before
+                    : Tensors.empty(Dtype.F32, DeviceSpec.CPU, gradient.size(0), weight.size(1));
+            add(sum, before != null, new Term(gradient, weight), new Term(ofLow, loraA));
+            return sum;
         }
 
         /** The other way round first: rows of many columns take less time. */
@@ -94,9 +96,13 @@ final class BlockedLora {
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (Tensor low : low(layers, x)) {
                 LoraLinear layer = layers.get(results.size());
-                results.add(BlockProduct.withRoom(
+                Tensor y = BlockProduct.room(x.size(0), layer.base().outFeatures());
+                add(
+                        y,
+                        false,
                         new Term(x, layer.base().weight().t()),
-                        new Term(layer.scale(), low, layer.loraB().t())));
+                        new Term(layer.scale(), low, layer.loraB().t()));
+                results.add(y);
                 inputs.addAll(List.of(layer.loraA(), layer.loraB()));
                 saved.addAll(Kept.of(layer, low));
             }
@@ -120,6 +126,24 @@ final class BlockedLora {
                     sums[2 + 2 * i] = kept.ofB(gradient);
                 });
         return results;
+    }
+
+    /**
+     * Of a layer and of its adapter. Where blocks of the weight would be read too slowly it is a product of OpenBLAS' large kernels.
+     *
+     * @param more whether to what is in the sum
+     */
+    private static void add(Tensor sum, boolean more, Term base, Term adapter) {
+        if (BlockProduct.readsLines(base.b())) {
+            BlockProduct.sum(sum, more, base, adapter);
+            return;
+        }
+        if (more) {
+            sum.addmm_(base.a(), base.b());
+        } else {
+            torch.mm_out(sum, base.a(), base.b());
+        }
+        BlockProduct.sum(sum, true, adapter);
     }
 
     /** {@code x·Aᵀ} of each: one product, for x is laid out once then. */

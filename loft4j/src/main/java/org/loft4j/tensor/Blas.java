@@ -53,11 +53,24 @@ final class Blas {
         return Small.KERNELS;
     }
 
+    /**
+     * Whether these are no slower than the large ones on matrices of long lines, which they pass once for each strip of the other. So it
+     * is on EPYCs, for which OpenBLAS takes {@code Cooperlake}, and not on Xeons, which compute faster than they read beyond a core's own
+     * caches.
+     */
+    static boolean turnsWideLines() {
+        return Small.FOR_WIDE_LINES;
+    }
+
     /** Asked once. */
     private static final class Small {
-        static final boolean KERNELS = kernels()
-                .filter(kernels -> kernels.matches("(?i)skylakex|cooperlake|sapphirerapids"))
-                .isPresent();
+        static final boolean KERNELS = are("skylakex|cooperlake|sapphirerapids");
+
+        static final boolean FOR_WIDE_LINES = are("cooperlake");
+
+        private static boolean are(String names) {
+            return kernels().filter(name -> name.matches("(?i)" + names)).isPresent();
+        }
     }
 
     /** For products that begin from now on, in all threads, unless some work keeps to one. */

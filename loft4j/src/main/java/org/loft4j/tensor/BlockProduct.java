@@ -5,7 +5,6 @@ import com.sun.jna.NativeLibrary;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 
 /**
@@ -38,7 +37,7 @@ public final class BlockProduct {
     /** Numbers that are read ahead at most, half a core's second cache: more would drive out what is read with them. */
     private static final int AHEAD = 1 << 17;
 
-    /** Bytes that a result {@link #withRoom} has beyond its numbers. */
+    /** Bytes that {@link #room} has beyond its numbers. */
     private static final long ROOM = 256;
 
     private BlockProduct() {}
@@ -52,9 +51,13 @@ public final class BlockProduct {
                 && Extensions.FOUND;
     }
 
-    /** Whether blocks of a matrix {@code (inner, columns)} are read fast enough where they lie. */
+    /** Whether blocks of a matrix {@code (inner, columns)}, as it is stored or turned, are read fast enough where they lie. */
     public static boolean readsLines(Tensor b) {
-        return b.stride(1) == 1 && b.stride(0) >= b.size(1) && b.stride(0) <= WIDEST;
+        boolean turned = b.stride(1) != 1;
+        long line = b.stride(turned ? 1 : 0);
+        return b.stride(turned ? 0 : 1) == 1
+                && line >= b.size(turned ? 0 : 1)
+                && (line <= WIDEST || turned && Blas.turnsWideLines());
     }
 
     /** A matrix itself, or those of a batch, if its rows lie side by side, each after the other; else a copy of which that is true. */
@@ -110,35 +113,21 @@ public final class BlockProduct {
 
     /** The sum, {@code (rows, columns)}. */
     public static Tensor of(Term... terms) {
-        return addTo(null, terms);
-    }
-
-    /**
-     * The same with a little more memory than it needs, for what is soon free and has others of its size behind it, such as the result
-     * of a layer that is added to the states. To begin at a multiple of 64 the C library looks for more memory than it is asked for,
-     * 96 bytes with glibc, and what a tensor leaves has no more than itself: it stays empty where one of the same size comes next. What
-     * this leaves takes it.
-     */
-    public static Tensor withRoom(Term... terms) {
-        long rows = terms[0].a().size(0);
-        long columns = terms[0].b().size(1);
-        Tensor c = Tensors.empty(Dtype.F32, DeviceSpec.CPU, rows * columns + ROOM / Float.BYTES)
-                .resize_(rows, columns);
+        Tensor c = Tensors.empty(
+                Dtype.F32, DeviceSpec.CPU, terms[0].a().size(0), terms[0].b().size(1));
         sum(c, false, terms);
         return c;
     }
 
-    /** The sum added to what there is of it, or by itself: returns where it is. */
-    public static Tensor addTo(@Nullable Tensor before, Term... terms) {
-        Tensor c = before != null
-                ? before
-                : Tensors.empty(
-                        Dtype.F32,
-                        DeviceSpec.CPU,
-                        terms[0].a().size(0),
-                        terms[0].b().size(1));
-        sum(c, before != null, terms);
-        return c;
+    /**
+     * Room for a sum, with a little more memory than it needs, for what is soon free and has others of its size behind it, such as the
+     * result of a layer that is added to the states. To begin at a multiple of 64 the C library looks for more memory than it is asked
+     * for, 96 bytes with glibc, and what a tensor leaves has no more than itself: it stays empty where one of the same size comes next.
+     * What this leaves takes it.
+     */
+    public static Tensor room(long rows, long columns) {
+        return Tensors.empty(Dtype.F32, DeviceSpec.CPU, rows * columns + ROOM / Float.BYTES)
+                .resize_(rows, columns);
     }
 
     /**

@@ -1,5 +1,7 @@
 package org.loft4j.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -30,6 +32,21 @@ class BlockProductTest {
             try (NativeScope scope = new NativeScope()) {
                 check(random);
             }
+        }
+    }
+
+    /** Of what is stored wide lines are too far apart everywhere, of what is turned on some processors. */
+    @Test
+    void linesAreReadWhereTheyLieUpToSomeWidth() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor narrow = matrix(new Random(3), 20, 1536);
+            Tensor wide = matrix(new Random(3), 20, 1537);
+            assertTrue(BlockProduct.readsLines(narrow) && BlockProduct.readsLines(narrow.t()));
+            assertFalse(BlockProduct.readsLines(wide));
+            assertFalse(BlockProduct.readsLines(wide.narrow(1, 0, 30)));
+            assertEquals(Blas.turnsWideLines(), BlockProduct.readsLines(wide.t()));
+            Tensor same = matrix(new Random(3), 1, 30).expand(20, 30);
+            assertFalse(BlockProduct.readsLines(same) || BlockProduct.readsLines(same.t()));
         }
     }
 
