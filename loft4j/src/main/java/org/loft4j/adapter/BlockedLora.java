@@ -129,9 +129,9 @@ final class BlockedLora {
     }
 
     /**
-     * Of a layer and of its adapter. Where blocks of the weight would be read too slowly it is a product of OpenBLAS' large kernels.
+     * {@code sum ← base + adapter}. Where blocks of the weight would be read too slowly, base is a product of OpenBLAS' large kernels.
      *
-     * @param more whether to what is in the sum
+     * @param more whether both are added to what is in the sum
      */
     private static void add(Tensor sum, boolean more, Term base, Term adapter) {
         if (BlockProduct.readsLines(base.b())) {
