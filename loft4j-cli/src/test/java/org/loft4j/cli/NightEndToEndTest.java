@@ -108,7 +108,7 @@ class NightEndToEndTest {
         Process process = start(
                 List.of("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"),
                 "--max-steps",
-                "200",
+                "100",
                 "--epochs",
                 "100",
                 "--save-steps",
@@ -134,9 +134,9 @@ class NightEndToEndTest {
 
     @Test
     void aStepThatTakesLongerThanTheDeadlineLeavesTheLastCheckpoint() throws Exception {
-        // a step of forty thousand rows, and one second to finish it
-        TinyModels.colours(data, 40_000);
-        Process process = start("--max-steps", "3", "--accumulate", "65536", "--epochs", "1", "--stop-deadline", "1");
+        // a step of twenty thousand rows, and one second to finish it
+        TinyModels.colours(data, 20_000);
+        Process process = start("--max-steps", "3", "--accumulate", "32768", "--epochs", "1", "--stop-deadline", "1");
         awaitFile(run.resolve("metrics.jsonl"), process);
         Thread.sleep(200);
         long start = System.nanoTime();
@@ -158,7 +158,7 @@ class NightEndToEndTest {
 
     @Test
     void aBaseModelThatChangesUnderTheRunIsToldOfAtItsEnd() throws Exception {
-        Process process = start("--max-steps", "200", "--epochs", "100", "--save-steps", "5");
+        Process process = start("--max-steps", "100", "--epochs", "100", "--save-steps", "5");
         awaitFile(run.resolve("checkpoint-5"), process);
         Files.writeString(model.resolve("config.json"), "\n", StandardOpenOption.APPEND);
         assertFalse(Files.exists(run.resolve("adapter_model.safetensors")), "the run had ended");

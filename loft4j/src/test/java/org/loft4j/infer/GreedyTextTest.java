@@ -37,6 +37,7 @@ import org.loft4j.tensor.Tensors;
 /** The same text with a cache, without one, and in a batch of prompts of other lengths. */
 class GreedyTextTest {
     private static final int TOKENS = 64;
+    private static final int SOME = 16;
     private static final List<long[]> PROMPTS = List.of(
             new long[] {5, 17, 42, 8, 99, 120, 3, 61, 77}, new long[] {9, 200, 31}, new long[] {7, 7, 150, 11, 90});
 
@@ -304,9 +305,12 @@ class GreedyTextTest {
         List<Continuation> batched =
                 generator.generate(prompts, tokens, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
         for (int i = 0; i < prompts.size(); i++) {
-            long[] alone = generator.greedy(prompts.get(i), tokens, Set.of()).ids();
-            assertArrayEquals(alone, batched.get(i).ids(), "batched, prompt " + i);
-            assertArrayEquals(readWhole(model, prompts.get(i), alone), alone, "without a cache, prompt " + i);
+            // to the end for the longest only: what all of them say is read whole
+            int some = i == 0 ? tokens : Math.min(SOME, tokens);
+            long[] alone = generator.greedy(prompts.get(i), some, Set.of()).ids();
+            long[] together = batched.get(i).ids();
+            assertArrayEquals(Arrays.copyOf(together, some), alone, "batched, prompt " + i);
+            assertArrayEquals(readWhole(model, prompts.get(i), together), together, "without a cache, prompt " + i);
             if (i == 0) {
                 baseline = LiveObjects.settled();
             }

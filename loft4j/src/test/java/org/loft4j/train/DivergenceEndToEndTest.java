@@ -89,7 +89,7 @@ class DivergenceEndToEndTest {
         TrainConfig other = config().learningRate(3e-4).batchSize(2).build();
         message = assertThrows(ConfigException.class, () -> TinyRun.train(other, directory, OnExisting.RESUME))
                 .getMessage();
-        assertTrue(message.contains("per_device_train_batch_size was 4 and is now 2"), message);
+        assertTrue(message.contains("per_device_train_batch_size was 8 and is now 2"), message);
         assertFalse(message.contains("learning_rate was"), message);
     }
 

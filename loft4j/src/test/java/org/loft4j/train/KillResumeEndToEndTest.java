@@ -11,8 +11,8 @@ import org.loft4j.tensor.Threads;
  * that nobody disturbed. {@link KillResumeSlowTest} does the same fifty times.
  */
 class KillResumeEndToEndTest {
-    private static final int KILLS = 4;
-    private static final int STEPS = 44;
+    private static final int KILLS = 3;
+    private static final int STEPS = 35;
 
     @TempDir
     Path directory;

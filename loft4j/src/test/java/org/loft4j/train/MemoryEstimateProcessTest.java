@@ -25,16 +25,14 @@ class MemoryEstimateProcessTest {
     @TempDir
     Path directory;
 
-    /** Seven of all: each method, type, way and number of lanes, and kinds of layers that take little time; the slow test has all. */
+    /** Five of all: each method but DoRA, type, way and number of lanes, and kinds of layers that take little time; the slow tests have all. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false, plain",
         "1, lora-fa, float32, false, linear",
         "2, full, float32, true, convolution",
         "1, loft, bfloat16, true, states",
-        "2, lora, float32, false, bounded",
-        "2, loft, float32, false, writes",
-        "2, dora, float32, false, plain"
+        "2, loft, float32, false, writes"
     })
     void theResidentPeakIsMetWithinFifteenPercent(
             int threads, String method, String dtype, boolean checkpointing, String kind) throws Exception {

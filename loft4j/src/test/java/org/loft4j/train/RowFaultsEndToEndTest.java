@@ -91,10 +91,10 @@ class RowFaultsEndToEndTest {
     @Test
     void aFaultThatIsNoExceptionLosesNoStepsEither() throws IOException {
         Error heap = new OutOfMemoryError("Java heap space");
-        assertSame(heap, assertThrows(Error.class, () -> train(new Ending(17, heap))));
+        assertSame(heap, assertThrows(Error.class, () -> train(new Ending(9, heap))));
         assertEquals(List.of(4L, 5L), new Checkpoints(run()).steps());
         Error absent = new NoClassDefFoundError("Own");
-        assertSame(absent, assertThrows(Error.class, () -> train(new Ending(17, absent))));
+        assertSame(absent, assertThrows(Error.class, () -> train(new Ending(9, absent))));
         assertEquals(List.of(8L, 10L), new Checkpoints(run()).steps());
     }
 
@@ -113,13 +113,13 @@ class RowFaultsEndToEndTest {
         assertEquals(List.of(2L), new Checkpoints(run()).steps());
     }
 
-    /** An epoch has 13 batches in 4 steps; the first evaluation, after them, is the best so far, and saved. */
+    /** An epoch has 7 batches in 4 steps; the first evaluation, after them, is the best so far, and saved. */
     @Test
     void theStepsBeforeAreSaved() throws IOException {
-        assertFaultAfter(3, List.of());
-        assertFaultAfter(13 + 4, List.of(4L, 5L));
+        assertFaultAfter(1, List.of());
+        assertFaultAfter(7 + 2, List.of(4L, 5L));
         // nothing has been learnt since
-        assertFaultAfter(2, List.of(4L, 5L));
+        assertFaultAfter(1, List.of(4L, 5L));
         train(1000);
         Path whole = directory.resolve("whole");
         TinyRun.train(CONFIG, whole, OnExisting.REFUSE);

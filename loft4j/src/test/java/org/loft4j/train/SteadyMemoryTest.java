@@ -31,13 +31,13 @@ class SteadyMemoryTest {
             while (objects != NativeScope.liveObjects()) {
                 objects = NativeScope.liveObjects();
                 System.gc();
-                LockSupport.parkNanos(100_000_000L);
+                LockSupport.parkNanos(40_000_000L);
             }
             return new Usage(NativeScope.liveObjects(), Pointer.totalBytes(), ProcessMemory.resident());
         }
     }
 
-    /** Usage after {@code warm} steps and after all of them; each has two micro-batches, each 25th an evaluation. */
+    /** Usage after {@code warm} steps and after all of them; each has two micro-batches, each tenth an evaluation. */
     private static Usage[] train(Method method, int warm, int steps, boolean checkpointing) throws IOException {
         Dataset data = TinyRun.counting(64, 1);
         TrainConfig config =
@@ -53,7 +53,7 @@ class SteadyMemoryTest {
                 int[] one = {first, first + 1, first + 2, first + 3};
                 int[] other = {first + 4, first + 5, first + 6, first + 7};
                 trainer.step(List.of(Batch.collate(data, one, 0), Batch.collate(data, other, 0)), step);
-                if (step % 25 == 24) {
+                if (step % 10 == 9) {
                     evaluator.evaluate(data);
                 }
                 if (step == warm) {
@@ -68,7 +68,7 @@ class SteadyMemoryTest {
     @ParameterizedTest
     @EnumSource(Method.class)
     void objectsAndBytesAreFlat(Method method) throws IOException {
-        Usage[] usage = train(method, 10, 30, false);
+        Usage[] usage = train(method, 10, 20, false);
         assertEquals(usage[0].objects, usage[1].objects);
         assertEquals(usage[0].bytes, usage[1].bytes);
     }
@@ -76,7 +76,7 @@ class SteadyMemoryTest {
     @ParameterizedTest
     @EnumSource(names = {"LOFT", "DORA", "FULL"})
     void theyAreFlatWithRecomputedLayers(Method method) throws IOException {
-        Usage[] usage = train(method, 10, 30, true);
+        Usage[] usage = train(method, 10, 20, true);
         assertEquals(usage[0].objects, usage[1].objects);
         assertEquals(usage[0].bytes, usage[1].bytes);
     }

@@ -61,6 +61,7 @@ class StreamingRunEndToEndTest {
     private static TrainConfig config() {
         return TinyRun.config(Method.LOFT)
                 .epochs(2)
+                .batchSize(4)
                 .gradientAccumulationSteps(3)
                 .evalSteps(7)
                 .saveSteps(100)

@@ -73,7 +73,7 @@ class TrainingRunEndToEndTest {
     @EnumSource(Method.class)
     void theLossFalls(Method method) throws IOException {
         TrainConfig config =
-                TinyRun.config(method).epochs(15).saveSteps(60).evalSteps(20).build();
+                TinyRun.config(method).epochs(12).saveSteps(48).evalSteps(24).build();
         TrainResult result = TinyRun.train(config, directory, OnExisting.REFUSE);
         assertEquals(TrainResult.Outcome.FINISHED, result.outcome());
         List<JsonNode> lines = metrics(directory);
