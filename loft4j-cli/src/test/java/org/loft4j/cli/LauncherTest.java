@@ -86,9 +86,13 @@ class LauncherTest {
         Files.writeString(directory.resolve("jdk/release"), "JAVA_VERSION=\"17.0.1\"\n");
         script(java.resolve("java"), """
                 echo "LC_ALL=${LC_ALL:-}"
+                echo run >>runs
                 for word; do
                     echo "$word"
-                    case $word in -XX:ArchiveClassesAtExit=*) : >"${word#*=}" ;; esac
+                    case $word in
+                        -Xshare:dump) dump=yes ;;
+                        -XX:SharedArchiveFile=*) [ -z "${dump:-}" ] || echo classes >"${word#*=}" ;;
+                    esac
                 done
                 """);
     }
@@ -255,6 +259,33 @@ class LauncherTest {
         said = call("unlocked");
         assertTrue(said.contains("org.loft4j.cli.Loft"), said);
         assertEquals(1, builds());
+    }
+
+    @Test
+    void theFirstCallMakesAnArchiveOfClassesForThoseAfterIt() throws Exception {
+        String said = call("first");
+        Path archive = Path.of(classPath(said).get(0)).resolveSibling("loft-17.0.1.jsa");
+        assertEquals("classes\n", Files.readString(archive));
+        assertTrue(said.contains("\n-XX:SharedArchiveFile=" + archive + "\n"), said);
+        assertTrue(!said.contains("-Xshare:dump") && !said.contains("-XX:DumpLoadedClassList"), said);
+        assertEquals(said.substring(said.indexOf("LC_ALL")), call("second"));
+        assertEquals(5, runs(), "a list, the archive, a trial, and two calls");
+        try (Stream<Path> files = Files.list(archive.getParent())) {
+            assertTrue(files.noneMatch(file -> file.toString().endsWith(".classes")), "the list is left");
+        }
+    }
+
+    /** As other machines than OpenJDK's, which take its options for none. */
+    @Test
+    void aJavaThatMakesNoArchiveIsAskedOnce() throws Exception {
+        script(directory.resolve("jdk/bin/java"), "echo run >>runs\necho \"$*\"\n");
+        assertTrue(!call("first").contains("-XX:SharedArchiveFile"));
+        assertTrue(call("second").contains("org.loft4j.cli.Loft --help"));
+        assertEquals(5, runs());
+    }
+
+    private long runs() throws IOException {
+        return Files.readAllLines(home.resolve("runs")).size();
     }
 
     @Test
