@@ -55,6 +55,7 @@ final class CommandReward implements Reward, AutoCloseable {
     private final BlockingQueue<Optional<String>> lines = new LinkedBlockingQueue<>();
     private final Deque<String> said = new ArrayDeque<>();
     private volatile @Nullable Running running;
+    private boolean killed;
     // a signal ends Java without close, and a program need not notice that nobody asks it any more
     private final Thread end = new Thread(this::kill, "loft4j-reward-end");
 
@@ -75,7 +76,7 @@ final class CommandReward implements Reward, AutoCloseable {
     }
 
     /** @throws ConfigException if it cannot be started */
-    void start() {
+    synchronized void start() {
         Runtime.getRuntime().addShutdownHook(end);
         Process process;
         try {
@@ -87,6 +88,9 @@ final class CommandReward implements Reward, AutoCloseable {
         begin(() -> ask(process));
         read(process.getInputStream(), line -> lines.add(Optional.of(line)), () -> lines.add(Optional.empty()));
         running = new Running(process, read(process.getErrorStream(), this::keep, () -> {}));
+        if (killed) {
+            kill();
+        }
     }
 
     private Running running() {
@@ -291,8 +295,9 @@ final class CommandReward implements Reward, AutoCloseable {
                         .toList();
     }
 
-    /** Ends it at once. May be called from any thread. */
-    void kill() {
+    /** Ends it at once, and one that is being started as soon as it runs. May be called from any thread. */
+    synchronized void kill() {
+        killed = true;
         all().forEach(ProcessHandle::destroyForcibly);
     }
 

@@ -76,6 +76,22 @@ class JudgesTest {
         assertEquals(before, programs());
     }
 
+    /** A signal may come while it is being started. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void aProgramThatIsToEndBeforeItRunsEndsAtOnce() {
+        long before = programs();
+        assertTimeoutPreemptively(SOON, () -> {
+            try (CommandReward judge = new CommandReward("sleep 600", 600, left::get)) {
+                judge.kill();
+                judge.start();
+                IOException fault = assertThrows(IOException.class, () -> judge.of(answer("e")));
+                assertTrue(fault.getMessage().contains("has ended with status 137"), fault.getMessage());
+            }
+        });
+        assertEquals(before, programs());
+    }
+
     /** A Ctrl-C comes to both. */
     @Test
     void aProgramThatEndsWaitsForTheStopThatEndedIt() throws IOException {
