@@ -108,7 +108,7 @@ class NightEndToEndTest {
         Process process = start(
                 List.of("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"),
                 "--max-steps",
-                "100",
+                "200",
                 "--epochs",
                 "100",
                 "--save-steps",
@@ -158,7 +158,7 @@ class NightEndToEndTest {
 
     @Test
     void aBaseModelThatChangesUnderTheRunIsToldOfAtItsEnd() throws Exception {
-        Process process = start("--max-steps", "100", "--epochs", "100", "--save-steps", "5");
+        Process process = start("--max-steps", "200", "--epochs", "100", "--save-steps", "5");
         awaitFile(run.resolve("checkpoint-5"), process);
         Files.writeString(model.resolve("config.json"), "\n", StandardOpenOption.APPEND);
         assertFalse(Files.exists(run.resolve("adapter_model.safetensors")), "the run had ended");

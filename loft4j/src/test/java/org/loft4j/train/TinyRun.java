@@ -64,7 +64,7 @@ final class TinyRun {
         return new LoraConfig(4, 8, 0.1, TargetModules.allLinear(), null, false, List.of());
     }
 
-    /** Micro-batches of 8 rows, two for a step, of the last one of two rows: 7 of them, 4 steps an epoch, 24 in all. */
+    /** 7 micro-batches, of 8 rows and the last of 2, and two to a step but for the last: 4 steps an epoch, 24 in all. */
     static TrainConfig.Builder config(Method method) {
         return TrainConfig.builder(method)
                 .epochs(6)
