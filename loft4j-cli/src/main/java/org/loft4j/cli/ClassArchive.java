@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -35,7 +36,9 @@ final class ClassArchive {
 
     /** No arguments. */
     public static void main(String[] args) throws IOException {
-        System.exit(run(new PrintWriter(System.out, true), new PrintWriter(System.err, true)));
+        System.exit(run(
+                new PrintWriter(System.out, true, StandardCharsets.UTF_8),
+                new PrintWriter(System.err, true, StandardCharsets.UTF_8)));
     }
 
     /** 0 if both calls went well. */

@@ -64,7 +64,7 @@ record DataReport(
         parts.forEach(part -> faults(part.faults(), text));
         stops.forEach(stop -> text.append(stop).append('\n'));
         long faults = stops.size()
-                + parts.stream().mapToInt(part -> part.faults().size()).sum();
+                + parts.stream().mapToLong(part -> part.faults().size()).sum();
         return text.append(verdict(faults)).toString();
     }
 

@@ -25,7 +25,10 @@ record Difference(
     /** Gradients whose norm is below this are rounding noise: only their absolute difference says something. */
     static final double NOISE = 1e-6;
 
-    /** @param relative whether the relative or the absolute difference decides; @param tolerance its largest value */
+    /**
+     * @param relative whether the relative or the absolute difference decides
+     * @param tolerance its largest value
+     */
     record Bound(boolean relative, double tolerance) {}
 
     static Difference missing(String name, Bound bound, String fault) {

@@ -16,7 +16,10 @@ final class TensorGroups {
 
     private TensorGroups() {}
 
-    /** @param name with the numbers of its layers; @param count tensors of the group */
+    /**
+     * @param name with the numbers of its layers
+     * @param count tensors of the group
+     */
     record Group(String name, String dtype, String shape, int count, long elements) {}
 
     static List<Group> of(Collection<StoredTensor> tensors) {

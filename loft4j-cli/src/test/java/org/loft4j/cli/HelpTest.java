@@ -8,6 +8,7 @@ import java.io.Writer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -41,8 +42,8 @@ class HelpTest {
                     List<String> silent = new ArrayList<>();
                     for (OptionSpec option : verb.getCommandSpec().options()) {
                         String text = String.join(" ", option.description());
-                        boolean says =
-                                text.contains("Default: ") || text.toLowerCase().contains("required");
+                        boolean says = text.contains("Default: ")
+                                || text.toLowerCase(Locale.ROOT).contains("required");
                         boolean isSwitch = option.type() == boolean.class || option.type() == Boolean.class;
                         if (text.isBlank() || (!isSwitch && !says)) {
                             silent.add(option.longestName());

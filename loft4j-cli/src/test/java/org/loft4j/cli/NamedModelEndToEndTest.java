@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -278,7 +279,9 @@ class NamedModelEndToEndTest {
                 names = files.map(file -> "{\"rfilename\": \"" + file.getFileName() + "\"}")
                         .collect(Collectors.joining(", "));
             }
-            send(exchange, ("{\"sha\": \"" + COMMIT + "\", \"siblings\": [" + names + "]}").getBytes());
+            send(
+                    exchange,
+                    ("{\"sha\": \"" + COMMIT + "\", \"siblings\": [" + names + "]}").getBytes(StandardCharsets.UTF_8));
         } else if (path.startsWith("/org/tiny/resolve/" + COMMIT + "/")) {
             byte[] content = Files.readAllBytes(model.resolve(path.substring(path.lastIndexOf('/') + 1)));
             exchange.getResponseHeaders().set("X-Repo-Commit", COMMIT);

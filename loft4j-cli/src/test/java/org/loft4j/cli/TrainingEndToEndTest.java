@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -181,8 +182,9 @@ class TrainingEndToEndTest {
         assertEquals(130, stopped.status(), stopped.out() + stopped.err());
         String goOn = "to go on: ./loft train --config " + run.resolve("config.yaml") + " --resume";
         assertTrue(stopped.out().contains(goOn), stopped.out());
-        assertTrue(
-                Files.list(run).anyMatch(file -> file.getFileName().toString().startsWith("checkpoint-")));
+        try (Stream<Path> files = Files.list(run)) {
+            assertTrue(files.anyMatch(file -> file.getFileName().toString().startsWith("checkpoint-")));
+        }
         Captured refused =
                 Captured.loft("train", "--config", run.resolve("config.yaml").toString());
         assertEquals(2, refused.status(), refused.err());

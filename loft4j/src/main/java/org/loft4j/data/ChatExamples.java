@@ -136,7 +136,7 @@ final class ChatExamples {
                         marked.subList(from, marked.size()),
                         altered(messages, whole.text())));
             }
-            return split(row, messages, whole.text(), answers(row, messages, learns, variables), variables);
+            return split(row, messages, whole.text(), answers(row, messages, learns, variables));
         } catch (ConfigException e) {
             throw row.origin().fault(String.valueOf(e.getMessage()));
         }
@@ -186,12 +186,7 @@ final class ChatExamples {
     }
 
     /** Puts every answer into the longest text that holds it as it was given. */
-    private List<Example> split(
-            Conversation row,
-            List<Message> messages,
-            String whole,
-            TreeMap<Integer, Answer> open,
-            Map<String, @Nullable Object> variables)
+    private List<Example> split(Conversation row, List<Message> messages, String whole, TreeMap<Integer, Answer> open)
             throws DataException {
         if (open.isEmpty()) {
             boolean unasked = row.given() == 0 && messages.stream().anyMatch(Message::isAnswer);

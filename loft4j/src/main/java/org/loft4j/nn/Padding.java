@@ -65,7 +65,7 @@ public final class Padding {
             for (int i = 0; i < segments[segment]; i++) {
                 positions[at++] = i;
             }
-            lastTokens[segment] = at - 1;
+            lastTokens[segment] = at - 1L;
         }
         long longest = Arrays.stream(segments).max().orElse(1);
         return new Padding(

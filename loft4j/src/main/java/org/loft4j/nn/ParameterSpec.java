@@ -124,7 +124,8 @@ public record ParameterSpec(String name, Initial initial, double spread, Role ro
         float[] values = new float[Math.multiplyExact(positions, width)];
         for (int i = 0; i < values.length; i++) {
             int column = i % width;
-            double angle = i / width / Math.pow(10000, 2.0 * (column / 2) / width);
+            int position = i / width;
+            double angle = position / Math.pow(10000, (column - column % 2) / (double) width);
             values[i] = (float) (column % 2 == 0 ? Math.sin(angle) : Math.cos(angle));
         }
         return Tensors.of(values, positions, width);

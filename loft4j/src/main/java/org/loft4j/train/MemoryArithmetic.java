@@ -86,7 +86,7 @@ final class MemoryArithmetic {
         boolean again = plan.config().gradientCheckpointing();
         long kept = LayerShapes.sum(layers, layer -> kept(layer, layer.tokens(load)));
         int group = model instanceof CausalDecoder ? ActivationCheckpoint.group(layers.size()) : 1;
-        long groups = (layers.size() + group - 1) / group;
+        long groups = (layers.size() + group - 1L) / group;
         // what each block is given of a token: what the norm of all reads, and what it makes
         long given = LayerShapes.sum(layers, layer -> 2 * layer.inputWidth()) * tokens * size;
         long lent = LayerShapes.sum(layers, layer -> layer.lends() ? kept(layer, tokens) : 0);

@@ -4,6 +4,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -65,7 +66,7 @@ class DamagedRowsTest implements HostileFormat {
 
     /** So many mebibytes of one letter, in a thousandth of that. */
     private static byte[] bomb(int mebibytes) throws IOException {
-        byte[] block = packed("a".repeat(1 << 20).getBytes());
+        byte[] block = packed("a".repeat(1 << 20).getBytes(StandardCharsets.UTF_8));
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         for (int i = 0; i < mebibytes; i++) {
             all.write(block);

@@ -14,6 +14,7 @@ import static org.loft4j.io.TinyHub.QUICK;
 import static org.loft4j.io.TinyHub.WEIGHTS;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -140,7 +141,7 @@ class HubFaultsTest {
 
     @Test
     void aWrongChecksumOfASmallFileIsRefusedToo() throws IOException {
-        String etag = HubServer.gitSha1("{ }".getBytes());
+        String etag = HubServer.gitSha1("{ }".getBytes(StandardCharsets.UTF_8));
         server.answers.put("HEAD config.json", (exchange, content) -> {
             exchange.getResponseHeaders().set("ETag", '"' + etag + '"');
             HubServer.whole(exchange, content);

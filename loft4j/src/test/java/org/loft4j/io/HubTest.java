@@ -13,6 +13,7 @@ import static org.loft4j.io.TinyHub.QUICK;
 import static org.loft4j.io.TinyHub.WEIGHTS;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,8 +48,8 @@ class HubTest {
                 Files.readSymbolicLink(snapshot.resolve("model.safetensors")));
         assertEquals(
                 List.of(
-                        HubServer.gitSha1(CONFIG.getBytes()),
-                        HubServer.gitSha1("{}".getBytes()),
+                        HubServer.gitSha1(CONFIG.getBytes(StandardCharsets.UTF_8)),
+                        HubServer.gitSha1("{}".getBytes(StandardCharsets.UTF_8)),
                         HubServer.sha256(WEIGHTS)),
                 TinyHub.names(tiny.repository().resolve("blobs")).stream()
                         .sorted((a, b) -> Integer.compare(order(a), order(b)))
@@ -56,7 +57,9 @@ class HubTest {
     }
 
     private static int order(String blob) {
-        return blob.equals(HubServer.gitSha1(CONFIG.getBytes())) ? 0 : blob.length() == 40 ? 1 : 2;
+        return blob.equals(HubServer.gitSha1(CONFIG.getBytes(StandardCharsets.UTF_8)))
+                ? 0
+                : blob.length() == 40 ? 1 : 2;
     }
 
     @Test

@@ -41,7 +41,10 @@ class SafetensorsHostileTest {
         return Stream.of(
                 bad("an empty file", new byte[0], "not a safetensors file"),
                 bad("seven bytes", new byte[7], "not a safetensors file"),
-                bad("a pickle", "\u0080\u0002}q\0X\5\0\0\0ab".getBytes(), "not a safetensors file"),
+                bad(
+                        "a pickle",
+                        "\u0080\u0002}q\0X\5\0\0\0ab".getBytes(StandardCharsets.ISO_8859_1),
+                        "not a safetensors file"),
                 bad("a header of length 0", of("", 0), "must begin with {"),
                 bad("a header longer than the file", of(1000, "{" + GOOD + "}", 8), "1000 bytes", "truncated"),
                 bad("a header longer than allowed", of(100_000_001, "{}", 0), "100000001", "allows 100000000"),

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.http.HttpTimeoutException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Flow;
@@ -34,13 +35,13 @@ class WatchedBodyTest {
     };
 
     private static ByteBuffer bytes(String text) {
-        return ByteBuffer.wrap(text.getBytes());
+        return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
     }
 
     private String read(int most) throws IOException {
         byte[] buffer = new byte[most];
         int count = body.read(buffer);
-        return count < 0 ? "end" : new String(buffer, 0, count);
+        return count < 0 ? "end" : new String(buffer, 0, count, StandardCharsets.UTF_8);
     }
 
     @Test

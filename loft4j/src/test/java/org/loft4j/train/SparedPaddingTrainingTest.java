@@ -10,6 +10,7 @@ import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
@@ -98,7 +99,8 @@ class SparedPaddingTrainingTest {
     }
 
     private static TrainConfig config(String kind, boolean again) {
-        Kind loss = List.of("texts", "grpo").contains(kind) ? Kind.SIGMOID : Kind.valueOf(kind.toUpperCase());
+        Kind loss =
+                List.of("texts", "grpo").contains(kind) ? Kind.SIGMOID : Kind.valueOf(kind.toUpperCase(Locale.ROOT));
         return TrainConfig.builder(Method.LORA)
                 .gradientCheckpointing(again)
                 .loss(settings ->

@@ -182,7 +182,7 @@ final class BenchRun implements AutoCloseable {
             double weights = linears.stream()
                     .mapToDouble(linear -> (double) linear.inFeatures() * linear.outFeatures())
                     .sum();
-            return 2 * 2 * lanes * rows * weights / nanos;
+            return 4.0 * lanes * rows * weights / nanos;
         }
     }
 

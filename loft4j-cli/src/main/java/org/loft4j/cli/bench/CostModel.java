@@ -106,7 +106,7 @@ public record CostModel(CostFit loft, CostFit adamW, CostFit loraStep) {
         double one = loraStep(model.withBatch(1), rank);
         double two = loraStep(model.withBatch(2), rank);
         double rows = 1 + (beyond(model, rank) / bound - one) / (two - one);
-        return (long) Math.max(1, Math.ceil(rows)) * model.sequence();
+        return Math.max(1, (long) Math.ceil(rows)) * model.sequence();
     }
 
     /** Bytes that LoFT's state takes beyond LoRA's: {@code (m + n)·(q + 2 − r)} numbers of float32 a matrix. */

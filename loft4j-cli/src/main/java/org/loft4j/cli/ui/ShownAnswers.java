@@ -50,7 +50,7 @@ final class ShownAnswers {
     }
 
     News news() {
-        boolean all = trained.thinned | held.thinned;
+        boolean all = trained.thinned || held.thinned;
         List<JsonNode> steps = new ArrayList<>(trained.news(all));
         steps.addAll(held.news(all));
         return new News(steps, all);
