@@ -34,7 +34,7 @@ public final class Engine {
                         "set OMP_WAIT_POLICY=passive in the environment: training is up to twice as slow without it");
             }
         }
-        Loader.load(torch.class);
+        load();
         String asked = System.getProperty("loft.threads", System.getenv("OMP_NUM_THREADS"));
         boolean given = asked != null && asked.matches("[1-9][0-9]{0,3}");
         // Java knows what a container may take of the processor, libtorch does not
@@ -44,6 +44,20 @@ public final class Engine {
     }
 
     private Engine() {}
+
+    private static void load() {
+        try {
+            Loader.load(torch.class);
+        } catch (ExceptionInInitializerError e) {
+            if (e.getCause() instanceof IllegalCallerException) {
+                throw new LinkageError(
+                        "libtorch cannot be loaded, for Java is told to load no native code: start it with"
+                                + " --enable-native-access=ALL-UNNAMED, or with the names of modules that docs/library.md lists",
+                        e.getCause());
+            }
+            throw e;
+        }
+    }
 
     /** Loads the natives. Calling it again does nothing. */
     public static void start() {}
