@@ -44,6 +44,9 @@ import picocli.CommandLine.Spec;
             "  loft bench --scaling"
         })
 final class BenchCommand implements Verb {
+    /** What --quick may take, without the start of the command line and its end. */
+    private static final double MINUTE = 56;
+
     @Option(
             names = "--size",
             paramLabel = "SIZE",
@@ -69,7 +72,9 @@ final class BenchCommand implements Verb {
             description = "Steps of each that are timed. Default: 9; 5 with --scaling, 3 with --quick.")
     int rounds;
 
-    @Option(names = "--quick", description = "Fewer steps: an impression within a minute.")
+    @Option(
+            names = "--quick",
+            description = "Fewer steps: an impression within a minute, unless --rounds asks for more.")
     boolean quick;
 
     @Option(
@@ -109,22 +114,30 @@ final class BenchCommand implements Verb {
         }
         BenchModel shape = BenchModel.parse("size", size);
         int count = rounds > 0 ? rounds : quick ? 3 : 9;
+        double most = quick && rounds == 0 ? MINUTE : Double.POSITIVE_INFINITY;
+        long start = System.nanoTime();
         PrintWriter err = spec.commandLine().getErr();
-        err.println("loft: " + shape.describe() + ", r = " + rank + ", " + count + " rounds");
+        err.println("loft: " + shape.describe() + ", r = " + rank + ", " + count + " rounds"
+                + (most == MINUTE ? " at most" : ""));
         List<Contestant> contestants = contestants();
         // memory first: the children then have the machine to themselves
         Map<String, Long> peaks = new LinkedHashMap<>();
         for (Contestant contestant : contestants) {
             if (isCompared(contestant) || !quick && contestant.base() == Dtype.F32) {
                 err.println("loft: peak memory of " + contestant.name());
-                peaks.put(contestant.name(), peak(shape, contestant));
+                peaks.put(contestant.name(), peak(shape, contestant, most));
             }
         }
         err.println("loft: steps");
-        StepBench.Result result = new StepBench(shape, rank, count).run(contestants);
+        StepBench.Result result =
+                new StepBench(shape, rank, count).run(contestants, most - (System.nanoTime() - start) / 1e9);
+        if (result.rounds() < count) {
+            err.println("loft: " + Quantities.of(result.rounds(), "round")
+                    + ", for the minute is over: --rounds takes more");
+        }
         PrintWriter out = spec.commandLine().getOut();
         if (common.json) {
-            out.println(Json.text(tree(shape, count, result, peaks)));
+            out.println(Json.text(tree(shape, result, peaks)));
         } else {
             print(out, result, peaks);
         }
@@ -162,14 +175,19 @@ final class BenchCommand implements Verb {
     }
 
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
-    private long peak(BenchModel shape, Contestant contestant) throws IOException {
+    private long peak(BenchModel shape, Contestant contestant, double most) throws IOException {
         boolean large = shape.equals(BenchModel.LARGE);
         int processes = large && (quick || !isCompared(contestant)) ? 1 : quick ? 3 : isCompared(contestant) ? 11 : 5;
         // what a step leaves behind moves the peaks of the next two or three
         int steps = large ? 3 : quick ? 2 : 6;
         long[] peaks = new long[processes];
         for (int i = 0; i < processes; i++) {
+            long start = System.nanoTime();
             peaks[i] = PeakProcess.peak(shape, contestant, rank, steps);
+            // three of each of two are to take a third of the time
+            if (i == 0 && (System.nanoTime() - start) / 1e9 > most / 18) {
+                return peaks[0];
+            }
         }
         Arrays.sort(peaks);
         return peaks[processes / 2];
@@ -182,7 +200,7 @@ final class BenchCommand implements Verb {
         return loft == null || lora == null ? null : (double) loft / lora;
     }
 
-    private Map<String, Object> tree(BenchModel shape, int count, StepBench.Result result, Map<String, Long> peaks) {
+    private Map<String, Object> tree(BenchModel shape, StepBench.Result result, Map<String, Long> peaks) {
         Map<String, @Nullable Object> ratios = new LinkedHashMap<>();
         ratios.put("loft_step_over_lora_step", median(result, Contestant.of(Method.LOFT), Medians::overLora));
         ratios.put("loft_memory_over_lora_memory", memoryRatio(peaks, Contestant.of(Method.LOFT)));
@@ -198,7 +216,7 @@ final class BenchCommand implements Verb {
         tree.put("machine", Machine.described());
         tree.put("model", shape.describe());
         tree.put("rank", rank);
-        tree.put("rounds", count);
+        tree.put("rounds", result.rounds());
         tree.put("ratios", ratios);
         tree.put("seconds", seconds);
         tree.put("steps", result.medians());

@@ -156,7 +156,7 @@ final class ExportCommand implements Verb {
         DeviceFlags place = new DeviceFlags();
         place.device = "cpu";
         place.dtype = type == null || type == GgufType.BF16 || StoredDtype.of(base) != null ? null : "float32";
-        try (LoadedModel loaded = LoadedModel.open(model, place)) {
+        try (LoadedModel loaded = LoadedModel.openToMerge(model, place, new ProblemFlags())) {
             Task task = loaded.model().task();
             if (task != Task.CAUSAL_LM && task != Task.SENTENCE_EMBEDDING) {
                 throw new ConfigException(

@@ -13,6 +13,7 @@ import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.export.StoredTypes;
 import org.loft4j.infer.UntrainedHead;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
@@ -22,6 +23,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
 
 /**
  * A model as it was trained: with its adapter, its labels and its pooling, which lie beside the adapter.
@@ -38,6 +40,33 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
     /** The same, told what its labels are where nothing else tells it. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place, ProblemFlags problem) throws IOException {
         return open(FoundModel.of(flags), place, LoadIn.FULL, null, Pooling.AUTO, problem.asked);
+    }
+
+    /**
+     * For the sums of its weights and its adapter's: where no type is asked for, in one that has all digits which the files have of what
+     * the adapter changes.
+     */
+    static LoadedModel openToMerge(ModelFlags flags, DeviceFlags place, ProblemFlags problem) throws IOException {
+        FoundModel found = FoundModel.of(flags);
+        LoadedModel loaded = open(found, place, LoadIn.FULL, null, Pooling.AUTO, problem.asked);
+        Dtype wider;
+        try {
+            LoraAdapter adapter = loaded.adapter();
+            wider = place.dtype() != null || adapter == null
+                    ? null
+                    : StoredTypes.of(loaded.model(), found.directory()).toMerge(adapter);
+        } catch (IOException | RuntimeException | Error e) {
+            loaded.close();
+            throw e;
+        }
+        if (wider == null) {
+            return loaded;
+        }
+        loaded.close();
+        DeviceFlags inFull = new DeviceFlags();
+        inFull.device = place.device;
+        inFull.dtype = wider.torchName();
+        return open(found, inFull, LoadIn.FULL, null, Pooling.AUTO, problem.asked);
     }
 
     /** For its answers. */

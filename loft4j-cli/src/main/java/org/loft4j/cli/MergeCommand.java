@@ -103,7 +103,7 @@ final class MergeCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, inFullPrecision(), problem)) {
+        try (LoadedModel loaded = LoadedModel.openToMerge(model, inFullPrecision(), problem)) {
             refuse(loaded.directory());
             LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
             MergedModel merged = MergedModel.of(loaded.model(), adapter, loaded.directory(), device.dtype());
@@ -148,7 +148,7 @@ final class MergeCommand implements Verb {
                 : ChatTemplate.find(loaded.adapterDirectory(), loaded.directory())
                         .orElse(null);
         long padId = ClassifierPadding.id(loaded.model(), loaded.tokenizer(), chat);
-        TrainedConfig.of(loaded.model(), device.dtype(), padId).write(directory);
+        TrainedConfig.of(loaded.model(), merged.dtype(), padId).write(directory);
         if (loaded.model().task() == Task.SENTENCE_EMBEDDING) {
             TaskFile trained = loaded.trainedAs();
             SentenceFiles.trained(loaded.model(), loaded.found().sentences(), trained == null ? 0 : trained.maxLength())

@@ -12,6 +12,15 @@ import org.junit.jupiter.api.Test;
 @Tag("slow")
 class BenchCommandSlowTest {
     @Test
+    void quickIsOverWithinAMinute() {
+        long start = System.nanoTime();
+        Captured call = Captured.loft("bench", "--quick");
+        double seconds = (System.nanoTime() - start) / 1e9;
+        assertEquals(0, call.status(), call.err());
+        assertTrue(seconds < 60, seconds + " s");
+    }
+
+    @Test
     void theRatiosAndSecondsAreThere() throws Exception {
         Captured call = Captured.loft("bench", "--rounds", "1", "--quick", "--json");
         assertEquals(0, call.status(), call.err());

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -260,19 +261,28 @@ public final class LoraAdapter implements AutoCloseable {
      *     quantised
      */
     public MergeReport merge() {
-        return merge(true, null);
+        return merge(true, LoraAdapter::typeOf);
     }
 
     /**
      * Merges without a copy of the weights, and closes the adapter: the model stays merged, and needs no more memory. Where this
      * fails half way, some layers are merged for good, and the model is of no more use.
      *
-     * @param dtype that the sums are rounded to, no finer than the model's, which keeps them; null for the model's
+     * @param types that the sums of the layers are rounded to, which are then kept in the model's
      */
-    public MergeReport mergeAndClose(@Nullable Dtype dtype) {
-        MergeReport report = merge(false, dtype);
+    public MergeReport mergeAndClose(Function<LoraLinear, Dtype> types) {
+        MergeReport report = merge(false, types);
         close();
         return report;
+    }
+
+    /** The same, rounded to the model's type. */
+    public MergeReport mergeAndClose() {
+        return mergeAndClose(LoraAdapter::typeOf);
+    }
+
+    private static Dtype typeOf(LoraLinear layer) {
+        return Dtype.of(layer.base().weight());
     }
 
     /**
@@ -288,9 +298,9 @@ public final class LoraAdapter implements AutoCloseable {
         attach();
     }
 
-    private MergeReport merge(boolean keepOriginals, @Nullable Dtype dtype) {
+    private MergeReport merge(boolean keepOriginals, Function<LoraLinear, Dtype> types) {
         requireMergeable();
-        MergeReport report = merging.merge(keepOriginals, dtype);
+        MergeReport report = merging.merge(keepOriginals, types);
         freezeSaved();
         state = State.MERGED;
         return report;

@@ -9,6 +9,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.io.InnerNames;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.StackedLinears;
@@ -308,10 +309,16 @@ public record LoraConfig(
     }
 
     private static <T> T valueOf(String field, Map<String, T> patterns, String path, T otherwise) {
+        if (patterns.isEmpty()) {
+            return otherwise;
+        }
         ModulePattern.Budget budget = new ModulePattern.Budget();
-        for (Map.Entry<String, T> entry : patterns.entrySet()) {
-            if (endsWith(field, entry.getKey()).fits(path, budget)) {
-                return entry.getValue();
+        // the keys are of the names under which the adapter was trained, and a pattern cannot be renamed as a path can
+        for (String spelling : InnerNames.spellings(path)) {
+            for (Map.Entry<String, T> entry : patterns.entrySet()) {
+                if (endsWith(field, entry.getKey()).fits(spelling, budget)) {
+                    return entry.getValue();
+                }
             }
         }
         return otherwise;

@@ -8,9 +8,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
@@ -39,9 +39,9 @@ final class Merging implements AutoCloseable {
      * Merges all layers.
      *
      * @param keepOriginals whether {@link #undo} can take them out again; if not, those merged before a failure stay so
-     * @param dtype that the sums are rounded to; null for that of each weight, which holds no finer ones
+     * @param types that the sums are rounded to, before the weights take them, which hold none that are finer
      */
-    MergeReport merge(boolean keepOriginals, @Nullable Dtype dtype) {
+    MergeReport merge(boolean keepOriginals, Function<LoraLinear, Dtype> types) {
         base.markChanged();
         try {
             if (keepOriginals) {
@@ -50,7 +50,7 @@ final class Merging implements AutoCloseable {
             }
             List<MergeReport.Layer> report = new ArrayList<>();
             for (LoraLinear layer : layers) {
-                report.add(merge(layer, dtype));
+                report.add(merge(layer, types.apply(layer)));
                 layer.setMerged(true);
             }
             return new MergeReport(report);
@@ -86,11 +86,10 @@ final class Merging implements AutoCloseable {
     }
 
     /** Writes {@code W0 + ΔW} over the base weight. */
-    private static MergeReport.Layer merge(LoraLinear layer, @Nullable Dtype asked) {
+    private static MergeReport.Layer merge(LoraLinear layer, Dtype dtype) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Tensor weight = layer.base().weight();
-            Dtype dtype = asked == null ? Dtype.of(weight) : asked;
             boolean rounds = dtype != Dtype.of(layer.loraA()) || dtype != Dtype.of(weight);
             Tensor delta = layer.delta();
             double update = rounds ? delta.norm().item_double() : 0;

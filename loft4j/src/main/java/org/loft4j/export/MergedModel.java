@@ -21,7 +21,6 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelShards;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
-import org.loft4j.nn.JoinedWeight;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
@@ -43,13 +42,21 @@ public final class MergedModel {
     private final @Nullable Dtype dtype;
     private final MergeReport report;
     private final Set<String> changed;
+    private final StoredTypes stored;
 
-    private MergedModel(Model model, Path base, @Nullable Dtype dtype, MergeReport report, Set<String> changed) {
+    private MergedModel(
+            Model model,
+            Path base,
+            @Nullable Dtype dtype,
+            MergeReport report,
+            Set<String> changed,
+            StoredTypes stored) {
         this.model = model;
         this.base = base;
         this.dtype = dtype;
         this.report = report;
         this.changed = changed;
+        this.stored = stored;
     }
 
     /**
@@ -57,13 +64,22 @@ public final class MergedModel {
      *
      * @param base directory that the model was read from
      * @param dtype of all floating tensors that are written but buffers, no finer than the model's; null for that of each in the base's
-     *     files
+     *     files, of which a model that is opened as {@link StoredTypes#toMerge} says has all digits
      */
-    public static MergedModel of(Model model, LoraAdapter adapter, Path base, @Nullable Dtype dtype) {
-        Set<String> changed = new LinkedHashSet<>(adapter.savedModules().keySet());
-        adapter.layers().values().forEach(layer -> changed.addAll(JoinedWeight.parametersOf(layer.base())));
+    public static MergedModel of(Model model, LoraAdapter adapter, Path base, @Nullable Dtype dtype)
+            throws CheckpointException {
+        Set<String> changed = StoredTypes.changed(adapter);
         changed.addAll(model.weights().created());
-        return new MergedModel(model, base, dtype, adapter.mergeAndClose(dtype), changed);
+        StoredTypes stored = StoredTypes.of(model, base);
+        MergeReport report = adapter.mergeAndClose(layer -> dtype == null ? stored.of(layer.base()) : dtype);
+        return new MergedModel(model, base, dtype, report, changed, stored);
+    }
+
+    /** The type that {@code config.json} is to name: the one that was asked for, or that of the first parameter in the base's files. */
+    public Dtype dtype() {
+        return dtype != null
+                ? dtype
+                : stored.of(model.weights().asMap().keySet().iterator().next());
     }
 
     public MergeReport report() {

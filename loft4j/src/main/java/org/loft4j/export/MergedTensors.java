@@ -2,6 +2,7 @@ package org.loft4j.export;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -10,7 +11,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
@@ -33,12 +33,16 @@ import org.loft4j.tensor.Tensors;
  * The tensors of a model and its adapter with the numbers that a merge into the model in float32 gives, each computed when it is
  * read: the model stays as it is, in its own type, and one tensor at a time is in float32, or of experts that lie in one as many as are
  * asked for. What the adapter changes is read in
- * float32, so that whoever writes it rounds it once; {@link #info} has the model's type of it.
+ * float32, so that whoever writes it rounds it once; what it leaves has all digits of the files. {@link #info} has the files' types.
  */
 public final class MergedTensors implements TensorSource {
     private final TensorMap base;
-    private final @Nullable ModelDirectory files;
+    private final ModelDirectory files;
+    private final StoredTypes types;
     private final Set<String> packed = new HashSet<>();
+    /** What the adapter leaves as it is, and the files have in another type than the model: its names there. */
+    private final Map<String, String> untouched = new HashMap<>();
+
     /** By the parameters that their weights lie in. */
     private final Map<String, List<LoraLinear>> adapted = new HashMap<>();
 
@@ -51,17 +55,16 @@ public final class MergedTensors implements TensorSource {
      * @param adapterFiles directory that the adapter was read from: its modules saved in full are read there again, since the
      *     model has them in its own type
      * @throws ConfigException if the adapter cannot be merged, as {@link LoraAdapter#requireMergeable} has it
-     * @throws CheckpointException if the model has packed matrices and its directory cannot be read
+     * @throws CheckpointException if the model's directory cannot be read
      */
     public MergedTensors(Path base, Model model, LoraAdapter adapter, Path adapterFiles) throws CheckpointException {
         adapter.requireMergeable();
         Set<String> matrices = model.weights().quantized().keySet();
-        this.files = matrices.isEmpty() ? null : ModelDirectory.open(base);
-        if (files != null) {
-            files.names().stream()
-                    .filter(name -> matrices.contains(name.replaceFirst("_(blocks|scales)$", "")))
-                    .forEach(packed::add);
-        }
+        this.files = ModelDirectory.open(base);
+        files.names().stream()
+                .filter(name -> matrices.contains(name.replaceFirst("_(blocks|scales)$", "")))
+                .forEach(packed::add);
+        this.types = StoredTypes.of(model, files);
         this.base = new TensorMap(base, model.weights().asMap());
         adapter.layers()
                 .values()
@@ -70,6 +73,20 @@ public final class MergedTensors implements TensorSource {
                                 .add(layer)));
         this.saved = adapter.savedModules().keySet();
         this.adapterFiles = adapterFiles;
+        for (String inFile : files.names()) {
+            String name = model.weights().nameOf(inFile);
+            if (!adapted.containsKey(name) && !saved.contains(name) && isInAnotherType(name, files.info(inFile))) {
+                untouched.put(name, inFile);
+            }
+        }
+    }
+
+    private boolean isInAnotherType(String name, TensorInfo inFile) throws CheckpointException {
+        if (!base.names().contains(name) || !inFile.dtype().isFloating()) {
+            return false;
+        }
+        TensorInfo ours = base.info(name);
+        return ours.dtype() != inFile.dtype() && Arrays.equals(ours.shape(), inFile.shape());
     }
 
     @Override
@@ -86,7 +103,13 @@ public final class MergedTensors implements TensorSource {
 
     @Override
     public TensorInfo info(String name) throws CheckpointException {
-        return inFiles(name).info(name);
+        TensorInfo info = packed.contains(name) ? files.info(name) : base.info(name);
+        if (!info.dtype().isFloating()) {
+            return info;
+        }
+        Dtype type = types.of(name);
+        return new TensorInfo(
+                name, type, info.shape(), info.bytes() / info.dtype().bytes() * type.bytes());
     }
 
     @Override
@@ -96,7 +119,7 @@ public final class MergedTensors implements TensorSource {
         }
         List<LoraLinear> layers = adapted.get(name);
         if (layers == null) {
-            return inFiles(name).read(name);
+            return inFiles(name).read(untouched.getOrDefault(name, name));
         }
         LoraLinear first = layers.get(0);
         if (first.base().matrix() instanceof JoinedWeight joined) {
@@ -116,13 +139,13 @@ public final class MergedTensors implements TensorSource {
             return merged(layers.subList((int) start, (int) (start + count)));
         }
         return layers == null && !saved.contains(name)
-                ? inFiles(name).read(name, start, count)
+                ? inFiles(name).read(untouched.getOrDefault(name, name), start, count)
                 : read(name).narrow(0, start, count);
     }
 
     /** Where a tensor is that the adapter leaves as it is. */
     private TensorSource inFiles(String name) {
-        return files != null && packed.contains(name) ? files : base;
+        return packed.contains(name) || untouched.containsKey(name) ? files : base;
     }
 
     /** The matrices that lie in one parameter, in its layout. */
@@ -175,8 +198,6 @@ public final class MergedTensors implements TensorSource {
     /** Closes what was opened here: model and adapter are not this object's. */
     @Override
     public void close() {
-        if (files != null) {
-            files.close();
-        }
+        files.close();
     }
 }

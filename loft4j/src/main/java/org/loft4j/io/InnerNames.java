@@ -1,6 +1,7 @@
 package org.loft4j.io;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * The names of a language model that lies in one with towers for images and sounds, such as Gemma 3, Gemma 4, Llama 4, Mistral 3 and Qwen 3.5. Transformers has had two
@@ -67,6 +68,15 @@ public final class InnerNames {
             return OUTER + INNER + path.substring(OUTER.length());
         }
         return path.startsWith(LAYERS) ? INNER + path : path;
+    }
+
+    /**
+     * A path as it is, and then what else the same module is called: in the model or in one of the language model alone, and as files
+     * of before Transformers 4.52 have it.
+     */
+    public static List<String> spellings(String path) {
+        String alone = alone(path);
+        return Stream.of(path, inside(alone), alone, INNER + alone).distinct().toList();
     }
 
     /** The name that a parameter of the language model has in a model of that alone. */

@@ -149,7 +149,7 @@ class BaseClassNamesTest {
                 LoraAdapter adapter = PeftFiles.load(directory, model);
                 assertEquals(written.modulesToSave(), adapter.config().modulesToSave());
                 assertTrue(Tensors.bitEqual(expected, model.logits(batch.input())));
-                adapter.mergeAndClose(null);
+                adapter.mergeAndClose();
                 Fixture.assertClose(expected, model.logits(batch.input()), null, 1e-5);
                 assertTrue(before.sub(expected).abs().max().item_double() > 1e-3);
             }

@@ -225,7 +225,7 @@ class LoraAdapterTest {
             randomise(adapter, 22);
             nudge(adapter.savedModules(), 23);
             float[] adapted = logits(model);
-            adapter.mergeAndClose(null);
+            adapter.mergeAndClose();
             assertNull(model.linears().get("model.layers.0.mlp.up_proj").override());
             assertClose(adapted, logits(model), 1e-6);
             assertThrows(IllegalStateException.class, adapter::attach);

@@ -8,6 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
 
 class LoraConfigTest {
@@ -32,6 +34,28 @@ class LoraConfigTest {
         assertEquals(32, config.alphaOf("model.layers.1.q_proj"));
         assertEquals(2, config.scaleOf("model.layers.1.q_proj"));
         assertEquals(4, config.scaleOf("model.layers.0.q_proj"));
+    }
+
+    /** Keys of the names under which an adapter was trained, on a language model in another: of today, of before, and of it alone. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "model.language_model.layers.0.self_attn.q_proj",
+                "language_model.model.layers.0.self_attn.q_proj",
+                "model.layers.0.self_attn.q_proj",
+                "model\\.layers\\.0\\.self_attn\\.q_proj",
+                "^language_model\\.model\\.layers\\.0\\..*",
+                "layers.0.self_attn.q_proj"
+            })
+    void aPatternMeansALayerByAnyOfItsNames(String key) {
+        LoraConfig config =
+                new LoraConfig(8, 8, 0, ALL, null, false, false, List.of(), Map.of(key, 2), Map.of(key, 32.0));
+        for (String path :
+                List.of("model.language_model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.q_proj")) {
+            assertEquals(2, config.rankOf(path), path);
+            assertEquals(16, config.scaleOf(path), path);
+            assertEquals(8, config.rankOf(path.replace("0", "1")), path);
+        }
     }
 
     @Test

@@ -89,7 +89,7 @@ class MergingTest {
                 last.loraB().fill_(new Scalar(value));
             }
             float[] before = Tensors.toFloats(last.base().weight());
-            String refusal = assertThrows(ConfigException.class, () -> adapter.mergeAndClose(dtype))
+            String refusal = assertThrows(ConfigException.class, () -> adapter.mergeAndClose(layer -> dtype))
                     .getMessage();
             assertTrue(String.valueOf(refusal).startsWith(last.path() + " cannot be merged: " + fault), refusal);
             assertArrayEquals(before, Tensors.toFloats(last.base().weight()));

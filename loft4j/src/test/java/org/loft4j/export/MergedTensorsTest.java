@@ -89,7 +89,7 @@ class MergedTensorsTest {
                 Model wide = open(base, Dtype.F32);
                 Model narrow = open(base, dtype);
                 LoraAdapter adapter = PeftFiles.load(files, narrow)) {
-            PeftFiles.load(files, wide).mergeAndClose(null);
+            PeftFiles.load(files, wide).mergeAndClose();
             var merged = new MergedTensors(base, narrow, adapter, files);
             assertEquals(wide.weights().asMap().keySet(), merged.names());
             for (String name : merged.names()) {

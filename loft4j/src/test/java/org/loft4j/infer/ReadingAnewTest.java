@@ -91,7 +91,7 @@ class ReadingAnewTest {
                             PeftFiles.load(Fixture.directory("llama_gqa").resolve("adapter"), model)) {
                 assertAsRead(model, FIRST, reading, FIRST.length);
                 adapter.attach();
-                adapter.mergeAndClose(null);
+                adapter.mergeAndClose();
                 other.attach();
                 assertAsRead(model, FIRST, reading, FIRST.length);
                 other.detach();

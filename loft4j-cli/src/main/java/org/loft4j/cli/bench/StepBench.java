@@ -34,16 +34,34 @@ public final class StepBench {
     /**
      * What was measured.
      *
+     * @param rounds that were timed
      * @param medians by contestant; overLora is the median of the ratios to LoRA's step of the same round
      * @param productRate of a large square product, float32, in GFLOP/s: median of the rounds
      * @param shareOfOwnProducts what the model's own products by themselves reach of it, median of the rounds
      * @param shareOfProductRate of LoRA's step: its operations over its seconds and the rate of the same round, median
      */
     public record Result(
-            Map<String, Medians> medians, double productRate, double shareOfOwnProducts, double shareOfProductRate) {}
+            int rounds,
+            Map<String, Medians> medians,
+            double productRate,
+            double shareOfOwnProducts,
+            double shareOfProductRate) {}
+
+    /** What a round took: a step of each, LoRA's first, and in GFLOP/s the products after them. */
+    private record Round(List<Seconds> steps, double ownProductRate, double productRate) {}
 
     /** @param contestants of which LoRA is the first */
     public Result run(List<Contestant> contestants) {
+        return run(contestants, Double.POSITIVE_INFINITY);
+    }
+
+    /**
+     * As many of the rounds as end within some seconds, if each takes as long as the one before it; one is timed whatever it takes.
+     *
+     * @param contestants of which LoRA is the first
+     */
+    public Result run(List<Contestant> contestants, double seconds) {
+        long start = System.nanoTime();
         Map<String, BenchRun> runs = new LinkedHashMap<>();
         Map<Dtype, CausalDecoder> shared = new EnumMap<>(Dtype.class);
         List<CausalDecoder> own = new ArrayList<>();
@@ -58,7 +76,7 @@ public final class StepBench {
                 }
                 runs.put(contestant.name(), new BenchRun(shape, model, contestant, rank));
             }
-            return measure(runs);
+            return measure(runs, seconds - since(start));
         } finally {
             runs.values().forEach(BenchRun::close);
             shared.values().forEach(CausalDecoder::close);
@@ -66,38 +84,52 @@ public final class StepBench {
         }
     }
 
-    private Result measure(Map<String, BenchRun> runs) {
+    private Result measure(Map<String, BenchRun> runs, double seconds) {
         List<String> names = List.copyOf(runs.keySet());
         List<BenchRun> inTurn = List.copyOf(runs.values());
-        Seconds[][] taken = new Seconds[names.size()][rounds];
-        double[] rates = new double[rounds];
-        double[] ownShares = new double[rounds];
+        List<Round> timed = new ArrayList<>();
+        long start = System.nanoTime();
         for (int round = -WARM_UP; round < rounds; round++) {
+            long began = System.nanoTime();
             // not timed: the first, too, comes after the one before it, and not after the products and the pause behind
             // them
             inTurn.get(inTurn.size() - 1).step();
-            for (int i = 0; i < taken.length; i++) {
-                Seconds seconds = inTurn.get(i).step();
-                if (round >= 0) {
-                    taken[i][round] = seconds;
-                }
-            }
+            List<Seconds> taken = inTurn.stream().map(BenchRun::step).toList();
             if (round >= 0) {
-                double own = inTurn.get(0).ownProductRate();
-                rates[round] = BenchRun.productRate();
-                ownShares[round] = own / rates[round];
+                timed.add(new Round(taken, inTurn.get(0).ownProductRate(), BenchRun.productRate()));
+            }
+            double left = seconds - since(start);
+            // a round to warm up and one that is timed come first
+            if (round < 0 && left < 2 * since(began)) {
+                round = -1;
+            } else if (round >= 0 && left < since(began)) {
+                break;
             }
         }
-        // LoRA is the first
+        return result(names, timed);
+    }
+
+    private Result result(List<String> names, List<Round> timed) {
+        Seconds[] lora = steps(timed, 0);
         Map<String, Medians> medians = new LinkedHashMap<>();
-        for (int i = 0; i < taken.length; i++) {
-            medians.put(names.get(i), medians(taken[i], taken[0]));
+        for (int i = 0; i < names.size(); i++) {
+            medians.put(names.get(i), medians(steps(timed, i), lora));
         }
-        double[] shares = new double[rounds];
-        for (int round = 0; round < rounds; round++) {
-            shares[round] = shape.loraStepFlops(rank) / (taken[0][round].total() * rates[round] * 1e9);
-        }
-        return new Result(medians, median(rates), median(ownShares), median(shares));
+        double flops = shape.loraStepFlops(rank);
+        return new Result(
+                timed.size(),
+                medians,
+                median(timed, Round::productRate),
+                median(timed, round -> round.ownProductRate() / round.productRate()),
+                median(timed, round -> flops / (round.steps().get(0).total() * round.productRate() * 1e9)));
+    }
+
+    private static Seconds[] steps(List<Round> timed, int contestant) {
+        return timed.stream().map(round -> round.steps().get(contestant)).toArray(Seconds[]::new);
+    }
+
+    private static double since(long start) {
+        return (System.nanoTime() - start) / 1e9;
     }
 
     static Medians medians(Seconds[] taken, Seconds[] lora) {
@@ -111,6 +143,10 @@ public final class StepBench {
                 median(taken, Seconds::backward),
                 median(taken, Seconds::optimizer),
                 median(ratios));
+    }
+
+    private static double median(List<Round> timed, ToDoubleFunction<Round> part) {
+        return median(timed.stream().mapToDouble(part).toArray());
     }
 
     private static double median(Seconds[] taken, ToDoubleFunction<Seconds> part) {

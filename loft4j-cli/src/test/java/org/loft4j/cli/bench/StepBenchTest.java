@@ -27,6 +27,14 @@ class StepBenchTest {
     }
 
     @Test
+    void withoutTimeOneRoundIsTimed() {
+        BenchModel tiny = new BenchModel("tiny", LlamaConfig.of(64, 32, 2, 2, 2, 64, 8), 2, 8);
+        StepBench bench = new StepBench(tiny, 2, 3);
+        assertEquals(1, bench.run(List.of(Contestant.LORA), 0).rounds());
+        assertEquals(3, bench.run(List.of(Contestant.LORA)).rounds());
+    }
+
+    @Test
     void ofAnEvenNumberTheMiddleOnesAreAveraged() {
         assertEquals(3, StepBench.median(new double[] {9, 1, 3}));
         assertEquals(2.5, StepBench.median(new double[] {9, 1, 3, 2}));
