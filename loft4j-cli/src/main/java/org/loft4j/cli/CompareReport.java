@@ -62,7 +62,11 @@ final class CompareReport {
                         + " summary; what there is by now: " + Pasted.command() + " compare --output "
                         + Pasted.quoted(output)
                         + " --report-only");
-            case FINISHED -> print(Summary.of(output), json);
+            case FINISHED -> {
+                Summary summary = Summary.of(output);
+                print(summary, json);
+                return summary.isOfFailuresAlone() ? ExitCode.SOFTWARE : ExitCode.OK;
+            }
         }
         return ExitCode.OK;
     }

@@ -218,15 +218,13 @@ final class EvalCommand implements Verb {
         if (told != null) {
             told.write(chosen);
         }
-        print(loaded, evaluation, dataset.size(), Map.of(), told);
-        return ExitCode.OK;
+        return print(loaded, evaluation, dataset.size(), Map.of(), told);
     }
 
     private int judgeAnswers(LoadedModel loaded) throws IOException {
         preference.judge(false, false, loaded);
         AnswerFlags.Judged judged = answers.evaluate(loaded, data, faults, chat, batchSize);
-        print(loaded, judged.evaluation(), judged.rows(), judged.by(), null);
-        return ExitCode.OK;
+        return print(loaded, judged.evaluation(), judged.rows(), judged.by(), null);
     }
 
     private int judgeTexts(LoadedModel loaded) throws IOException {
@@ -322,8 +320,7 @@ final class EvalCommand implements Verb {
                 by.put("query_prompt", prompts.query());
                 by.put("document_prompt", prompts.document());
             }
-            print(loaded, evaluation, kept.rows().size(), by, told);
-            return ExitCode.OK;
+            return print(loaded, evaluation, kept.rows().size(), by, told);
         }
     }
 
@@ -340,10 +337,27 @@ final class EvalCommand implements Verb {
     }
 
     /**
+     * The exit status: a model that tells no numbers has failed, whatever class is taken for its answer.
+     *
      * @param by what is said as JSON of how rows were judged, such as the length to which they were cut
      * @param told of each row; null where nobody asks
      */
-    private void print(
+    private int print(
+            LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> by, @Nullable RowPredictions told)
+            throws IOException {
+        write(loaded, evaluation, rows, by, told);
+        if (!Double.isNaN(evaluation.loss())) {
+            return ExitCode.OK;
+        }
+        PrintWriter err = spec.commandLine().getErr();
+        err.println(
+                "loft: the loss is no number, for the model's outputs are not: the other scores mean nothing, and the"
+                        + " model is of no use");
+        err.flush();
+        return ExitCode.SOFTWARE;
+    }
+
+    private void write(
             LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> by, @Nullable RowPredictions told)
             throws IOException {
         PrintWriter out = spec.commandLine().getOut();

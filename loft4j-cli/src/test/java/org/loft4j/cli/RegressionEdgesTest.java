@@ -120,6 +120,22 @@ class RegressionEdgesTest {
                 judged.toString());
     }
 
+    /** A class, or a correlation, is told of numbers that are none as of others. */
+    @Test
+    void aModelThatTellsNoNumbersFailsItsEvaluation() throws IOException {
+        Path rows = calls().rows("rows.csv");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        Captured trained = calls().train(model, rows, "--max-steps", "2", "--learning-rate", "1e30");
+        assertEquals(0, trained.status(), trained.err());
+        List<String> eval = Stream.concat(
+                        Stream.of("eval", "--adapter", calls().run().toString(), "--model", model),
+                        columns(rows).stream())
+                .toList();
+        Captured judged = Captured.loft(eval.toArray(String[]::new));
+        assertEquals(1, judged.status(), judged.out());
+        assertTrue(judged.err().contains("the loss is no number, for the model's outputs are not"), judged.err());
+    }
+
     /** As PEFT saves it: nothing but its head tells that it is for numbers. */
     @Test
     void anAdapterThatPeftLeftTellsAndGoesOnWithNumbers() throws IOException {

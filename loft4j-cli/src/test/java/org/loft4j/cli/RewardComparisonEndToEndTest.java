@@ -149,7 +149,7 @@ class RewardComparisonEndToEndTest {
             "0"
         };
         Captured compared = compare(call);
-        assertEquals(0, compared.status(), compared.err());
+        assertEquals(1, compared.status(), "nothing came of the call: " + compared.err());
         assertTrue(compared.err().contains("failed: the logits of this llama are not finite"), compared.err());
         assertTrue(compared.out().contains("failed"), compared.out());
     }

@@ -220,12 +220,21 @@ public final class Dataset implements Tokenized {
         if (classes.length != ids.size()) {
             throw new ConfigException(ids.size() + " examples need as many classes, got " + classes.length);
         }
+        for (int i = 0; i < classes.length; i++) {
+            if (classes[i] < 0 && classes[i] != Encoded.NO_LOSS) {
+                throw new ConfigException("the class of example " + i + " must be at least 0, or " + Encoded.NO_LOSS
+                        + " for none, got " + classes[i]);
+            }
+        }
         return new Dataset(copies(ids), classes.clone(), NONE, Truncations.NONE);
     }
 
     private static int[][] copies(List<int[]> ids) {
-        for (int[] example : ids) {
+        for (int i = 0; i < ids.size(); i++) {
+            int[] example = ids.get(i);
             Checks.atLeast("number of tokens of an example", example.length, 1);
+            Checks.atLeast(
+                    "token id of example " + i, Arrays.stream(example).min().orElse(0), 0);
         }
         return ids.stream().map(int[]::clone).toArray(int[][]::new);
     }

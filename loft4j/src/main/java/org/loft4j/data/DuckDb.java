@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.Driver;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
@@ -127,7 +128,13 @@ final class DuckDb implements AutoCloseable {
         Set<String> read = new LinkedHashSet<>(kind.columns());
         read.addAll(kind instanceof RowKind.Rewarded ? types.keySet() : kind.optional());
         read.retainAll(types.keySet());
+        List<String> named = names(query, source);
         for (String column : read) {
+            if (named.stream().filter(column::equalsIgnoreCase).count() > 1) {
+                throw whole.fault(
+                        "names the column \"" + column + "\" twice: name the columns that are wanted, or give one"
+                                + " of the two another name with AS");
+            }
             if (String.valueOf(types.get(column)).startsWith("BLOB")) {
                 throw whole.fault("\"" + column + "\" holds bytes (BLOB), not text: decode(\"" + column
                         + "\") in a query makes text of them");
@@ -153,6 +160,20 @@ final class DuckDb implements AutoCloseable {
                 types.put(columns.getColumnName(i), columns.getColumnTypeName(i));
             }
             return types;
+        } catch (SQLException e) {
+            throw new DataException(source, complaint(e));
+        }
+    }
+
+    /** The names as the query has them, of which the second of two alike is another in a table. The query has been found to be one SELECT. */
+    private List<String> names(String query, String source) throws DataException {
+        try (PreparedStatement statement = connection.prepareStatement(query)) {
+            ResultSetMetaData columns = statement.getMetaData();
+            List<String> names = new ArrayList<>();
+            for (int i = 1; i <= columns.getColumnCount(); i++) {
+                names.add(columns.getColumnName(i));
+            }
+            return names;
         } catch (SQLException e) {
             throw new DataException(source, complaint(e));
         }

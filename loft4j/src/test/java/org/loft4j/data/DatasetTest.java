@@ -100,6 +100,20 @@ class DatasetTest {
     }
 
     @Test
+    void idsAndClassesThatNoModelHasAreRefused() {
+        List<int[]> ids = List.of(new int[] {1, 2}, new int[] {3, -1});
+        assertEquals(
+                "token id of example 1 must be at least 0, got -1",
+                assertThrows(ConfigException.class, () -> Dataset.causalLmIds(ids))
+                        .getMessage());
+        List<int[]> good = List.of(new int[] {1, 2}, new int[] {3});
+        String refused = assertThrows(ConfigException.class, () -> Dataset.classificationIds(good, new int[] {0, -1}))
+                .getMessage();
+        assertTrue(refused.startsWith("the class of example 1 must be at least 0, or -100"), refused);
+        assertEquals(2, Dataset.classificationIds(good, new int[] {-100, 0}).size());
+    }
+
+    @Test
     void textsEndWithTheEndToken() throws IOException {
         List<Row> rows = List.of(
                 new PlainText("Once upon a time"),

@@ -45,6 +45,21 @@ class DuckDbTest {
                 assertThrows(DataException.class, () -> query(text)).getMessage());
     }
 
+    /** Which of two is meant nobody can tell; a table would call the second by another name. */
+    @Test
+    void aColumnThatIsThereTwiceIsRefused() throws Exception {
+        for (String select : List.of(
+                "SELECT 'a' AS text, 'b' AS text, 'x' AS label",
+                "SELECT 'a' AS text, 'b' AS Text, 'x' AS label",
+                "SELECT * FROM (SELECT 1 AS id, 'w' AS label) AS y JOIN (SELECT 1 AS id, 't' AS text, 'l' AS label) AS x"
+                        + " ON x.id = y.id")) {
+            String fault = fault(select);
+            assertTrue(fault.contains("twice: name the columns that are wanted"), fault);
+        }
+        assertEquals(
+                1, query("SELECT 1 AS id, 'a' AS text, 'x' AS label, 2 AS id").size(), "nobody reads an id");
+    }
+
     private static Origin row(Object source, long number) {
         return new Origin(source.toString(), number, Origin.Unit.ROW);
     }

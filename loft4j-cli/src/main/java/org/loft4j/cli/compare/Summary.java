@@ -65,6 +65,11 @@ public record Summary(
                 baseline == null ? Baseline.kept(there, rule.baseline()) : Baseline.of(there, baseline));
     }
 
+    /** Whether no run could be trained to its end. */
+    public boolean isOfFailuresAlone() {
+        return standings.stream().allMatch(standing -> standing.failed() == standing.runs());
+    }
+
     static Summary of(List<TrialResult> results, String metric, List<Long> sweep, Baseline against) {
         Map<Trial.Entry, List<TrialResult>> byEntry = new LinkedHashMap<>();
         results.stream()
