@@ -349,11 +349,9 @@ final class EvalCommand implements Verb {
         if (!Double.isNaN(evaluation.loss())) {
             return ExitCode.OK;
         }
-        PrintWriter err = spec.commandLine().getErr();
-        err.println(
-                "loft: the loss is no number, for the model's outputs are not: the other scores mean nothing, and the"
-                        + " model is of no use");
-        err.flush();
+        spec.commandLine()
+                .getErr()
+                .println("loft: the loss is no number, for the model's outputs are not: the other scores mean nothing");
         return ExitCode.SOFTWARE;
     }
 

@@ -9,7 +9,6 @@ import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
-import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 
 /** Tokenized examples, ready for batches. */
@@ -202,7 +201,7 @@ public final class Dataset implements Tokenized {
 
     /** Token ids of a language model that were made elsewhere; the loss is taken on all of them. */
     public static Dataset causalLmIds(List<int[]> ids) {
-        return withLossOnAll(copies(ids));
+        return withLossOnAll(GivenIds.copies(ids));
     }
 
     private static Dataset withLossOnAll(int[][] ids) {
@@ -217,26 +216,7 @@ public final class Dataset implements Tokenized {
 
     /** Token ids of a classifier that were made elsewhere, with the index of each one's class. */
     public static Dataset classificationIds(List<int[]> ids, int[] classes) {
-        if (classes.length != ids.size()) {
-            throw new ConfigException(ids.size() + " examples need as many classes, got " + classes.length);
-        }
-        for (int i = 0; i < classes.length; i++) {
-            if (classes[i] < 0 && classes[i] != Encoded.NO_LOSS) {
-                throw new ConfigException("the class of example " + i + " must be at least 0, or " + Encoded.NO_LOSS
-                        + " for none, got " + classes[i]);
-            }
-        }
-        return new Dataset(copies(ids), classes.clone(), NONE, Truncations.NONE);
-    }
-
-    private static int[][] copies(List<int[]> ids) {
-        for (int i = 0; i < ids.size(); i++) {
-            int[] example = ids.get(i);
-            Checks.atLeast("number of tokens of an example", example.length, 1);
-            Checks.atLeast(
-                    "token id of example " + i, Arrays.stream(example).min().orElse(0), 0);
-        }
-        return ids.stream().map(int[]::clone).toArray(int[][]::new);
+        return new Dataset(GivenIds.copies(ids), GivenIds.classes(classes, ids.size()), NONE, Truncations.NONE);
     }
 
     @Override
