@@ -47,7 +47,7 @@ final class RunFlags {
             names = "--save-total-limit",
             paramLabel = "N",
             description =
-                    "Checkpoints that are kept, the best and the last among them; 0 for all. Default: ${DEFAULT-VALUE}.")
+                    "Checkpoints that are kept, always the best, the last, and one to go back to should the loss run away; 0 for all. Default: ${DEFAULT-VALUE}.")
     int saveTotalLimit = 2;
 
     @Option(

@@ -173,10 +173,13 @@ final class Checkpoints {
         }
     }
 
-    /** The step of the newest checkpoint, whole or not, of a step before this one; null if there is none. */
+    /** The newest step up to this one of which there is a checkpoint, whole or not; null if there is none. */
     @Nullable
-    Long lastBefore(long step) throws IOException {
-        return steps().stream().filter(saved -> saved < step).max(Long::compare).orElse(null);
+    Long lastUpTo(long step) throws IOException {
+        return steps().stream()
+                .filter(saved -> saved <= step)
+                .max(Long::compare)
+                .orElse(null);
     }
 
     /**

@@ -10,12 +10,14 @@ import org.jspecify.annotations.Nullable;
  * Tells a loss that has run away from one that is merely noisy. The loss is smoothed over about 20 steps. It has run away when it
  * stays, for 50 steps, above all of: its level at the start of the run, a multiple of its best level, and that best level plus
  * half a nat. The best level is one of about 100 steps: the least of many short means is luck. One wild batch moves nothing: what enters the mean is cut off at three times the bound.
+ * A mean is above its bound long after the loss has begun to rise, which is where it was at its lowest of the 50 to 100 steps before.
  */
 final class LossWatch {
     private static final double DECAY = 0.95;
     private static final double SLOW_DECAY = 0.99;
     private static final int SETTLED = 20;
     private static final int PATIENCE = 50;
+    private static final int STRETCH = 50;
     private static final double MARGIN = 0.5;
     private static final double MOST = 3;
 
@@ -30,6 +32,10 @@ final class LossWatch {
     private double best;
     private long bestStep;
     private long since;
+    private double low = Double.MAX_VALUE;
+    private long lowStep;
+    private double lowBefore = Double.MAX_VALUE;
+    private long lowStepBefore;
 
     /** @param factor multiple of the best level, above 1; 0 to see nothing */
     LossWatch(double factor) {
@@ -61,6 +67,22 @@ final class LossWatch {
             bestStep = step;
         }
         since = !settled || level <= bound() ? 0 : since == 0 ? step : since;
+        if (since == 0) {
+            lowest(step, level);
+        }
+    }
+
+    /** The lowest level of this stretch of 50 steps and of the one before it. */
+    private void lowest(long step, double level) {
+        if (steps % STRETCH == 0) {
+            lowBefore = low;
+            lowStepBefore = lowStep;
+            low = Double.MAX_VALUE;
+        }
+        if (level <= low) {
+            low = level;
+            lowStep = step;
+        }
     }
 
     private double level() {
@@ -71,9 +93,9 @@ final class LossWatch {
         return Math.max(start, Math.max(factor * best, best + MARGIN));
     }
 
-    /** The first step of a rise that has not ended yet; 0 while there is none. */
-    long suspectSince() {
-        return since;
+    /** The step at which the level was at its lowest of late: a rise, if this is one, began after it. The last there is before any. */
+    long wellUntil() {
+        return steps == 0 ? Long.MAX_VALUE : lowBefore < low ? lowStepBefore : lowStep;
     }
 
     /** What is wrong after a step; null while nothing is. */
@@ -108,6 +130,10 @@ final class LossWatch {
         tree.put("best", best);
         tree.put("best_step", bestStep);
         tree.put("since", since);
+        tree.put("low", low);
+        tree.put("low_step", lowStep);
+        tree.put("low_before", lowBefore);
+        tree.put("low_step_before", lowStepBefore);
         return tree;
     }
 
@@ -126,5 +152,9 @@ final class LossWatch {
         best = tree.path("best").asDouble();
         bestStep = tree.path("best_step").asLong();
         since = tree.path("since").asLong();
+        low = tree.path("low").asDouble(Double.MAX_VALUE);
+        lowStep = tree.path("low_step").asLong(bestStep);
+        lowBefore = tree.path("low_before").asDouble(Double.MAX_VALUE);
+        lowStepBefore = tree.path("low_step_before").asLong();
     }
 }

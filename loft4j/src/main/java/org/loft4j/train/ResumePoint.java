@@ -41,7 +41,7 @@ record ResumePoint(@Nullable Path directory, long divergedSince, boolean finishe
                     + (output.divergedBySkipping() ? "" : ", or with divergence_factor 0 to go on regardless"));
         }
         plan.requireSameButRemedies(output.directory());
-        return new ResumePoint(output.checkpoints().newestUpTo(since - 1), since, false);
+        return new ResumePoint(output.checkpoints().newestUpTo(output.wellUntil()), since, false);
     }
 
     /** What the run goes on from; null where it begins, or is finished. */

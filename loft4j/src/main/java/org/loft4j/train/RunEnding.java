@@ -59,8 +59,8 @@ final class RunEnding {
 
     /** Writes that the run was given up. */
     TrainResult diverged(Divergence divergence) throws IOException {
-        output.diverged(state.tree(seconds(), plan, output.checkpoints()), divergence.since());
-        Long good = output.checkpoints().lastBefore(divergence.since());
+        output.diverged(state.tree(seconds(), plan, output.checkpoints()), divergence.since(), state.wellUntil());
+        Long good = output.checkpoints().lastUpTo(state.wellUntil());
         Path checkpoint = good == null ? null : output.checkpoints().path(good);
         return result(TrainResult.Outcome.DIVERGED, checkpoint, divergence.from(checkpoint));
     }

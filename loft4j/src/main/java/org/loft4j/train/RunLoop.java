@@ -116,7 +116,9 @@ final class RunLoop {
     private void save() throws IOException {
         // until the save before has ended, the best checkpoint may not be there
         saver.await();
-        RunSaver.Needed needed = new RunSaver.Needed(state.best().step(), state.suspectSince());
+        // a run that is over does not go back
+        long wellUntil = isOver() ? state.step() : state.wellUntil();
+        RunSaver.Needed needed = new RunSaver.Needed(state.best().step(), wellUntil);
         saver.save(state.step(), state.tree(ending.seconds(), plan, output.checkpoints()), needed);
         rhythm.saved();
     }

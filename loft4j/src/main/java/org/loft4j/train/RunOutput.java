@@ -259,11 +259,17 @@ final class RunOutput implements AutoCloseable {
         return divergedSince() == Json.read(directory.resolve(RunState.FILE)).longOr("skipped_since", 0);
     }
 
+    /** The last step of a run that has diverged whose weights it can go back to. */
+    long wellUntil() throws CheckpointException {
+        return Json.read(directory.resolve(RunState.FILE)).longOr("well_until", divergedSince() - 1);
+    }
+
     /** Writes that the run was given up; the checkpoints stay. */
-    void diverged(Map<String, Object> state, long since) throws IOException {
+    void diverged(Map<String, Object> state, long since, long wellUntil) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>(state);
         tree.put("finished", RunState.DIVERGED);
         tree.put("diverged_since", since);
+        tree.put("well_until", wellUntil);
         Json.write(directory.resolve(RunState.FILE), tree);
     }
 

@@ -23,9 +23,9 @@ final class RunSaver implements AutoCloseable {
      * What must stay beside the newest checkpoint, whatever the limit.
      *
      * @param best step of the best evaluation; 0 for none
-     * @param suspectSince first step of what may be a divergence: the last checkpoint before it stays; 0 for none
+     * @param wellUntil the newest checkpoint up to this step, to go back to should the run diverge
      */
-    record Needed(long best, long suspectSince) {}
+    record Needed(long best, long wellUntil) {}
 
     /** Called on the training thread once a checkpoint is complete on the disk. */
     @FunctionalInterface
@@ -156,7 +156,7 @@ final class RunSaver implements AutoCloseable {
 
     private Set<Long> kept(Needed needed) throws IOException {
         // asked now, when the write before this one has ended too
-        Long good = checkpoints.lastBefore(needed.suspectSince());
+        Long good = checkpoints.lastUpTo(needed.wellUntil());
         return good == null ? Set.of(needed.best()) : Set.copyOf(List.of(needed.best(), good));
     }
 

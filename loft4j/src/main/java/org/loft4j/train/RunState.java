@@ -126,10 +126,12 @@ final class RunState {
         return watch.rise();
     }
 
-    /** The first step of what may turn out to be a divergence: checkpoints from before it are still needed. 0 for none. */
-    long suspectSince() {
-        long rising = watch.suspectSince();
-        return rising == 0 || skippedSince == 0 ? Math.max(rising, skippedSince) : Math.min(rising, skippedSince);
+    /**
+     * The last step whose weights a run can go back to, should what it does now turn out to be a divergence: the one before the loss
+     * began to rise, and before the last step that moved weights with which all since were skipped.
+     */
+    long wellUntil() {
+        return skippedSince == 0 ? watch.wellUntil() : Math.min(watch.wellUntil(), skippedSince - 2);
     }
 
     /**

@@ -43,7 +43,7 @@ import org.loft4j.optim.Schedule;
  * @param evalSteps steps between two evaluations; 0 for one at the end of each epoch
  * @param saveSteps steps between two checkpoints; 0 for one at each evaluation and, where they are far apart, a
  *     quarter of an hour after the last; {@link Long#MAX_VALUE} for none but that of a stop
- * @param saveTotalLimit checkpoints that are kept, the best and the last always among them; 0 for all
+ * @param saveTotalLimit checkpoints that are kept, the best, the last, and until the run ends one to go back to always among them; 0 for all
  * @param earlyStoppingPatience evaluations without an improvement after which the run ends; 0 for never
  * @param metricForBest one of {@link Evaluation#METRICS}, or the name of a {@link Metric} of the data
  * @param loadBestAtEnd whether the run ends with the weights of the best evaluation instead of the last weights

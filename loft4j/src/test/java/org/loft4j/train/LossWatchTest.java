@@ -31,12 +31,28 @@ class LossWatchTest {
 
     @Test
     void aLossThatRunsAwayIsSeenWithTheStepSinceWhen() {
-        Divergence found = verdict(new LossWatch(2), 1, 1000, step -> step <= 300 ? falling(step) : 9);
+        LossWatch watch = new LossWatch(2);
+        Divergence found = verdict(watch, 1, 1000, step -> step <= 300 ? falling(step) : 9);
         assertNotNull(found);
         // smoothed over 20 steps, it passes the level of the start, about 2.2, in the sixth of the bad ones
         assertTrue(found.since() >= 301 && found.since() <= 308, found.toString());
+        assertEquals(300, watch.wellUntil());
         assertTrue(found.bestStep() == 300 && found.best() > 0.5 && found.best() < 0.8, found.toString());
         assertTrue(found.what().startsWith("the loss has been running away since step " + found.since()), found.what());
+    }
+
+    /** The mean passes the bound some 40 steps after the loss has begun to rise: what was saved among them is no way back. */
+    @Test
+    void aRiseThatTakesItsTimeIsGoneBackFromToBeforeItBegan() {
+        long seed = Long.getLong("tests.seed", System.nanoTime());
+        System.out.println("LossWatchTest: -Dtests.seed=" + seed);
+        SplittableRandom random = new SplittableRandom(seed);
+        LossWatch watch = new LossWatch(2);
+        LongToDoubleFunction course = step -> 1 + 0.1 * random.nextGaussian() + (step <= 300 ? 0 : 0.04 * (step - 300));
+        Divergence found = verdict(watch, 1, 1000, course);
+        assertNotNull(found);
+        assertTrue(found.since() > 330, found.toString());
+        assertTrue(watch.wellUntil() >= 200 && watch.wellUntil() <= 310, "well until " + watch.wellUntil());
     }
 
     @Test
@@ -74,14 +90,16 @@ class LossWatchTest {
     void aRiseThatEndsInTimeIsForgotten() {
         LossWatch watch = new LossWatch(2);
         assertNull(verdict(watch, 1, 320, step -> step <= 300 ? falling(step) : 9));
-        assertTrue(watch.suspectSince() > 300);
+        assertEquals(300, watch.wellUntil());
         assertNull(verdict(watch, 321, 1000, step -> 0.5));
-        assertEquals(0, watch.suspectSince());
+        assertEquals(1000, watch.wellUntil());
     }
 
     @Test
     void itCanBeSwitchedOff() {
-        assertNull(verdict(new LossWatch(0), 1, 1000, step -> step));
+        LossWatch off = new LossWatch(0);
+        assertNull(verdict(off, 1, 1000, step -> step));
+        assertEquals(Long.MAX_VALUE, off.wellUntil());
     }
 
     @Test
@@ -93,6 +111,7 @@ class LossWatchTest {
         assertNull(verdict(first, 1, 330, course));
         LossWatch second = new LossWatch(2);
         second.restore(new ObjectMapper().valueToTree(first.tree()));
+        assertEquals(whole.wellUntil(), second.wellUntil());
         assertEquals(verdict(whole, 331, 1000, course), verdict(second, 331, 1000, course));
     }
 

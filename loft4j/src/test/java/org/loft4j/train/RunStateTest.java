@@ -53,7 +53,7 @@ class RunStateTest {
         assertEquals(4, state.best().evaluationsSince());
         assertTrue(state.best().exhausted(4));
         assertFalse(state.best().exhausted(5));
-        assertEquals(5, state.suspectSince());
+        assertEquals(3, state.wellUntil(), "with the weights of step 4 all since were skipped");
         state.advance(step(1, Map.of("reward", 0.0)));
         assertEquals(Map.of("loss", 2.0, "reward", 1.0), state.takeWindow());
     }

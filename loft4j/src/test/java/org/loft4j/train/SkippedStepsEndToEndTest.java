@@ -60,6 +60,41 @@ class SkippedStepsEndToEndTest {
         }
     }
 
+    /** An update makes weights with which no step is finite; they are saved, and are no way back. */
+    @Test
+    void withALowerRateItGoesOnFromBeforeTheWeightsBroke() throws IOException {
+        TrainConfig.Builder config = config().saveSteps(1).saveTotalLimit(2).loadBestAtEnd(false);
+        try (Model model = TinyRun.model();
+                TrainingRun run = TinyRun.open(model, config.build(), directory, OnExisting.REFUSE)) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    if (event.step() == BROKEN_AT) {
+                        breakAdapter(run.trainable());
+                    }
+                }
+            });
+            TrainResult result = run.run();
+            assertEquals(GIVEN_UP_AT, result.step());
+            assertEquals(
+                    directory.resolve("checkpoint-" + (BROKEN_AT - 1)),
+                    Objects.requireNonNull(result.divergence()).lastGood());
+        }
+        TrainResult end = TinyRun.train(config.learningRate(1e-4).build(), directory, OnExisting.RESUME);
+        assertEquals(TrainResult.Outcome.FINISHED, end.outcome());
+        assertEquals(0, end.skippedSteps());
+    }
+
+    private static void breakAdapter(Trainable trainable) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            Objects.requireNonNull(trainable.adapter())
+                    .layers()
+                    .values()
+                    .forEach(layer -> layer.loraB().fill_(new Scalar(1e38)));
+        }
+    }
+
     @Test
     void itGoesOnRegardlessForMoreThanAStep() throws IOException {
         TrainResult result = train(config().build(), directory, OnExisting.REFUSE);
