@@ -3,7 +3,6 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.AskedTexts.Asked;
 import org.loft4j.data.DataFiles;
@@ -30,17 +29,17 @@ record AskedCall(
         return texts == null && data == null && Terminal.keyboard();
     }
 
-    /** @param usable whether the tokenizer makes at least one token of a text */
-    AskedTexts open(Predicate<String> usable) throws IOException {
+    /** @param usable whether the tokenizer makes tokens of a text */
+    AskedTexts open(AskedTexts.Usable usable) throws IOException {
         return open(Asked::of, usable);
     }
 
     /** @param reading what is asked in a row */
-    AskedTexts open(AskedTexts.Reading reading, Predicate<String> usable) throws IOException {
+    AskedTexts open(AskedTexts.Reading reading, AskedTexts.Usable usable) throws IOException {
         return open(reading, usable, leftOut);
     }
 
-    private AskedTexts open(AskedTexts.Reading reading, Predicate<String> usable, @Nullable LeftOutRows leftOut)
+    private AskedTexts open(AskedTexts.Reading reading, AskedTexts.Usable usable, @Nullable LeftOutRows leftOut)
             throws IOException {
         AskedTexts.Faults faults = leftOut == null ? AskedTexts.Faults.END : leftOut::add;
         if (texts != null) {
@@ -62,12 +61,12 @@ record AskedCall(
      * How many texts there are, and whether all of them can be used, where that can be told before the first is asked about: a query
      * would have to be asked twice.
      */
-    long count(Predicate<String> usable) throws IOException {
+    long count(AskedTexts.Usable usable) throws IOException {
         return count(Asked::of, usable);
     }
 
     /** @param reading what is asked in a row */
-    long count(AskedTexts.Reading reading, Predicate<String> usable) throws IOException {
+    long count(AskedTexts.Reading reading, AskedTexts.Usable usable) throws IOException {
         if (texts == null && (data == null || data.isQuery())) {
             return RowsLine.UNKNOWN;
         }

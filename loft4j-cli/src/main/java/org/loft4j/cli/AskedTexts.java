@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.data.Conversation;
@@ -26,7 +25,7 @@ final class AskedTexts implements AutoCloseable {
     private static final int MOST_BATCHES = 16;
 
     private final Source source;
-    private final Predicate<String> usable;
+    private final Usable usable;
     private final Faults faults;
     private @Nullable IOException fault;
 
@@ -105,7 +104,18 @@ final class AskedTexts implements AutoCloseable {
         void of(DataException fault) throws DataException;
     }
 
-    private AskedTexts(Source source, Predicate<String> usable, Faults faults) {
+    /** Whether the tokenizer makes tokens of what is asked about, without which nothing can be said of it. */
+    @FunctionalInterface
+    interface Usable {
+        boolean of(String text);
+
+        /** Of both texts of a pair. */
+        default boolean of(TextPair pair) {
+            return of(pair.text()) && of(pair.textPair());
+        }
+    }
+
+    private AskedTexts(Source source, Usable usable, Faults faults) {
         this.source = source;
         this.usable = usable;
         this.faults = faults;
@@ -116,9 +126,9 @@ final class AskedTexts implements AutoCloseable {
      *
      * @param option that gave them, for messages
      * @param pairs a second text for each; null for none
-     * @param usable whether the tokenizer makes at least one token of a text
+     * @param usable whether the tokenizer makes tokens of them
      */
-    static AskedTexts of(String option, List<String> texts, @Nullable List<String> pairs, Predicate<String> usable) {
+    static AskedTexts of(String option, List<String> texts, @Nullable List<String> pairs, Usable usable) {
         Iterator<String> left = texts.iterator();
         Iterator<String> second = pairs == null ? Collections.emptyIterator() : pairs.iterator();
         long[] number = {0};
@@ -134,7 +144,7 @@ final class AskedTexts implements AutoCloseable {
     }
 
     /** Texts of rows. */
-    static AskedTexts of(RowSource rows, Reading reading, Predicate<String> usable, Faults faults) throws IOException {
+    static AskedTexts of(RowSource rows, Reading reading, Usable usable, Faults faults) throws IOException {
         RowCursor cursor = rows.open();
         return new AskedTexts(
                 new Source() {
@@ -160,7 +170,7 @@ final class AskedTexts implements AutoCloseable {
     }
 
     /** The lines of a stream that are not blank, as they come. The stream stays open. */
-    static AskedTexts ofLines(InputStream stream, Predicate<String> usable, Faults faults) {
+    static AskedTexts ofLines(InputStream stream, Usable usable, Faults faults) {
         return new AskedTexts(new ComingLines(stream, "standard input"), usable, faults);
     }
 
@@ -232,7 +242,9 @@ final class AskedTexts implements AutoCloseable {
     private boolean isUsable(Asked one) {
         String pair = one.textPair();
         long[] written = one.written();
-        return (written == null ? usable.test(one.text()) : written.length > 0) && (pair == null || usable.test(pair));
+        return written != null
+                ? written.length > 0
+                : pair == null ? usable.of(one.text()) : usable.of(new TextPair(one.text(), pair));
     }
 
     @Override

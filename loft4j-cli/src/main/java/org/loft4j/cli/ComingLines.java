@@ -76,10 +76,14 @@ final class ComingLines implements AskedTexts.Source {
 
     private String decoded(byte[] bytes) throws IOException {
         try {
-            return StandardCharsets.UTF_8
+            String whole = StandardCharsets.UTF_8
                     .newDecoder()
                     .decode(ByteBuffer.wrap(bytes))
                     .toString();
+            if (whole.indexOf('\0') >= 0) {
+                throw origin().fault("holds a NUL character");
+            }
+            return whole;
         } catch (CharacterCodingException e) {
             throw origin().fault("is not UTF-8; convert it to UTF-8");
         }

@@ -24,7 +24,6 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
 
     private static final Map<String, String> HUGGING_FACE = Map.ofEntries(
             Map.entry("--model", "model_name_or_path"),
-            Map.entry("--output", "output_dir"),
             Map.entry("--data", "train_file"),
             Map.entry("--eval-data", "validation_file"),
             Map.entry("--test-data", TESTED),
@@ -47,6 +46,9 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("--metric-for-best", "metric_for_best_model"),
             Map.entry("--load-best", "load_best_model_at_end"),
             Map.entry("--resume", "resume_from_checkpoint"));
+
+    /** The verbs whose {@code --output} is a run, or several: what others write is no setting, and is said in the call. */
+    private static final Set<String> RUNNING = Set.of("train", "compare", "demo");
 
     /** The verbs whose {@code --data} is not what a run learns from: one file of settings serves training and these. */
     private static final Set<String> READING = Set.of("eval", "predict", "embed", "generate");
@@ -129,6 +131,9 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
         String name = option.longestName();
         if (NONE.contains(name)) {
             return null;
+        }
+        if (name.equals("--output")) {
+            return RUNNING.contains(option.command().name()) ? "output_dir" : null;
         }
         if (name.equals("--data") && READING.contains(option.command().name())) {
             return TESTED;

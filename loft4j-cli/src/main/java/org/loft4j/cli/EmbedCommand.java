@@ -2,7 +2,6 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,6 +23,7 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
 
 /** {@code loft embed}. */
@@ -120,6 +120,7 @@ final class EmbedCommand implements Verb {
     @Option(
             names = "--output",
             paramLabel = "FILE",
+            converter = Words.OfNewFile.class,
             description =
                     "Write the lines into this file; where its name ends in .safetensors, one tensor 'embeddings' (texts,"
                             + " numbers) in place of them. Default: standard output.")
@@ -159,16 +160,16 @@ final class EmbedCommand implements Verb {
         if (texts != null && data != null) {
             problems.add("--text and --data exclude each other");
         }
-        prompts.check(problems, queries != null);
+        ParseResult call = spec.commandLine().getParseResult();
+        prompts.check(problems, queries != null, call);
         if (output != null && (queries != null || common.json)) {
             problems.add("--output is for vectors, and excludes --query and --json");
         }
-        if (output != null && Files.isDirectory(output)) {
-            problems.add("--output " + output + " is a directory: name the file, such as "
-                    + output.resolve("vectors" + TENSORS));
-        }
-        if (output != null && Files.isRegularFile(output)) {
-            problems.add("--output " + output + " exists already: remove it, or name another file");
+        String fault = output == null
+                ? null
+                : NewFile.fault(output, "vectors" + TENSORS, "exists already: remove it, or name another file");
+        if (fault != null) {
+            problems.add("--output " + output + " " + fault);
         }
         String other = output == null ? null : PredictionsFlag.otherThanLines(output, ".npy", ".npz", ".pt", ".bin");
         if (other != null) {
@@ -185,6 +186,9 @@ final class EmbedCommand implements Verb {
         }
         if (batchSize < 1) {
             problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
+        }
+        if (queries == null && call.hasMatchedOption("--top-k")) {
+            problems.add("--top-k is of a --query, and there is none");
         }
         if (topK < 1) {
             problems.add("--top-k must be at least 1, got " + topK);
@@ -310,8 +314,9 @@ final class EmbedCommand implements Verb {
 
     private void write(Path file, TextEmbedder embedder, String before) throws IOException {
         int numbers = dimensions == null ? embedder.dimension() : dimensions;
-        try (VectorFile written =
-                file.toString().endsWith(TENSORS) ? VectorFile.ofTensor(file, numbers) : VectorFile.ofLines(file)) {
+        try (VectorFile written = file.toString().toLowerCase(Locale.ROOT).endsWith(TENSORS)
+                ? VectorFile.ofTensor(file, numbers)
+                : VectorFile.ofLines(file)) {
             embedAll(embedder, before, (some, made) -> {
                 written.add(some, made);
                 return true;

@@ -2,7 +2,6 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -108,11 +107,10 @@ final class ExportCommand implements Verb {
             // the call lacks it
             return;
         }
-        if (Files.isDirectory(output)) {
-            problems.add(
-                    "--output " + output + " is a directory: name the file, such as " + output.resolve("model.gguf"));
-        } else if (Files.exists(output) && !overwrite) {
-            problems.add("--output " + output + " exists: choose another file, or --overwrite");
+        String fault =
+                NewFile.fault(output, "model.gguf", overwrite ? null : "exists: choose another file, or --overwrite");
+        if (fault != null) {
+            problems.add("--output " + output + " " + fault);
         }
     }
 

@@ -11,9 +11,15 @@ import picocli.CommandLine.ParseResult;
 
 /** What is trained: the method, and the shape of its adapter. */
 final class MethodFlags {
-    /** Where an adapter sits: whoever names it does not mean to train all else. */
-    private static final List<String> PLACE =
-            List.of("--target-modules", "--target-parameters", "--exclude-modules", "--modules-to-save");
+    /** What an adapter is: whoever names it does not mean to train all else. */
+    private static final List<String> OF_ADAPTER = List.of(
+            "--target-modules",
+            "--target-parameters",
+            "--exclude-modules",
+            "--modules-to-save",
+            "--alpha",
+            "--dropout",
+            "--rslora");
 
     @Option(
             names = "--method",
@@ -40,10 +46,10 @@ final class MethodFlags {
     /**
      * Checks the adapter whatever the method: a file of settings, and a rank, serve several.
      *
-     * @throws ConfigException if the words of the call name its place, and the method has none
+     * @throws ConfigException if the words of the call speak of it, and the method has none
      */
     boolean checked(AdapterFlags place, ParseResult call) {
-        String named = PLACE.stream().filter(call::hasMatchedOption).collect(Collectors.joining(", "));
+        String named = OF_ADAPTER.stream().filter(call::hasMatchedOption).collect(Collectors.joining(", "));
         if (!method.usesAdapter() && !named.isEmpty()) {
             throw new ConfigException(named + ": of an adapter, and method " + method.word()
                     + " trains every parameter of the model itself: leave it out");

@@ -11,8 +11,10 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 import org.loft4j.cli.AskedTexts.Asked;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.Row;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
@@ -220,9 +222,9 @@ final class PredictCommand implements Verb {
                             + " model classifies words");
                 }
                 WordLines lines = new WordLines(spec.commandLine().getOut());
-                long count = call().count(text -> true);
+                long count = call().count(PredictCommand::words, text -> true);
                 try (TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
-                        AskedTexts asked = call().open(text -> true)) {
+                        AskedTexts asked = call().open(PredictCommand::words, text -> true)) {
                     classify(
                             asked,
                             count,
@@ -240,7 +242,7 @@ final class PredictCommand implements Verb {
                 TextScorer scorer = new TextScorer(loaded.model(), tokenizer, length, batchSize);
                 judgeAll(
                         new AskedConversations(loaded.found(), tokenizer, length),
-                        scorer::hasTokens,
+                        usable(scorer::hasTokens, scorer::hasTokens),
                         some -> some.get(0).written() != null
                                 ? scorer.scoreWritten(written(some))
                                 : judge(loaded, some, scorer::score, scorer::scorePairs),
@@ -250,7 +252,7 @@ final class PredictCommand implements Verb {
                 TextLabeler labeler = new TextLabeler(loaded.model(), tokenizer, length, batchSize, threshold.value());
                 judgeAll(
                         Asked::of,
-                        labeler::hasTokens,
+                        usable(labeler::hasTokens, labeler::hasTokens),
                         some -> judge(loaded, some, labeler::label, labeler::labelPairs),
                         new LabelLines(out, "text", labels)::print);
                 tellOfCuts(labeler.textsCut(), length);
@@ -258,7 +260,7 @@ final class PredictCommand implements Verb {
                 TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
                 judgeAll(
                         Asked::of,
-                        classifier::hasTokens,
+                        usable(classifier::hasTokens, classifier::hasTokens),
                         some -> judge(loaded, some, classifier::classify, classifier::classifyPairs),
                         new ClassLines(out, "text", labels)::print);
                 tellOfCuts(classifier.textsCut(), length);
@@ -273,14 +275,37 @@ final class PredictCommand implements Verb {
      */
     private <T> void judgeAll(
             AskedTexts.Reading reading,
-            Predicate<String> hasTokens,
+            AskedTexts.Usable usable,
             Classification<T> classification,
             Printing<T> printing)
             throws IOException {
-        long count = call().count(reading, hasTokens);
-        try (AskedTexts asked = call().open(reading, hasTokens)) {
+        long count = call().count(reading, usable);
+        try (AskedTexts asked = call().open(reading, usable)) {
             classify(asked, count, classification, printing);
         }
+    }
+
+    private static Asked words(Row row) throws DataException {
+        if (row instanceof TextPair) {
+            throw row.origin()
+                    .fault("is a pair of texts, and the model classifies words, of one text: name its column"
+                            + " (--text-column) in rows without a second");
+        }
+        return Asked.of(row);
+    }
+
+    private static AskedTexts.Usable usable(Predicate<String> text, Predicate<TextPair> pair) {
+        return new AskedTexts.Usable() {
+            @Override
+            public boolean of(String one) {
+                return text.test(one);
+            }
+
+            @Override
+            public boolean of(TextPair both) {
+                return pair.test(both);
+            }
+        };
     }
 
     private static List<String> texts(List<Asked> some) {

@@ -1,8 +1,6 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -68,9 +66,6 @@ final class PredictionsFlag {
     }
 
     private @Nullable String fault(Path chosen, @Nullable DataReference data, ModelFlags model) throws IOException {
-        if (Files.isDirectory(chosen)) {
-            return "is a folder: name a file, such as " + chosen.resolve("predictions.jsonl");
-        }
         if (data != null && data.names(chosen)) {
             return "is one of the files of --data: choose another file";
         }
@@ -81,18 +76,8 @@ final class PredictionsFlag {
         if (other != null) {
             return other;
         }
-        if (Files.exists(chosen, LinkOption.NOFOLLOW_LINKS)) {
-            if (!Files.isRegularFile(chosen, LinkOption.NOFOLLOW_LINKS)) {
-                return "is no file, but a link or a device: name a file";
-            }
-            if (!overwrite) {
-                return "exists: choose another file, or --overwrite";
-            }
-        }
-        Path above = above(chosen);
-        return !Files.isDirectory(above)
-                ? "cannot be made: " + above + " is no folder"
-                : !Files.isWritable(above) ? "cannot be made: the folder " + above + " is not writable" : null;
+        return NewFile.fault(
+                chosen, "predictions.jsonl", overwrite ? null : "exists: choose another file, or --overwrite");
     }
 
     private static @Nullable Path directory(@Nullable ModelReference reference) {
@@ -101,16 +86,7 @@ final class PredictionsFlag {
 
     private static boolean liesIn(Path file, @Nullable Path directory) throws IOException {
         // where the file is to be made, links on the way followed
-        return directory != null && above(file).toRealPath().startsWith(directory.toRealPath());
-    }
-
-    /** The nearest of what exists above a file. */
-    private static Path above(Path file) {
-        Path above = file.toAbsolutePath().normalize().getParent();
-        while (above != null && above.getParent() != null && !Files.exists(above)) {
-            above = above.getParent();
-        }
-        return above == null ? file.toAbsolutePath() : above;
+        return directory != null && NewFile.above(file).toRealPath().startsWith(directory.toRealPath());
     }
 
     /** @throws ConfigException if the file lies in the directory of a model that the call names as the hub does, or not at all */

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.model.SentenceFiles;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 
 /** What stands before texts of which vectors are made. */
 final class TextPromptFlags {
@@ -32,9 +33,12 @@ final class TextPromptFlags {
     @Nullable
     String promptName;
 
-    /** @param searches whether there is a query */
-    void check(Problems problems, boolean searches) {
-        if (queryPrompt != null && !searches) {
+    /**
+     * @param searches whether there is a query
+     * @param call its words: a file of settings serves verbs that have queries as well
+     */
+    void check(Problems problems, boolean searches, ParseResult call) {
+        if (!searches && call.hasMatchedOption("--query-prompt")) {
             problems.add("--query-prompt stands before a --query, and there is none: give --prompt for the texts");
         }
         if (prompt != null && promptName != null) {

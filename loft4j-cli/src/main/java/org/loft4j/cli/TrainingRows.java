@@ -33,6 +33,7 @@ import org.loft4j.data.Row;
 import org.loft4j.data.SourceTargetDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.TextMatch;
+import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
@@ -111,7 +112,8 @@ record TrainingRows(
 
     /** Whether a row has a second text. */
     static boolean isPair(Row row) {
-        return (row instanceof LabeledText text && text.textPair() != null)
+        return row instanceof TextPair
+                || (row instanceof LabeledText text && text.textPair() != null)
                 || (row instanceof MultiLabelText several && several.textPair() != null);
     }
 

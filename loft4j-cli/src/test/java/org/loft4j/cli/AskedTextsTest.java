@@ -76,6 +76,16 @@ class AskedTextsTest {
     }
 
     @Test
+    void aLineWithANulIsToldByItsPlace() throws IOException {
+        try (AskedTexts asked = lines("a\nb\0c\n")) {
+            assertEquals(List.of("a"), texts(asked, 10));
+            String message =
+                    assertThrows(DataException.class, () -> asked.next(10)).getMessage();
+            assertEquals("standard input, line 2: holds a NUL character", message);
+        }
+    }
+
+    @Test
     void whatComesBeforeATextThatCannotBeUsedIsGivenOutFirst() throws IOException {
         try (AskedTexts asked = lines("a\n\nb\n#c\nd\n")) {
             assertEquals(List.of("a", "b"), texts(asked, 10));

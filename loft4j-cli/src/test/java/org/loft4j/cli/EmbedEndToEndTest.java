@@ -184,7 +184,7 @@ class EmbedEndToEndTest {
                 "--text",
                 "a");
         refused(2, "--prompt and --prompt-name", with(used, "--prompt", "a", "--prompt-name", "b"));
-        refused(2, "is a directory", with(used, "--output", directory.toString()));
+        refused(2, "is a folder", with(used, "--output", directory.toString()));
         Path pairs = Files.writeString(directory.resolve("pairs.csv"), "text,text_pair\na b,c d\n");
         refused(2, "exists already", with(used, "--output", pairs.toString()));
         refused(1, "line 2: holds a pair of texts", "--model", BASE, "--data", pairs.toString());
@@ -249,6 +249,36 @@ class EmbedEndToEndTest {
         }
         assertTrue(Files.readString(adapter.resolve(PeftFiles.CONFIG)).contains(task));
         return adapter;
+    }
+
+    @Test
+    void whatCannotBeWrittenIsRefusedBeforeTheTextsAreRead() throws IOException {
+        String[] call = {"--model", BASE, "--text", "a"};
+        Path dangling = Files.createSymbolicLink(directory.resolve("link.jsonl"), directory.resolve("nowhere.jsonl"));
+        refused(2, "is no file, but a link or a device", with(call, "--output", dangling.toString()));
+        assertTrue(Files.isSymbolicLink(dangling));
+        Path file = Files.writeString(directory.resolve("file"), "");
+        String below = file.resolve("vectors.safetensors").toString();
+        refused(2, "cannot be made: " + file + " is no folder", with(call, "--output", below));
+        refused(2, "is a folder: name a file in it", with(call, "--output", directory.resolve("new") + "/"));
+        refused(2, "--top-k is of a --query, and there is none", with(call, "--top-k", "3"));
+
+        Path upper = directory.resolve("vectors.SAFETENSORS");
+        told(with(new String[] {"embed"}, with(call, "--output", upper.toString())));
+        try (SafetensorsFile tensors = SafetensorsFile.open(upper)) {
+            assertEquals(64, tensors.info("embeddings").shape()[1]);
+        }
+    }
+
+    /** Where the training wrote to is not where vectors go, and its prompts are of searches alone. */
+    @Test
+    void theSettingsOfATrainingServe() throws IOException {
+        Path settings = Files.writeString(
+                directory.resolve("config.yaml"),
+                "model_name_or_path: " + BASE + "\noutput_dir: " + directory.resolve("run")
+                        + "\nquery_prompt: 'query: '\n");
+        assertEquals(1, vectors("--config", settings.toString(), "--text", "a").size());
+        assertFalse(Files.exists(directory.resolve("run")));
     }
 
     private static String[] with(String[] words, String... more) {

@@ -236,4 +236,21 @@ class PredictEndToEndTest {
         assertEquals("", typed.out());
         assertTrue(typed.err().contains("--text, row 2: " + EMPTY), typed.err());
     }
+
+    /** The special tokens around a pair are no text. */
+    @Test
+    void aPairOfWhichATextHasNoTokensIsToldByItsPlace() throws IOException {
+        Path rows = Files.writeString(
+                folder.resolve("pairs.jsonl"),
+                "{\"text\": \"a\", \"text_pair\": \"cat\"}\n{\"text\": \"the\", \"text_pair\": \"\\u0001\"}\n");
+        String told = ", line 2: the tokenizer finds no tokens in one of the texts";
+        Captured call = Captured.loft("predict", "--model", model, "--data", rows.toString());
+        assertEquals(1, call.status(), call.err());
+        assertEquals("", call.out());
+        assertTrue(call.err().contains(rows + told), call.err());
+        Captured skipping = Captured.loft("predict", "--model", model, "--data", rows.toString(), "--skip-faulty-rows");
+        assertEquals(0, skipping.status(), skipping.err());
+        assertEquals(1, skipping.out().lines().count());
+        assertTrue(skipping.err().contains(told), skipping.err());
+    }
 }

@@ -70,13 +70,17 @@ class TaskOptionsTest {
         assertTrue(eval.err().contains("--max-images is for image-classification" + other), eval.err());
     }
 
-    /** Whoever names layers means to train these. */
+    /** Whoever names layers, or a scale, means to train an adapter. */
     @Test
-    void thePlaceOfAnAdapterIsRefusedWhereThereIsNone() throws IOException {
+    void whatAnAdapterIsIsRefusedWhereThereIsNone() throws IOException {
         refused(
                 call("train", "--method", "full", "--modules-to-save", "score", "--target-modules", "query"),
                 "--target-modules, --modules-to-save: of an adapter, and method full trains every parameter of the model itself");
-        Path settings = Files.writeString(folder.resolve("shape.yaml"), "r: 4\ntarget_modules: query\n");
+        refused(
+                call("train", "--method", "full", "--alpha", 8, "--dropout", 0.1, "--rslora"),
+                "--alpha, --dropout, --rslora: of an adapter, and method full");
+        Path settings = Files.writeString(
+                folder.resolve("shape.yaml"), "r: 4\nlora_alpha: 8\nlora_dropout: 0.1\ntarget_modules: query\n");
         Captured file = call("train", "--method", "full", "--config", settings, "--max-steps", 1);
         assertEquals(0, file.status(), "a file serves other methods too: " + file.err());
     }

@@ -62,7 +62,10 @@ public final class AdapterDoctor {
         this.baseConfig = base == null ? null : Json.read(base.resolve("config.json"));
         boolean quantised = baseConfig != null && TextConfig.isQuantised(baseConfig);
         this.remedies = AdapterRemedies.of(
-                directory, quantised, !classifies() && (baseConfig == null || MissingClass.isExported(baseConfig)));
+                directory,
+                quantised,
+                !classifies() && (baseConfig == null || MissingClass.isExported(baseConfig)),
+                baseConfig != null && TiedFamilies.tied(baseConfig));
     }
 
     /**

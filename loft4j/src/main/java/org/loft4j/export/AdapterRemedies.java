@@ -1,8 +1,10 @@
 package org.loft4j.export;
 
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.adapter.PeftConfig;
 import org.loft4j.adapter.PeftFiles;
 
 /**
@@ -14,13 +16,24 @@ import org.loft4j.adapter.PeftFiles;
  * @param inGguf whether the model that it makes can be a GGUF: no classifier, and not on a base that is not exported
  */
 record AdapterRemedies(Path directory, @Nullable String unread, boolean quantised, boolean inGguf) {
+    private static final Pattern EMBEDDING = Pattern.compile("(.+\\.)?(embed_tokens|embed_in|wte|lm_head|embed_out)");
+
     /** For what loft4j does not read. */
     static final String BY_PEFT = "merge it with PEFT: merge_and_unload, then save_pretrained";
 
-    static AdapterRemedies of(Path directory, boolean quantised, boolean inGguf) {
+    /** @param tied whether its base has one matrix for input and output embedding */
+    static AdapterRemedies of(Path directory, boolean quantised, boolean inGguf, boolean tied) {
         try {
-            PeftFiles.readConfig(directory);
-            return new AdapterRemedies(directory, null, quantised, inGguf);
+            PeftConfig config = PeftFiles.readConfig(directory);
+            boolean parts = tied
+                    && !config.ensureWeightTying()
+                    && config.lora().modulesToSave().stream()
+                            .anyMatch(name -> EMBEDDING.matcher(name).matches());
+            return new AdapterRemedies(
+                    directory,
+                    parts ? "it parts the two embeddings of a base that ties them" : null,
+                    quantised,
+                    inGguf);
         } catch (CheckpointException e) {
             return new AdapterRemedies(directory, e.getMessage(), quantised, inGguf);
         }

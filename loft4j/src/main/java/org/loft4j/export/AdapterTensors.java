@@ -27,6 +27,7 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.TensorInfo;
+import org.loft4j.io.TensorSource;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
@@ -113,7 +114,8 @@ final class AdapterTensors {
         notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, foreign + ", and loft export reads none of it", remedy);
     }
 
-    private Map<String, Map<String, TensorInfo>> pairs(SafetensorsFile source) throws CheckpointException {
+    /** The factors of an adapter, A and B, by the paths of the modules that they adapt. */
+    static Map<String, Map<String, TensorInfo>> pairs(TensorSource source) throws CheckpointException {
         Map<String, Map<String, TensorInfo>> pairs = new TreeMap<>();
         for (String name : source.names()) {
             Matcher factor = FACTOR.matcher(name);

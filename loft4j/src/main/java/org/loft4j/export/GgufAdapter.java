@@ -15,11 +15,15 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.PeftConfig;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.export.Diagnosis.Notes;
 import org.loft4j.export.TensorPlace.Change;
 import org.loft4j.io.GgufMetadata;
 import org.loft4j.io.GgufTensor;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.GgufWriter;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TensorSource;
 import org.loft4j.tensor.Dtype;
 
@@ -48,11 +52,11 @@ public final class GgufAdapter {
      * Writes the file, atomically.
      *
      * @param adapter directory of the adapter, in PEFT's layout
-     * @param base directory of the base model, of which config.json alone is read
+     * @param base directory of the base model: its config.json, and the shapes of its tensors where they are there and not quantised
      * @param type of the factors
      * @throws ConfigException for DoRA, modules that are saved in full, and layers that llama.cpp adapts in no model of the
      *     architecture: these must be merged
-     * @throws CheckpointException for layers that the base does not have, and an output embedding that has no tensor of its own
+     * @throws CheckpointException for layers that the base does not have, or has of another size, and an output embedding that has no tensor of its own
      */
     public static ExportReport write(Path adapter, Path base, GgufType type, Path output) throws IOException {
         PeftConfig peft = PeftFiles.readConfig(adapter);
@@ -75,6 +79,22 @@ public final class GgufAdapter {
         if (!lora.modulesToSave().isEmpty()) {
             throw new ConfigException(adapter + ": a GGUF adapter cannot hold modules that are saved in full ("
                     + String.join(", ", lora.modulesToSave()) + ")" + remedy);
+        }
+    }
+
+    /** Of another base the factors make a file that no program can put on this one. */
+    private void requireFits(Path adapter, Path base) throws IOException {
+        JsonObject baseConfig = Json.read(base.resolve("config.json"));
+        if (!ModelDirectory.exists(base) || TextConfig.isQuantised(baseConfig)) {
+            return;
+        }
+        Notes notes = new Notes();
+        JsonObject settings = Json.read(adapter.resolve(PeftFiles.CONFIG));
+        AdapterOnBase.check(base, baseConfig, settings, lora, file.names(), AdapterTensors.pairs(file), notes);
+        for (Finding found : notes.diagnosis("adapter").of(Finding.Consumer.LLAMA_CPP)) {
+            if (found.severity() == Finding.Severity.REFUSED) {
+                throw new CheckpointException(file.path(), found.what() + "; " + found.remedy());
+            }
         }
     }
 
@@ -102,6 +122,7 @@ public final class GgufAdapter {
             }
             paths.put(path, places.of(path));
         }
+        requireFits(adapter, base);
         double alpha = alpha(paths.keySet().iterator());
         List<GgufTensor> tensors = new ArrayList<>();
         for (Map.Entry<String, List<TensorPlace>> entry : paths.entrySet()) {

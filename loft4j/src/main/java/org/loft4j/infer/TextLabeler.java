@@ -61,6 +61,11 @@ public final class TextLabeler {
         return logits.hasTokens(text);
     }
 
+    /** Whether it makes one of each text of a pair. */
+    public boolean hasTokens(TextPair pair) {
+        return logits.hasTokens(pair);
+    }
+
     /** How many texts, or pairs of texts, have lost tokens to the greatest length so far. */
     public long textsCut() {
         return logits.cut();

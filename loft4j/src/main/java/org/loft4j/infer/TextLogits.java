@@ -58,6 +58,11 @@ final class TextLogits {
         return addsTokens || tokenizer.encode(text, true).length > 0;
     }
 
+    /** The same of both texts of a pair, special tokens apart. */
+    boolean hasTokens(TextPair pair) {
+        return tokenizer.encode(pair.text(), false).length > 0 && tokenizer.encode(pair.textPair(), false).length > 0;
+    }
+
     /**
      * What is said of each text, in their order.
      *

@@ -55,8 +55,11 @@ public record TrainResult(
         return switch (outcome) {
             case FINISHED -> "finished after " + steps() + "; the result is in " + output;
             case STOPPED_EARLY ->
-                "stopped early after " + step + " of " + totalSteps + " steps, the best evaluation was at step "
-                        + bestStep + "; the result is in " + output;
+                "stopped early after " + step + " of " + totalSteps + " steps, "
+                        + (bestStep == 0
+                                ? "for no evaluation had a finite score"
+                                : "the best evaluation was at step " + bestStep)
+                        + "; the result is in " + output;
             case INTERRUPTED ->
                 checkpoint == null
                         ? "stopped before the first step; the same call begins anew"

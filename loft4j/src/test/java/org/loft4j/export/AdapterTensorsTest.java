@@ -144,7 +144,8 @@ class AdapterTensorsTest {
         checkpoint.config.put("q_lora_rank", family.equals("deepseek_v2") ? null : 8);
         checkpoint.config.put("tie_word_embeddings", family.equals("gpt2"));
         Path base = checkpoint.write().directory;
-        Map<String, long[]> factors = pair(path, new long[] {2, 64}, new long[] {8, 2});
+        long[] shape = checkpoint.shapes.getOrDefault(path + ".weight", new long[] {8, 64});
+        Map<String, long[]> factors = pair(path, new long[] {2, shape[1]}, new long[] {shape[0], 2});
         Diagnosis diagnosis = examine(Map.of(), base, factors);
         Path output = directory.resolve("adapter.gguf");
         if (why == null) {

@@ -15,6 +15,7 @@ import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.GgufReader;
 import org.loft4j.io.GgufType;
@@ -143,5 +144,19 @@ class GgufAdapterTest {
         Path file = directory.resolve("adapter.gguf");
         GgufAdapter.write(adapter(Map.of()), base.directory, GgufType.F32, file);
         assertEquals(4, new GgufReader(file).tensors.size());
+    }
+
+    @Test
+    void anAdapterOfAnotherBaseIsRefused() throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
+        base.config.put("intermediate_size", 128);
+        base.shapes.replaceAll((name, shape) -> name.endsWith("down_proj.weight") ? new long[] {64, 128} : shape);
+        Path file = directory.resolve("adapter.gguf");
+        Path other = base.write().directory;
+        CheckpointException refused = assertThrows(
+                CheckpointException.class, () -> GgufAdapter.write(adapter(Map.of()), other, GgufType.F32, file));
+        assertTrue(
+                refused.getMessage().contains("down_proj make (64, 96), the base has (64, 128)"), refused.getMessage());
+        assertFalse(Files.exists(file));
     }
 }
