@@ -163,7 +163,7 @@ final class TrainCommand implements Verb {
         }
         chat.check(problems);
         images.check(problems);
-        eval.check(problems);
+        eval.check(problems, spec.commandLine().getParseResult());
         Path start = model.adapter == null ? null : model.adapter.directory();
         run.check(problems, spec, common.config, start, method.method);
         run.requireKept(problems, data.data, eval.file);

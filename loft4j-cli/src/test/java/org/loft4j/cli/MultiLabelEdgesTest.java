@@ -65,13 +65,15 @@ class MultiLabelEdgesTest {
             {
                 "--metric-for-best",
                 "f1",
+                "--eval-data",
+                rows,
                 "must be one of loss, accuracy, micro_f1, macro_f1, micro_roc_auc, macro_roc_auc for this task, got f1"
             },
             {"--format", "text", "several labels are those of a text"},
         }) {
             List<String> call = new ArrayList<>(List.of(several));
-            call.addAll(List.of(more[0], more[1]));
-            refused(2, more[2], call("train", rows, call.toArray(String[]::new)));
+            call.addAll(List.of(more).subList(0, more.length - 1));
+            refused(2, more[more.length - 1], call("train", rows, call.toArray(String[]::new)));
         }
         refused(
                 1,

@@ -40,12 +40,13 @@ class TaskOptionsTest {
         return Captured.loft(words.toArray(String[]::new));
     }
 
-    private void refused(Captured call, String... told) {
+    private Captured refused(Captured call, String... told) {
         assertEquals(2, call.status(), call.err());
         for (String one : told) {
             assertTrue(call.err().contains(one), one + "\n" + call.err());
         }
         assertFalse(Files.exists(folder.resolve("run/config.yaml")), "refused, and yet begun");
+        return call;
     }
 
     @Test
@@ -132,13 +133,18 @@ class TaskOptionsTest {
     /** The memory is reckoned from shapes alone, and what is refused before it is refused before there are weights. */
     @Test
     void whatDoesNotFitTheRowsIsToldBeforeWeightsAreRead() {
-        Captured call =
-                call("train", "--metric-for-best", "perplexity", "--early-stopping-patience", 2, "--max-memory", "1MB");
+        for (Captured call : List.of(
+                refused(
+                        call("train", "--early-stopping-patience", 2, "--max-memory", "1MB"),
+                        "early_stopping_patience needs evaluation data"),
+                refused(
+                        call("train", "--metric-for-best", "perplexity", "--eval-share", 0.5, "--max-memory", "1MB"),
+                        "metric_for_best_model must be one of loss, accuracy"))) {
+            assertFalse(call.err().contains("max_memory"), call.err());
+        }
         refused(
-                call,
-                "metric_for_best_model must be one of loss, accuracy",
-                "early_stopping_patience needs evaluation data");
-        assertFalse(call.err().contains("max_memory"), call.err());
+                call("train", "--metric-for-best", "accuracy"),
+                "--metric-for-best is of held-out rows, and there are none");
         refused(call("train", "--max-memory", "1MB"), "max_memory");
     }
 
