@@ -6,6 +6,7 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -27,17 +28,25 @@ final class Budget {
     private final Model shapes;
     private final MemoryPlan plan;
     private final TrainConfig.Builder config;
+    private final Function<TrainConfig, Load> largest;
 
     /**
      * @param device where the run shall take place: on one of CUDA's the bound is on that one's memory
      * @param shapes the model or its outline
      * @param config the settings of the plan, to be changed
+     * @param largest the largest batches that the rows make with some settings
      */
-    Budget(DeviceSpec device, Model shapes, MemoryPlan plan, TrainConfig.Builder config) {
+    Budget(
+            DeviceSpec device,
+            Model shapes,
+            MemoryPlan plan,
+            TrainConfig.Builder config,
+            Function<TrainConfig, Load> largest) {
         this.device = device;
         this.shapes = shapes;
         this.plan = plan;
         this.config = config;
+        this.largest = largest;
     }
 
     /** A change of the call, and the run that it makes. */
@@ -86,14 +95,16 @@ final class Budget {
         }
     }
 
-    /** Tells of {@link #warning}, if there is one, and refuses by {@link #requireRoom}. */
-    void holdToMachine(MemoryEstimate estimate, PrintWriter err) {
+    /** The run's memory by {@link #check}; tells of {@link #warning}, if there is one, and refuses by {@link #requireRoom}. */
+    MemoryEstimate hold(long most, PrintWriter err) {
+        MemoryEstimate estimate = check(most);
         requireRoom(estimate, ofMachine(system -> system.getTotalMemorySize() + system.getTotalSwapSpaceSize()));
         String warning = warning(estimate, ofMachine());
         if (warning != null) {
             err.println("loft: " + warning);
             err.flush();
         }
+        return estimate;
     }
 
     /** Bytes of memory that this process may take: those of the container where there is one; the largest number if nobody knows. */
@@ -143,7 +154,7 @@ final class Budget {
     private List<Remedy> remedies(MemoryEstimate estimate, long most) {
         List<Remedy> remedies = new ArrayList<>();
         TrainConfig now = plan.config();
-        TrainConfig checkpointing = config.gradientCheckpointing(true).build();
+        TrainConfig checkpointing = like(now).gradientCheckpointing(true).build();
         if (!now.gradientCheckpointing()) {
             remedies.add(new Remedy("--gradient-checkpointing", plan.with(checkpointing, plan.loadIn(), plan.load())));
         }
@@ -161,20 +172,28 @@ final class Budget {
         }
         boolean copies = estimate.copy() > estimate.total() / LITTLE;
         if (copies) {
-            TrainConfig waiting = config.gradientCheckpointing(now.gradientCheckpointing())
-                    .saveInBackground(false)
-                    .build();
+            TrainConfig waiting = like(now).saveInBackground(false).build();
             remedies.add(new Remedy("--no-save-in-background", plan.with(waiting, plan.loadIn(), plan.load())));
         }
         if (remedies.size() > 1) {
             MemoryPlan all = smaller == null ? plan : smaller.plan();
             all = streams ? all.streaming() : all;
-            TrainConfig least = config.gradientCheckpointing(true)
+            TrainConfig least = like(all.config())
+                    .gradientCheckpointing(true)
                     .saveInBackground(now.saveInBackground() && !copies)
                     .build();
             remedies.add(new Remedy("all of these", all.with(least, fewer ? LoadIn.NF4 : plan.loadIn(), all.load())));
         }
         return remedies;
+    }
+
+    /** The builder with these settings, of those that a remedy changes. */
+    private TrainConfig.Builder like(TrainConfig some) {
+        return config.batchSize(some.batchSize())
+                .gradientAccumulationSteps(some.gradientAccumulationSteps())
+                .evalBatchSize(some.evalBatchSize())
+                .gradientCheckpointing(some.gradientCheckpointing())
+                .saveInBackground(some.saveInBackground());
     }
 
     /** The largest batch that fits, as half, a quarter, …, with as many batches more to a step; else one row. */
@@ -183,16 +202,19 @@ final class Budget {
         Remedy remedy = null;
         // an example of preferences is two rows
         long rowsEach = Math.max(1, (load.rows() + now.batchSize() - 1) / now.batchSize());
-        for (long divisor = 2; divisor <= now.batchSize(); divisor *= 2) {
-            long rows = Math.max(1, now.batchSize() / divisor);
-            Load less = load.fewer(
-                    Math.max(1, load.rows() / divisor),
-                    Math.min(load.evalRows(), rowsEach * rows),
-                    load.cached() / divisor);
+        for (int divisor = 2; divisor <= now.batchSize(); divisor *= 2) {
+            int rows = now.batchSize() / divisor;
+            int batches = now.gradientAccumulationSteps() * divisor;
+            boolean judgesFewer = load.evalRows() > rowsEach * rows;
+            TrainConfig less = like(now)
+                    .batchSize(rows)
+                    .gradientAccumulationSteps(batches)
+                    .evalBatchSize(judgesFewer ? rows : now.evalBatchSize())
+                    .build();
             remedy = new Remedy(
-                    "--batch-size " + rows + " --accumulate " + now.gradientAccumulationSteps() * divisor
-                            + (load.evalRows() > rowsEach * rows ? " --eval-batch-size " + rows : ""),
-                    plan.with(now, plan.loadIn(), less));
+                    "--batch-size " + rows + " --accumulate " + batches
+                            + (judgesFewer ? " --eval-batch-size " + rows : ""),
+                    plan.with(less, plan.loadIn(), largest.apply(less)));
             if (estimate(remedy.plan()).total() <= most) {
                 break;
             }

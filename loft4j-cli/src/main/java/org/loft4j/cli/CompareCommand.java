@@ -124,7 +124,7 @@ final class CompareCommand implements Verb {
                     "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, micro_f1, perplexity or token_accuracy,"
                             + " f1, precision or recall of entities or of the second of two classes, roc_auc of two classes,"
                             + " micro_roc_auc or macro_roc_auc of several labels a text, pearson, spearmanr or mse of regression,"
-                            + " margin of preferences, reward of answers that rewards judge, and accuracy_at_1, recall_at_10 or mrr_at_10 of sentence embeddings."
+                            + " margin of preferences, mrr of rankings, reward of answers that rewards judge, and accuracy_at_1, recall_at_10 or mrr_at_10 of sentence embeddings."
                             + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, mrr_at_10 for sentence embeddings, reward for --reward, loss for a language model, preferences and regression.")
     @Nullable
     String metric;

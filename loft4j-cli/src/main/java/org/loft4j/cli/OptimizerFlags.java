@@ -18,7 +18,7 @@ final class OptimizerFlags {
             paramLabel = "RATE",
             description =
                     "Peak learning rate. Default: the method's own, such as 1e-3 for lora, and for loft 3e-4 at hidden size 384,"
-                            + " less for wider models, and a twentieth of it for preferences, of orpo a quarter; docs/methods.md lists them.")
+                            + " less for wider models, and a twentieth of it for preferences and rewards, of orpo a quarter; docs/methods.md lists them.")
     @Nullable
     Double learningRate;
 

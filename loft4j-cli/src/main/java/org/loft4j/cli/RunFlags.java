@@ -55,7 +55,7 @@ final class RunFlags {
             paramLabel = "NAME",
             completionCandidates = WordLists.Scores.class,
             description =
-                    "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, token_accuracy, of preferences accuracy or margin, of rewards reward, of sentence embeddings accuracy_at_1, recall_at_10 or mrr_at_10, of entities or the second of two classes precision, recall or f1, of two classes roc_auc, of several labels a text micro_f1, micro_roc_auc or macro_roc_auc, or of regression pearson, spearmanr or mse. Default: loss; micro_f1 where a text may have several labels.")
+                    "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, token_accuracy, of preferences accuracy or margin, of rankings accuracy, mrr or margin, of rewards reward, of sentence embeddings accuracy_at_1, recall_at_10 or mrr_at_10, of entities or the second of two classes precision, recall or f1, of two classes roc_auc, of several labels a text micro_f1, micro_roc_auc or macro_roc_auc, or of regression pearson, spearmanr or mse. Default: loss; micro_f1 where a text may have several labels.")
     @Nullable
     String metricForBest;
 

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.cli.compare.Trial;
@@ -284,9 +285,9 @@ final class TrainCommand implements Verb {
                     && !faults.skip
                     && rows.mayBeStreamed(config.loss().preferences().kind());
             MemoryPlan.Rows onHeap = rows.onHeap(encoded, mayStream);
-            Load load = BatchSizes.largest(encoded, config);
+            Function<TrainConfig, Load> largest = some -> BatchSizes.largest(encoded, some);
             MemoryEstimate memory =
-                    memory(start, options, load, onHeap, shapes -> TrainingRun.requireFits(shapes, encoded, config));
+                    memory(start, options, largest, onHeap, shapes -> TrainingRun.requireFits(shapes, encoded, config));
             // rows that are streamed are tokenized while the model learns
             try (Model opened = open(start, options)) {
                 if (run.dryRun) {
@@ -302,12 +303,15 @@ final class TrainCommand implements Verb {
     }
 
     /**
-     * By the shapes alone, so that a run that is too large is refused, or warned of, before its weights are read.
-     *
-     * @param fits refuses what does not fit the model
+     * By the shapes alone, so that a run that is too large is refused, or warned of, before its weights are read. {@code fits}
+     * refuses what does not fit the model.
      */
     private MemoryEstimate memory(
-            TrainingStart start, ModelOptions options, Load load, MemoryPlan.Rows rows, Consumer<Model> fits)
+            TrainingStart start,
+            ModelOptions options,
+            Function<TrainConfig, Load> largest,
+            MemoryPlan.Rows rows,
+            Consumer<Model> fits)
             throws IOException {
         try (NativeScope scope = new NativeScope();
                 Model shapes = Models.outline(start.directory(), ofShapes(options))) {
@@ -319,13 +323,10 @@ final class TrainCommand implements Verb {
                     config(),
                     start.lora(shape(), shapes),
                     loadIn.value(),
-                    load,
+                    largest.apply(config()),
                     MemoryPlan.Attention.of(start.directory()),
                     rows);
-            Budget budget = new Budget(options.device(), shapes, plan, settings(null));
-            MemoryEstimate estimate = budget.check(run.maxMemory());
-            budget.holdToMachine(estimate, err());
-            return estimate;
+            return new Budget(options.device(), shapes, plan, settings(null), largest).hold(run.maxMemory(), err());
         }
     }
 
@@ -343,8 +344,8 @@ final class TrainCommand implements Verb {
                 .withLabels(rows.classes().labels().names())
                 .withMultiLabel(start.aim().multiLabel())
                 .withNewClasses(rows.classes().anew());
-        Load load = rows.largest(config, TrainingImages.states(start.directory(), ofShapes(options)));
-        MemoryEstimate memory = memory(start, options, load, rows.onHeap(), shapes -> {});
+        long states = TrainingImages.states(start.directory(), ofShapes(options));
+        MemoryEstimate memory = memory(start, options, some -> rows.largest(some, states), rows.onHeap(), shapes -> {});
         try (Model opened = open(start, options)) {
             TrainData encoded = rows.encode(opened, start.directory(), augmentation());
             OpenedTraining training = opened(start, opened, encoded, config);

@@ -54,8 +54,19 @@ class BudgetTest {
                 new MemoryPlan.Attention(4, false, false),
                 rows);
         try (Model shapes = LlamaModel.random(LlamaConfig.of(64, 96, 1, 4, 4, 160, 32), DeviceSpec.CPU, Dtype.F32, 1)) {
-            return asked.apply(new Budget(device, shapes, plan, config));
+            return asked.apply(new Budget(device, shapes, plan, config, some -> ofSize(load, some)));
         }
+    }
+
+    /** The load, of batches of 8 rows or as many of an example, with batches of another size. */
+    private static MemoryPlan.Load ofSize(MemoryPlan.Load load, TrainConfig some) {
+        long evalRows = Math.min(load.evalRows(), load.rows() / 8 * some.evalBatchSize());
+        return new MemoryPlan.Load(
+                load.rows() * some.batchSize() / 8,
+                load.columns(),
+                evalRows,
+                load.evalColumns(),
+                load.cached() * some.batchSize() / 8);
     }
 
     private static String refusal(DeviceSpec device) {

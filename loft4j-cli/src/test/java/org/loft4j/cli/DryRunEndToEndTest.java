@@ -9,11 +9,16 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DryRunEndToEndTest {
     @TempDir
@@ -112,6 +117,27 @@ class DryRunEndToEndTest {
         assertFalse(Files.exists(output));
         assertEquals(2, train("--max-memory", "much").status());
         assertEquals(0, train("--max-memory", "1GB", "--max-steps", "1").status());
+    }
+
+    /** Several batches to a step have gradients of their own to keep, and a batch of other rows has another longest. */
+    @ParameterizedTest
+    @ValueSource(strings = {"full", "lora", "loft"})
+    void whatASmallerBatchWouldNeedIsWhatItIsReckonedAt(String method) {
+        model = Fixtures.of("stories260K");
+        String refused = train("--method", method, "--max-memory", "100MB").err();
+        Matcher advice = Pattern.compile(
+                        "--batch-size (\\d+) --accumulate (\\d+)(?: --eval-batch-size (\\d+))? \\(→ ([\\d.]+ MB)")
+                .matcher(refused);
+        assertTrue(advice.find(), refused);
+        List<String> call = new ArrayList<>(List.of("--dry-run", "--method", method));
+        call.addAll(List.of("--batch-size", advice.group(1), "--accumulate", advice.group(2)));
+        if (advice.group(3) != null) {
+            call.addAll(List.of("--eval-batch-size", advice.group(3)));
+        }
+        String told = train(call.toArray(String[]::new)).out();
+        assertTrue(
+                told.lines().anyMatch(line -> line.startsWith("memory") && line.contains(advice.group(4))),
+                told + refused);
     }
 
     /** Of rows that are streamed a batch is reckoned with as large as it may be. */

@@ -99,12 +99,6 @@ public record MemoryPlan(
             return new Load(rows, columns, evalRows, evalColumns, cached, written, evalWritten, true, shapes);
         }
 
-        /** The same with fewer rows. */
-        public Load fewer(long newRows, long newEvalRows, long newCached) {
-            return new Load(
-                    newRows, columns, newEvalRows, evalColumns, newCached, written, evalWritten, judged, shapes);
-        }
-
         /**
          * With the columns that batches in half types have on the processor, see {@link HalfRows}.
          *

@@ -14,13 +14,15 @@ import org.jspecify.annotations.Nullable;
  * @param validationLearnt whether the validation data are the training data
  * @param shared {@link ComparisonData#shared}
  * @param testIsFold whether the test data are the fold that is held out, as are the validation data then
+ * @param someChose whether some of the test rows are among those that choose the learning rates
  */
 record SameRows(
         boolean testChose,
         boolean testLearnt,
         boolean validationLearnt,
         Map<String, String> shared,
-        boolean testIsFold) {
+        boolean testIsFold,
+        boolean someChose) {
     static final String TEST_IN_TRAINING = "test_rows_in_train_data";
     static final String TEST_IN_VALIDATION = "test_rows_in_eval_data";
     static final String VALIDATION_IN_TRAINING = "eval_rows_in_train_data";
@@ -63,12 +65,13 @@ record SameRows(
                 test != null && test.equals(train),
                 validation != null && validation.equals(train),
                 shared,
-                chose && folds);
+                chose && folds,
+                shared.containsKey(TEST_IN_VALIDATION) || (folds && shared.containsKey(TEST_IN_TRAINING)));
     }
 
     /** Whether the test data are as good as new to what was chosen and trained. */
     boolean testIsNew() {
-        return !testChose && !testLearnt && !testIsFold;
+        return !testChose && !testLearnt && !testIsFold && !someChose;
     }
 
     /** What a reader must be told, in sentences without their ends; nothing if all is well. */

@@ -262,6 +262,10 @@ class SummaryTest {
         assertTrue(footnotes().contains(chose) && !footnotes().contains(nothing), footnotes());
         data = Map.of("train_data", "a", "eval_data", "b", "test_data", "a");
         assertTrue(footnotes().contains(learnt) && !footnotes().contains(nothing), footnotes());
+        data = Map.of("test_rows_in_eval_data", "3 of 10");
+        assertFalse(footnotes().contains(nothing), footnotes());
+        data = Map.of("test_rows_in_train_data", "3 of 10");
+        assertTrue(footnotes().contains(nothing), footnotes());
         data = Map.of("train_data", "a", "eval_data", "a", "test_data", "b");
         assertTrue(
                 footnotes().contains("The validation data are the training data:")
