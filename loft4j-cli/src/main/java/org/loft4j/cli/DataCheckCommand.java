@@ -12,6 +12,8 @@ import org.loft4j.DataException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.JudgedAnswer;
+import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Repetitions;
 import org.loft4j.data.Row;
@@ -152,6 +154,10 @@ final class DataCheckCommand implements Verb {
         if (read.parts().size() > 1) {
             requireAlike(train, read.parts().get(1).rows(), stops);
         }
+        requireBothSides("training", train, stops);
+        for (CheckedRows held : read.parts().subList(1, read.parts().size())) {
+            requireBothSides("evaluation", held.rows(), stops);
+        }
         LearntClasses classes = aim.hasClasses() ? classes(train, aim, stops) : null;
         if (classes == null && aim.hasClasses()) {
             return read.with(read.parts(), stops);
@@ -209,6 +215,14 @@ final class DataCheckCommand implements Verb {
             HeldOutRows.alike(held.some(), train.some().get(0));
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static void requireBothSides(String kind, ScannedRows rows, List<String> stops) {
+        boolean judged = rows.some().stream().anyMatch(JudgedAnswer.class::isInstance);
+        String oneSided = judged ? JudgedDataset.oneSided(kind, rows.good(), rows.count()) : null;
+        if (oneSided != null) {
+            stops.add(oneSided);
         }
     }
 

@@ -35,6 +35,7 @@ import org.loft4j.data.TaggedWords;
  * @param some the first one of each kind, in the order of the data; empty where there are none
  * @param labels the number of rows of each class, or of words with each tag
  * @param emptyAnswers turns of the assistant in which nothing is said and no tool called
+ * @param good answers that are judged to be good, one by one
  * @param faults lines that cannot be read
  */
 record ScannedRows(
@@ -45,6 +46,7 @@ record ScannedRows(
         List<Row> some,
         SortedMap<String, Long> labels,
         long emptyAnswers,
+        long good,
         List<String> faults) {
     /** @param also takes each row too */
     static ScannedRows of(List<DataReference> sources, Columns columns, Consumer<Row> also) throws IOException {
@@ -82,6 +84,7 @@ record ScannedRows(
                 List.copyOf(counts.some.values()),
                 Collections.unmodifiableSortedMap(counts.labels),
                 counts.emptyAnswers,
+                counts.good,
                 faults);
     }
 
@@ -115,11 +118,14 @@ record ScannedRows(
         private final TreeMap<String, Long> labels = new TreeMap<>();
         private long rows;
         private long emptyAnswers;
+        private long good;
 
         void add(Row row) {
             rows++;
             some.putIfAbsent(row.getClass(), row);
-            if (row instanceof LabeledText labeled) {
+            if (row instanceof JudgedAnswer judged) {
+                good += judged.good() ? 1 : 0;
+            } else if (row instanceof LabeledText labeled) {
                 labels.merge(labeled.label(), 1L, Long::sum);
             } else if (row instanceof MultiLabelText several) {
                 several.labels().forEach(label -> labels.merge(label, 1L, Long::sum));

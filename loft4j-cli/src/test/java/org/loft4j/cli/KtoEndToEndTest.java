@@ -240,4 +240,17 @@ class KtoEndToEndTest {
         assertTrue(PreferenceLossFlags.balance(90, 10, new KtoLoss(0.1, 2, 1))
                 .endsWith("--undesirable-weight 13.5 to 18.0 brings that about"));
     }
+
+    /** A check of the data finds what a training of them refuses. */
+    @Test
+    void answersOfWhichAllAreGoodAreFoundByACheck() throws IOException {
+        Path good = file("good.jsonl", 0, 4, "{'prompt': 'Once upon $', 'completion': ' a day $', 'label': true}");
+        Captured one = loft("data", "check", good, "--model", model, "--eval-data", held);
+        assertEquals(1, one.status(), one.out() + one.err());
+        assertTrue(one.out().contains("all 4 answers of the training data are good"), one.out());
+        Captured other = loft("data", "check", rows, "--model", model, "--eval-data", good);
+        assertEquals(1, other.status(), other.out() + other.err());
+        assertTrue(other.out().contains("all 4 answers of the evaluation data are good"), other.out());
+        done(loft("data", "check", rows, "--model", model, "--eval-data", held));
+    }
 }

@@ -198,6 +198,23 @@ public final class JudgedDataset implements Preferences {
         return IntStream.range(0, good.length).filter(i -> good[i]).count();
     }
 
+    /**
+     * What speaks against answers of which all are good, or all bad, in words; null where there are both.
+     *
+     * @param kind of the data: training or evaluation
+     */
+    public static @Nullable String oneSided(String kind, long good, long size) {
+        if (good > 0 && good < size) {
+            return null;
+        }
+        return (size == 1 ? "the one answer" : "all " + size + " answers") + " of the " + kind + " data "
+                + (size == 1 ? "is " : "are ") + (good > 0 ? "good" : "bad")
+                + (kind.equals("training")
+                        ? ", and which are good is learnt from both: add " + (good > 0 ? "bad" : "good") + " ones"
+                                + (good > 0 ? ", or learn to answer as they do (--format prompt)" : "")
+                        : ", and accuracy and margin need both: hold out a larger share, or name another file");
+    }
+
     @Override
     public int size() {
         return answers.size();

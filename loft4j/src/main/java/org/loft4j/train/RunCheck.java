@@ -277,15 +277,11 @@ final class RunCheck {
             checkImages(problems, kind, images, model);
             return;
         }
-        if (examples instanceof JudgedDataset judged && (judged.good() == 0 || judged.good() == judged.size())) {
-            boolean good = judged.good() > 0;
-            problems.add((judged.size() == 1 ? "the one answer" : "all " + judged.size() + " answers") + " of the "
-                    + kind
-                    + " data " + (judged.size() == 1 ? "is " : "are ") + (good ? "good" : "bad")
-                    + (kind.equals("training")
-                            ? ", and which are good is learnt from both: add " + (good ? "bad" : "good") + " ones"
-                                    + (good ? ", or learn to answer as they do (--format prompt)" : "")
-                            : ", and accuracy and margin need both: hold out a larger share, or name another file"));
+        String oneSided = examples instanceof JudgedDataset judged
+                ? JudgedDataset.oneSided(kind, judged.good(), judged.size())
+                : null;
+        if (oneSided != null) {
+            problems.add(oneSided);
         }
         boolean matches = examples instanceof MatchDataset;
         if (matches != (model.task() == Task.SENTENCE_EMBEDDING)) {
