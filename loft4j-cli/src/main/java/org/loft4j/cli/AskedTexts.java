@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.data.Conversation;
@@ -63,6 +64,16 @@ final class AskedTexts implements AutoCloseable {
             return new Asked(text, null, row.origin());
         }
 
+        /** The same of words to tag, which stand in one text. */
+        static Asked ofWords(Row row) throws DataException {
+            if (row instanceof TextPair) {
+                throw row.origin()
+                        .fault("is a pair of texts, and the model classifies words, of one text: name its column"
+                                + " (--text-column) in rows without a second");
+            }
+            return of(row);
+        }
+
         List<String> asWords() {
             return words == null ? TokenClassifier.words(text) : words;
         }
@@ -112,6 +123,20 @@ final class AskedTexts implements AutoCloseable {
         /** Of both texts of a pair. */
         default boolean of(TextPair pair) {
             return of(pair.text()) && of(pair.textPair());
+        }
+
+        static Usable of(Predicate<String> text, Predicate<TextPair> pair) {
+            return new Usable() {
+                @Override
+                public boolean of(String one) {
+                    return text.test(one);
+                }
+
+                @Override
+                public boolean of(TextPair both) {
+                    return pair.test(both);
+                }
+            };
         }
     }
 

@@ -44,7 +44,20 @@ final class CompletionCommand implements Verb {
     public int run() {
         Loft loft = (Loft) spec.root().userObject();
         // zsh reads the script through its bashcompinit, which the script itself loads
-        spec.commandLine().getOut().print(AutoComplete.bash("loft", Loft.commandLine(loft::hub)));
+        spec.commandLine().getOut().print(script(AutoComplete.bash("loft", Loft.commandLine(loft::hub))));
         return ExitCode.OK;
+    }
+
+    /**
+     * Picocli's script with names of files wherever it knows no words, since models and rows are named by paths too, and with
+     * {@code --option=word}, which bash takes for three words.
+     */
+    private static String script(String picocli) {
+        return picocli.replace("  type compopt &>/dev/null && compopt +o default\n", "")
+                .replace("local curr_word=${COMP_WORDS[COMP_CWORD]}", "local curr_word=${COMP_WORDS[COMP_CWORD]#=}")
+                .replace(
+                        "  local prev_word=${COMP_WORDS[COMP_CWORD-1]}\n",
+                        "  local prev_word=${COMP_WORDS[COMP_CWORD-1]}\n"
+                                + "  [ \"$prev_word\" = \"=\" ] && prev_word=${COMP_WORDS[COMP_CWORD-2]}\n");
     }
 }

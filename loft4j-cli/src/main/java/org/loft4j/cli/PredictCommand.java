@@ -7,14 +7,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
-import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
-import org.loft4j.DataException;
 import org.loft4j.cli.AskedTexts.Asked;
 import org.loft4j.data.DataReference;
-import org.loft4j.data.Row;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
@@ -174,6 +171,7 @@ final class PredictCommand implements Verb {
             throw new ConfigException("the model does not classify images, but texts: give them with --text");
         }
         TrainingImages.requireNoFaultyRows(faults);
+        TaskOptions.require(spec, Task.IMAGE_CLASSIFICATION);
         List<String> labels = loaded.model().description().labels();
         List<String> names = imageNames();
         PrintWriter out = spec.commandLine().getOut();
@@ -222,9 +220,9 @@ final class PredictCommand implements Verb {
                             + " model classifies words");
                 }
                 WordLines lines = new WordLines(spec.commandLine().getOut());
-                long count = call().count(PredictCommand::words, text -> true);
+                long count = call().count(Asked::ofWords, text -> true);
                 try (TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
-                        AskedTexts asked = call().open(PredictCommand::words, text -> true)) {
+                        AskedTexts asked = call().open(Asked::ofWords, text -> true)) {
                     classify(
                             asked,
                             count,
@@ -242,7 +240,7 @@ final class PredictCommand implements Verb {
                 TextScorer scorer = new TextScorer(loaded.model(), tokenizer, length, batchSize);
                 judgeAll(
                         new AskedConversations(loaded.found(), tokenizer, length),
-                        usable(scorer::hasTokens, scorer::hasTokens),
+                        AskedTexts.Usable.of(scorer::hasTokens, scorer::hasTokens),
                         some -> some.get(0).written() != null
                                 ? scorer.scoreWritten(written(some))
                                 : judge(loaded, some, scorer::score, scorer::scorePairs),
@@ -252,7 +250,7 @@ final class PredictCommand implements Verb {
                 TextLabeler labeler = new TextLabeler(loaded.model(), tokenizer, length, batchSize, threshold.value());
                 judgeAll(
                         Asked::of,
-                        usable(labeler::hasTokens, labeler::hasTokens),
+                        AskedTexts.Usable.of(labeler::hasTokens, labeler::hasTokens),
                         some -> judge(loaded, some, labeler::label, labeler::labelPairs),
                         new LabelLines(out, "text", labels)::print);
                 tellOfCuts(labeler.textsCut(), length);
@@ -260,7 +258,7 @@ final class PredictCommand implements Verb {
                 TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
                 judgeAll(
                         Asked::of,
-                        usable(classifier::hasTokens, classifier::hasTokens),
+                        AskedTexts.Usable.of(classifier::hasTokens, classifier::hasTokens),
                         some -> judge(loaded, some, classifier::classify, classifier::classifyPairs),
                         new ClassLines(out, "text", labels)::print);
                 tellOfCuts(classifier.textsCut(), length);
@@ -283,29 +281,6 @@ final class PredictCommand implements Verb {
         try (AskedTexts asked = call().open(reading, usable)) {
             classify(asked, count, classification, printing);
         }
-    }
-
-    private static Asked words(Row row) throws DataException {
-        if (row instanceof TextPair) {
-            throw row.origin()
-                    .fault("is a pair of texts, and the model classifies words, of one text: name its column"
-                            + " (--text-column) in rows without a second");
-        }
-        return Asked.of(row);
-    }
-
-    private static AskedTexts.Usable usable(Predicate<String> text, Predicate<TextPair> pair) {
-        return new AskedTexts.Usable() {
-            @Override
-            public boolean of(String one) {
-                return text.test(one);
-            }
-
-            @Override
-            public boolean of(TextPair both) {
-                return pair.test(both);
-            }
-        };
     }
 
     private static List<String> texts(List<Asked> some) {

@@ -41,6 +41,12 @@ final class TaskOptions {
             USES.put(option, EnumSet.of(Task.SEQ2SEQ_LM));
         }
         USES.put(WatchFlags.LOG_COMPLETIONS, EnumSet.of(Task.CAUSAL_LM));
+        for (String option : new String[] {"--max-length", "--packing", "--prompt-column", "--completion-column"}) {
+            USES.put(option, EnumSet.complementOf(EnumSet.of(Task.IMAGE_CLASSIFICATION)));
+        }
+        USES.put(
+                "--text-pair-column",
+                EnumSet.complementOf(EnumSet.of(Task.IMAGE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION)));
         USES.put("--pooling", EnumSet.of(Task.SEQUENCE_CLASSIFICATION, Task.SENTENCE_EMBEDDING));
     }
 

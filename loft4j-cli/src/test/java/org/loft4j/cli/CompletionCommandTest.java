@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -36,6 +37,24 @@ class CompletionCommandTest {
         assertEquals(List.of("check"), completed("loft", "data", "ch"));
         assertEquals(List.of("bash", "zsh"), completed("loft", "completion", ""));
         assertTrue(completed("loft", "adapters", "combine", "--").contains("--how"));
+    }
+
+    /** As the help has it; bash takes the sign for a word of its own. */
+    @Test
+    void wordsBehindAnEqualsSignAreCompletedToo() throws Exception {
+        Assumptions.assumeTrue(Files.isExecutable(BASH), "no bash here");
+        assertEquals(List.of("lora-plus", "lora-pro"), completed("loft", "train", "--method", "=", "lora-p"));
+        assertTrue(completed("loft", "train", "--method", "=").containsAll(List.of("loft", "lora-pro", "full")));
+    }
+
+    /** Models and rows are named by paths, for which the script has no words: bash is to offer its own. */
+    @Test
+    void whereThereAreNoWordsBashNamesFiles() throws Exception {
+        String script = Captured.loft("completion", "bash").out();
+        assertTrue(script.contains("complete -F _complete_loft -o default loft"), "files are what is offered else");
+        assertFalse(script.contains("compopt +o default"), "and no option takes that away");
+        Assumptions.assumeTrue(Files.isExecutable(BASH), "no bash here");
+        assertEquals(List.of(), completed("loft", "train", "--data", "ro"));
     }
 
     /** The script has one list of words for all options of a verb whose parameter has one name. */

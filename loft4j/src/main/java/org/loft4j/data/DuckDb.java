@@ -104,7 +104,9 @@ final class DuckDb implements AutoCloseable {
 
     /** Reads JSON Lines that are packed as the name says; each object as it stands. */
     RowReading jsonLines(Path file, RowCollector rows) {
-        String objects = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(" + exactly(file) + ")";
+        // a line that is no JSON becomes null, and the others are read
+        String objects =
+                "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(" + exactly(file) + ", ignore_errors = true)";
         return new DuckDbRows(this, objects, file.toString(), new JsonRows(rows)::read);
     }
 

@@ -8,9 +8,9 @@ import org.loft4j.DataException;
 
 /** The result of a query whose first column is a row as JSON; its reader closes the database too. */
 final class DuckDbRows implements RowReading {
-    /** Takes one row as JSON. */
+    /** Takes one row as JSON; null where it is none. */
     interface Reader {
-        void read(String json, Origin origin) throws DataException;
+        void read(@Nullable String json, Origin origin) throws DataException;
     }
 
     private final DuckDb database;

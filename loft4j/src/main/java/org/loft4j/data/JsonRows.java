@@ -75,8 +75,12 @@ final class JsonRows {
         }
     }
 
-    /** Reads one object. */
-    void read(String json, Origin origin) throws DataException {
+    /** Reads one object; null stands for what is none. */
+    void read(@Nullable String json, Origin origin) throws DataException {
+        if (json == null) {
+            rows.fault(origin.fault("is not valid JSON"));
+            return;
+        }
         try (JsonParser parser = MAPPER.createParser(json)) {
             JsonNode node = parser.readValueAsTree();
             if (parser.nextToken() != null) {
@@ -96,9 +100,9 @@ final class JsonRows {
      * Reads one object of a table, in which each element of a list has the fields of all: those that are null were not there. A null
      * content stays, as the field is never left out.
      */
-    void readWithoutNulls(String json, Origin origin) throws DataException {
+    void readWithoutNulls(@Nullable String json, Origin origin) throws DataException {
         try {
-            JsonNode node = MAPPER.readTree(json);
+            JsonNode node = MAPPER.readTree(Objects.requireNonNull(json, "a row is an object"));
             node.forEach(JsonRows::dropNulls);
             add(node, origin);
         } catch (JsonProcessingException e) {

@@ -15,6 +15,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -187,6 +188,29 @@ class DuckDbTest {
     void packedLinesKeepTheirText() throws Exception {
         Path packed = write("a.jsonl.zst", "SELECT '2020-01-01' AS text, '007' AS label");
         assertEquals(List.of(new LabeledText("2020-01-01", "007", row(packed, 1))), DataFiles.read(packed));
+    }
+
+    /** Of a line that is no JSON the others are read, as of one that is not packed. */
+    @Test
+    void aPackedLineThatIsNoJsonIsToldByItsPlace() throws Exception {
+        for (String fault : List.of(
+                "{\"text\": \"oops", "{\"text\": \"a\" \"b\": 1}", "{\"text\": \"a\tb\"}", "{} {}", "nonsense")) {
+            Path packed = folder.resolve("faulty.jsonl.zst");
+            String lines = "SELECT unnest(['{\"text\": \"a\"}', '" + fault + "', '{\"text\": \"c\"}'])";
+            try (Connection connection = DriverManager.getConnection("jdbc:duckdb:");
+                    Statement statement = connection.createStatement()) {
+                statement.execute("COPY (" + lines + ") TO '" + packed
+                        + "' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '|', COMPRESSION zstd)");
+            }
+            List<String> faults = new ArrayList<>();
+            List<Row> read = DataFiles.readWithoutFaulty(
+                            DataReference.of(packed), Columns.auto(), found -> faults.add(found.getMessage()))
+                    .rows();
+            assertEquals(2, read.size(), fault);
+            assertEquals(1, faults.size(), fault + " " + faults);
+            assertTrue(faults.get(0).startsWith(packed + ", row 2: "), faults.get(0));
+            assertThrows(DataException.class, () -> DataFiles.read(packed), fault);
+        }
     }
 
     /** Whoever unpacks it takes a frame that has been cut for the end of the file: its rows would be missed by nobody. */
