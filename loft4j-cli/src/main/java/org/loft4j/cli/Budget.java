@@ -202,9 +202,9 @@ final class Budget {
         Remedy remedy = null;
         // an example of preferences is two rows
         long rowsEach = Math.max(1, (load.rows() + now.batchSize() - 1) / now.batchSize());
-        for (int divisor = 2; divisor <= now.batchSize(); divisor *= 2) {
-            int rows = now.batchSize() / divisor;
-            int batches = now.gradientAccumulationSteps() * divisor;
+        for (long divisor = 2; divisor <= now.batchSize(); divisor *= 2) {
+            int rows = (int) (now.batchSize() / divisor);
+            int batches = (int) Math.min(Integer.MAX_VALUE, now.gradientAccumulationSteps() * divisor);
             boolean judgesFewer = load.evalRows() > rowsEach * rows;
             TrainConfig less = like(now)
                     .batchSize(rows)
