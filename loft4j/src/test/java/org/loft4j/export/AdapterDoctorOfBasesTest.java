@@ -264,4 +264,18 @@ class AdapterDoctorOfBasesTest {
                 AdapterDoctorTest.says(diagnosis, Consumer.PEFT, "modules_to_save \"shared\": Transformers' class"),
                 diagnosis.toString());
     }
+
+    /** PEFT parts the two; neither a merge nor an export of loft4j's does. */
+    @Test
+    void theHeadOfATiedBaseThatIsSavedByItselfIsMergedByPeft() throws IOException {
+        TinyCheckpoint tied = new TinyCheckpoint(directory.resolve("tied"), "llama");
+        tied.config.put("tie_word_embeddings", true);
+        Path base = tied.write().directory;
+        Map<String, Object> settings = Map.of("modules_to_save", new String[] {"lm_head"});
+        assertTrue(AdapterDoctorTest.remedies(AdapterDoctorTest.examine(directory, settings, Map.of(), base))
+                .contains("merge it with PEFT: merge_and_unload, then save_pretrained"));
+        Path apart = new TinyCheckpoint(directory.resolve("apart"), "llama").write().directory;
+        assertTrue(AdapterDoctorTest.remedies(AdapterDoctorTest.examine(directory, settings, Map.of(), apart)).stream()
+                .anyMatch(remedy -> remedy.startsWith("merge it into a GGUF of the whole model")));
+    }
 }

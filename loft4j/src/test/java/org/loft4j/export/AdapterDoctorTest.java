@@ -351,20 +351,6 @@ class AdapterDoctorTest {
         assertFalse(says(nothingTied, Consumer.PEFT, "PEFT before 0.18"), nothingTied.toString());
     }
 
-    /** PEFT parts the two; neither a merge nor an export of loft4j's does. */
-    @Test
-    void theHeadOfATiedBaseThatIsSavedByItselfIsMergedByPeft() throws IOException {
-        TinyCheckpoint tied = new TinyCheckpoint(directory.resolve("tied"), "llama");
-        tied.config.put("tie_word_embeddings", true);
-        Path base = tied.write().directory;
-        Map<String, Object> settings = Map.of("modules_to_save", new String[] {"lm_head"});
-        assertTrue(remedies(examine(settings, Map.of(), base))
-                .contains("merge it with PEFT: merge_and_unload, then save_pretrained"));
-        Path apart = new TinyCheckpoint(directory.resolve("apart"), "llama").write().directory;
-        assertTrue(remedies(examine(settings, Map.of(), apart)).stream()
-                .anyMatch(remedy -> remedy.startsWith("merge it into a GGUF of the whole model")));
-    }
-
     @Test
     void whatCannotBecomeAnAdapterInGgufIsToBeMergedIntoAModel() throws IOException {
         Diagnosis dora = examine(Map.of("use_dora", true), Map.of(), null);
@@ -382,7 +368,7 @@ class AdapterDoctorTest {
                 classifier.toString());
     }
 
-    private static List<String> remedies(Diagnosis diagnosis) {
+    static List<String> remedies(Diagnosis diagnosis) {
         return diagnosis.of(Consumer.LLAMA_CPP).stream()
                 .filter(finding -> finding.severity() != Finding.Severity.NOTE)
                 .map(Finding::remedy)
