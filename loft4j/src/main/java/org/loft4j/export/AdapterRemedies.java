@@ -11,14 +11,14 @@ import org.loft4j.adapter.PeftFiles;
  * What can be done with an adapter that a program does not take as it is.
  *
  * @param directory of the adapter
- * @param unread why loft4j does not read its settings, so that it neither merges nor exports; null where it does
+ * @param unread why loft4j does not take it, so that it neither merges nor exports; null where it does
  * @param quantised whether the weights of its base are, so that nothing can be merged into them
  * @param inGguf whether the model that it makes can be a GGUF: no classifier, and not on a base that is not exported
  */
 record AdapterRemedies(Path directory, @Nullable String unread, boolean quantised, boolean inGguf) {
     private static final Pattern EMBEDDING = Pattern.compile("(.+\\.)?(embed_tokens|embed_in|wte|lm_head|embed_out)");
 
-    /** For what loft4j does not read. */
+    /** For what loft4j does not take. */
     static final String BY_PEFT = "merge it with PEFT: merge_and_unload, then save_pretrained";
 
     /** @param tied whether its base has one matrix for input and output embedding */

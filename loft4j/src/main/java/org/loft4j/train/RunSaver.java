@@ -23,7 +23,7 @@ final class RunSaver implements AutoCloseable {
      * What must stay beside the newest checkpoint, whatever the limit.
      *
      * @param best step of the best evaluation; 0 for none
-     * @param wellUntil the newest checkpoint up to this step, to go back to should the run diverge
+     * @param wellUntil the step up to which the newest checkpoint stays, to go back to should the run diverge
      */
     record Needed(long best, long wellUntil) {}
 
