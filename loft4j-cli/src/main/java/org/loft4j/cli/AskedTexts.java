@@ -196,7 +196,7 @@ final class AskedTexts implements AutoCloseable {
 
     /** The lines of a stream that are not blank, as they come. The stream stays open. */
     static AskedTexts ofLines(InputStream stream, Usable usable, Faults faults) {
-        return new AskedTexts(new ComingLines(stream, "standard input"), usable, faults);
+        return new AskedTexts(new ComingLines(stream, "standard input", false), usable, faults);
     }
 
     /** How many there are. */

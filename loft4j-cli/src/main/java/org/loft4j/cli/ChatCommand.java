@@ -1,10 +1,7 @@
 package org.loft4j.cli;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -14,6 +11,7 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Message;
@@ -169,14 +167,20 @@ final class ChatCommand implements Verb {
     }
 
     private void talk(Talk talk, @Nullable LoraAdapter adapter) throws IOException {
-        // not closed: standard input is not ours
-        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        ComingLines lines = new ComingLines(System.in, "standard input", true);
         List<Message> messages = beginning();
         boolean shortened = false;
         long answers = 0;
         while (true) {
             say("> ");
-            String line = lines.readLine();
+            AskedTexts.Asked said;
+            try {
+                said = lines.next();
+            } catch (DataException e) {
+                warn(e.getMessage() + "; the conversation is as it was");
+                continue;
+            }
+            String line = said == null ? null : said.text();
             if (line == null || line.strip().equals("/exit")) {
                 out().println();
                 return;

@@ -45,7 +45,7 @@ record ClassLines(PrintWriter out, String kind, List<String> labels) {
     /** What was asked, behind what is said of it. */
     static String fields(String kind, Asked asked) {
         String pair = asked.textPair();
-        return "\t" + (kind.equals("text") ? PredictCommand.field(asked.text()) : asked.text())
+        return "\t" + (kind.equals("text") ? PredictCommand.field(asked.text()) : PredictCommand.name(asked.text()))
                 + (pair == null ? "" : "\t" + PredictCommand.field(pair));
     }
 

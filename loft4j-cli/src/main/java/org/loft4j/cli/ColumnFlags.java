@@ -1,12 +1,18 @@
 package org.loft4j.cli;
 
+import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Columns;
 import org.loft4j.data.RowFormat;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 
 /** Which columns make a row. */
 final class ColumnFlags {
+    private static final List<String> NAMES =
+            List.of("--text-column", "--text-pair-column", "--prompt-column", "--completion-column", "--format");
+
     @Option(names = "--text-column", paramLabel = "NAME", description = "Column of the text. Default: text.")
     @Nullable
     String text;
@@ -48,6 +54,17 @@ final class ColumnFlags {
     /** Those of rows to learn from. */
     Columns learnt(@Nullable String label) {
         return new Columns(text, textPair, label, prompt, completion, format, true);
+    }
+
+    /** Refuses what says of rows how they are read where the call reads none; a file of settings serves other calls too. */
+    static void requireRows(Problems problems, ParseResult call, @Nullable Object data) {
+        String idle = data != null
+                ? ""
+                : NAMES.stream().filter(call::hasMatchedOption).collect(Collectors.joining(", "));
+        if (!idle.isEmpty()) {
+            problems.add(idle + (idle.contains(",") ? " say" : " says")
+                    + " how the rows of --data are read, and the call has none: give --data, or leave it out");
+        }
     }
 
     /** Those of rows that are asked: what is learnt of them is not read, whatever it is. */

@@ -11,23 +11,30 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Origin;
 
 /**
- * The lines of a stream of UTF-8 that are not blank, as they come. Whether one is here is known without waiting for the rest of
+ * The lines of a stream of UTF-8 as they come, mostly those that are not blank. Whether one is here is known without waiting for the rest of
  * it, as {@link java.io.BufferedReader} does not know it. They are told apart as bytes, so that those before one that is not UTF-8
  * are given out.
  */
 final class ComingLines implements AskedTexts.Source {
     private final InputStream in;
     private final String name;
+    private final boolean blank;
     private final ByteArrayOutputStream begun = new ByteArrayOutputStream();
     private @Nullable String line;
     private long number;
     private boolean afterReturn;
     private boolean ended;
 
-    /** @param name of the stream, for messages; it is not closed */
-    ComingLines(InputStream stream, String name) {
+    /**
+     * Lines of a stream, which is not closed.
+     *
+     * @param name of the stream, for messages
+     * @param blank whether blank lines are given out too
+     */
+    ComingLines(InputStream stream, String name, boolean blank) {
         this.in = new BufferedInputStream(stream);
         this.name = name;
+        this.blank = blank;
     }
 
     @Override
@@ -65,13 +72,14 @@ final class ComingLines implements AskedTexts.Source {
             return;
         }
         number++;
-        String whole = decoded(begun.toByteArray());
+        byte[] bytes = begun.toByteArray();
+        begun.reset();
+        String whole = decoded(bytes);
         if (number == 1 && whole.startsWith("\uFEFF")) {
             // a byte order mark, which is no part of the text
             whole = whole.substring(1);
         }
-        begun.reset();
-        line = whole.isBlank() ? null : whole;
+        line = blank && !(ended && bytes.length == 0) || !whole.isBlank() ? whole : null;
     }
 
     private String decoded(byte[] bytes) throws IOException {

@@ -161,6 +161,7 @@ final class EmbedCommand implements Verb {
             problems.add("--text and --data exclude each other");
         }
         ParseResult call = spec.commandLine().getParseResult();
+        ColumnFlags.requireRows(problems, call, data);
         prompts.check(problems, queries != null, call);
         if (output != null && (queries != null || common.json)) {
             problems.add("--output is for vectors, and excludes --query and --json");

@@ -138,6 +138,7 @@ final class GenerateCommand implements Verb {
         prompt.check(problems);
         DataFlags.require(problems, "--data", data);
         problems.of(columns::asked);
+        ColumnFlags.requireRows(problems, spec.commandLine().getParseResult(), data);
         if ((texts == null) == (data == null)) {
             problems.add("either --text TEXT or --data FILE is needed");
         }
@@ -162,6 +163,7 @@ final class GenerateCommand implements Verb {
                 Tokenizer opened = loaded.openTokenizer()) {
             Tokenizer tokenizer = languages.of(opened);
             Generator ids = Generator.of(loaded.model());
+            ids.requireBeams(chosen.beams().count());
             if (found.task() == Task.SEQ2SEQ_LM) {
                 rows = withoutTurns(rows);
             }

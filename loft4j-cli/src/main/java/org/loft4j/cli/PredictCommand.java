@@ -127,6 +127,7 @@ final class PredictCommand implements Verb {
         device.check(problems);
         DataFlags.requireOrFolder(problems, "--data", data);
         problems.of(columns::asked);
+        ColumnFlags.requireRows(problems, spec.commandLine().getParseResult(), data);
         if (images != null && (texts != null || data != null)) {
             problems.add("--image excludes --text and --data");
         }
@@ -377,10 +378,12 @@ final class PredictCommand implements Verb {
 
     /** Keeps a text within its field and its line. */
     static String field(String text) {
-        String escaped = text.replace("\\", "\\\\")
-                .replace("\t", "\\t")
-                .replace("\n", "\\n")
-                .replace("\r", "\\r");
+        return name(text.replace("\\", "\\\\"));
+    }
+
+    /** Keeps the name of a file there, which may have backslashes of its own. */
+    static String name(String file) {
+        String escaped = file.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r");
         // what else a terminal would take for an order
         return CONTROL.matcher(escaped)
                 .replaceAll(

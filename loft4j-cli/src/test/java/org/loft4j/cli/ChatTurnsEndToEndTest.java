@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.loft4j.cli.StoryCalls.ONCE;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -119,5 +120,21 @@ class ChatTurnsEndToEndTest {
         assertTrue(with.err().contains("the chat template refuses this turn"), with.err());
         assertTrue(with.err().contains("not that"), with.err());
         assertEquals(without.out(), with.out().replace("> > ", "> "));
+    }
+
+    @Test
+    void aTurnThatIsNoUtf8LeavesTheConversationAsItWas() {
+        Captured without = calls.typed("Once upon a time\nOnce\n", "--stop", " One day");
+        Captured with = calls.typed(
+                "\u00ef\u00bb\u00bfOnce upon a time\n\ncaf\u00e9\nOnce\n".getBytes(StandardCharsets.ISO_8859_1),
+                "--stop",
+                " One day");
+        assertEquals(0, with.status(), with.err());
+        assertTrue(
+                with.err()
+                        .contains(
+                                "standard input, line 3: is not UTF-8; convert it to UTF-8; the conversation is as it was"),
+                with.err());
+        assertEquals(without.out(), with.out().replace("> > ", "> ").replace("> > ", "> "));
     }
 }

@@ -236,6 +236,9 @@ class GenerateCallEndToEndTest {
         Captured many = loft(call, "--num-beams", "1100000000");
         assertEquals(2, many.status(), many.out());
         assertTrue(many.err().contains("num_beams must be from 1 to 1024, got 1100000000"), many.err());
+        Captured beyond = loft(call, "--num-beams", "600");
+        assertTrue(beyond.err().contains("num_beams must be at most the model's vocabulary size"), beyond.err());
+        assertEquals("", beyond.out());
         Captured word = loft(call, "--early-stopping", "soon");
         assertTrue(word.err().contains("early_stopping must be true, false or never, got 'soon'"), word.err());
     }

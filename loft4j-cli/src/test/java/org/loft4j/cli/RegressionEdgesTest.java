@@ -89,7 +89,7 @@ class RegressionEdgesTest {
         assertTrue(
                 alone.err()
                         .contains(
-                                "metric_for_best_model spearmanr needs two different numbers at least, and the 1 row of"),
+                                "the metric spearmanr, which is to choose the best, needs two different numbers at least, and the 1 row of"),
                 alone.err());
         Captured dry = calls().train(model, rows, "--dry-run", "--max-steps", "2");
         assertEquals(0, dry.status(), dry.err());

@@ -25,8 +25,12 @@ record StoryCalls(Path model) {
 
     /** Chats by these lines. */
     Captured typed(String lines, Object... options) {
+        return typed(lines.getBytes(StandardCharsets.UTF_8), options);
+    }
+
+    Captured typed(byte[] lines, Object... options) {
         InputStream before = System.in;
-        System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
+        System.setIn(new ByteArrayInputStream(lines));
         try {
             return loft(Stream.concat(Stream.of("chat", "--model", model), Stream.of(options))
                     .toArray());

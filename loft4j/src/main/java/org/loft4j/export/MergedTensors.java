@@ -61,23 +61,28 @@ public final class MergedTensors implements TensorSource {
         adapter.requireMergeable();
         Set<String> matrices = model.weights().quantized().keySet();
         this.files = ModelDirectory.open(base);
-        files.names().stream()
-                .filter(name -> matrices.contains(name.replaceFirst("_(blocks|scales)$", "")))
-                .forEach(packed::add);
-        this.types = StoredTypes.of(model, files);
-        this.base = new TensorMap(base, model.weights().asMap());
-        adapter.layers()
-                .values()
-                .forEach(layer -> JoinedWeight.parametersOf(layer.base())
-                        .forEach(name -> adapted.computeIfAbsent(name, each -> new ArrayList<>())
-                                .add(layer)));
-        this.saved = adapter.savedModules().keySet();
-        this.adapterFiles = adapterFiles;
-        for (String inFile : files.names()) {
-            String name = model.weights().nameOf(inFile);
-            if (!adapted.containsKey(name) && !saved.contains(name) && isInAnotherType(name, files.info(inFile))) {
-                untouched.put(name, inFile);
+        try {
+            files.names().stream()
+                    .filter(name -> matrices.contains(name.replaceFirst("_(blocks|scales)$", "")))
+                    .forEach(packed::add);
+            this.types = StoredTypes.of(model, files);
+            this.base = new TensorMap(base, model.weights().asMap());
+            adapter.layers()
+                    .values()
+                    .forEach(layer -> JoinedWeight.parametersOf(layer.base())
+                            .forEach(name -> adapted.computeIfAbsent(name, each -> new ArrayList<>())
+                                    .add(layer)));
+            this.saved = adapter.savedModules().keySet();
+            this.adapterFiles = adapterFiles;
+            for (String inFile : files.names()) {
+                String name = model.weights().nameOf(inFile);
+                if (!adapted.containsKey(name) && !saved.contains(name) && isInAnotherType(name, files.info(inFile))) {
+                    untouched.put(name, inFile);
+                }
             }
+        } catch (CheckpointException | RuntimeException e) {
+            files.close();
+            throw e;
         }
     }
 

@@ -154,7 +154,7 @@ public final class Generator implements PromptSampler {
             SamplingConfig sampling,
             Listener listener) {
         require(prompts, maxNewTokens);
-        requireBeginnings(sampling.beams().count());
+        requireBeams(sampling.beams().count());
         TokenRules allowed = TokenRules.of(rules, sampling, stopIds);
         try (KeyValueCache cache = new KeyValueCache()) {
             if (model instanceof EncoderDecoder reader) {
@@ -230,8 +230,12 @@ public final class Generator implements PromptSampler {
         check(prompts);
     }
 
-    /** Beams differ in their first token. */
-    private void requireBeginnings(int beams) {
+    /**
+     * Refuses more beams than the model can begin: they differ in their first token.
+     *
+     * @throws ConfigException if there are more than the vocabulary has tokens
+     */
+    public void requireBeams(int beams) {
         long vocabulary = model.description().vocabularySize();
         if (beams > vocabulary) {
             throw new ConfigException("num_beams must be at most the model's vocabulary size, " + vocabulary

@@ -69,7 +69,8 @@ final class RunCheck {
         }
         String told = problemOfMetric(config.metricForBest(), data.eval());
         if (told != null) {
-            problems.add("metric_for_best_model " + config.metricForBest() + " needs " + told);
+            // metric_for_best_model of a run, metric of a comparison
+            problems.add("the metric " + config.metricForBest() + ", which is to choose the best, needs " + told);
         }
         if (data.eval() == null && config.earlyStoppingPatience() > 0) {
             problems.add("early_stopping_patience needs evaluation data");

@@ -120,7 +120,7 @@ class MultiLabelImagesTest {
                     TrainConfig.builder(Method.FULL).metricForBest("micro_f1").build();
             RunCheck.check(several, new TrainData(data, data, 0, 1), byF1);
             assertTrue(fault(() -> RunCheck.check(several, new TrainData(data, none, 0, 1), byF1))
-                    .startsWith("metric_for_best_model micro_f1 needs an image that has a label"));
+                    .startsWith("the metric micro_f1, which is to choose the best, needs an image that has a label"));
             // of two without y there is one with it; of one without x one with it
             assertEquals(
                     List.of(2.0, 2.0, 2.0),

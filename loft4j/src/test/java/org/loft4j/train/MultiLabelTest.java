@@ -240,13 +240,17 @@ class MultiLabelTest {
                     TrainConfig.builder(Method.FULL).metricForBest("micro_f1").build();
             String unlabelled = fault(() -> RunCheck.check(labels, new TrainData(several, data(none), 0, 12), byF1));
             assertTrue(
-                    unlabelled.startsWith("metric_for_best_model micro_f1 needs a text that has a label, and none"),
+                    unlabelled.startsWith(
+                            "the metric micro_f1, which is to choose the best, needs a text that has a label, and none"),
                     unlabelled);
             TrainConfig byArea =
                     TrainConfig.builder(Method.FULL).metricForBest("roc_auc").build();
             Dataset ones = Dataset.classification(classes.subList(0, 1), Labels.of(classes), tokenizer, 12);
             String same = fault(() -> RunCheck.check(ofTwo, new TrainData(one, ones, 0, 12), byArea));
-            assertTrue(same.startsWith("metric_for_best_model roc_auc needs rows of different labels, and all"), same);
+            assertTrue(
+                    same.startsWith(
+                            "the metric roc_auc, which is to choose the best, needs rows of different labels, and all"),
+                    same);
             RunCheck.check(ofTwo, new TrainData(one, one, 0, 12), byArea);
             RunCheck.check(labels, new TrainData(several, data(rows(9, new Random(1))), 0, 12), byF1);
             TrainConfig config = TrainConfig.builder(Method.FULL)
