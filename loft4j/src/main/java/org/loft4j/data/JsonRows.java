@@ -31,6 +31,9 @@ final class JsonRows {
                     .build())
             .build());
 
+    /** The second text of a pair, where no call names one. */
+    private static final String PAIR = "text_pair";
+
     private final RowCollector rows;
     private final ClassNames classes;
 
@@ -166,6 +169,13 @@ final class JsonRows {
                 throw origin.fault("has a \"label\", but " + there + " has none: all rows must be of one kind"
                         + (learnt ? " (--format prompt learns all completions, and reads no label)" : ""));
             }
+        }
+        if (keys.contains(PAIR)
+                && !kind.columns().contains(PAIR)
+                && RowKind.recognise(rows.columns(), keys, "", origin).columns().contains(PAIR)) {
+            throw origin.fault("has a \"" + PAIR + "\", but " + there
+                    + " has none: all rows must be of one kind (where the second text is not to be read, --text-column"
+                    + " names the first)");
         }
     }
 

@@ -4,8 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -67,7 +65,7 @@ final class RunCheck {
         if (metric != null) {
             problems.add(metric);
         }
-        String told = problemOfMetric(config.metricForBest(), data.eval());
+        String told = MetricCheck.problem(config.metricForBest(), model, data.eval());
         if (told != null) {
             // metric_for_best_model of a run, metric of a comparison
             problems.add("the metric " + config.metricForBest() + ", which is to choose the best, needs " + told);
@@ -175,47 +173,6 @@ final class RunCheck {
                                     ? "give more than one row, or negatives"
                                     : "raise per_device_train_batch_size or gradient_accumulation_steps, or give each row a negative"));
         }
-    }
-
-    /** What held-out rows must have for a metric to tell evaluations apart, and have not; null for nothing. */
-    private static @Nullable String problemOfMetric(String metric, @Nullable Examples rows) {
-        SeveralLabelRows several = SeveralLabelRows.of(rows);
-        if (several != null && RocAuc.NAMES.contains(metric)) {
-            return problemOfRocAuc(several.all().map(Arrays::toString));
-        }
-        if (several != null
-                && MultiLabelScore.F1.contains(metric)
-                && several.all().allMatch(row -> IntStream.range(0, row.length).allMatch(i -> row[i] == 0))) {
-            return several.one()
-                    + " that has a label, and none of the evaluation data has one: it would be 0 whatever the model tells;"
-                    + " choose loss or accuracy, or other evaluation data";
-        }
-        if (RocAuc.NAMES.contains(metric) && rows instanceof ImageDataset images) {
-            return problemOfRocAuc(IntStream.range(0, images.size()).mapToObj(images::label));
-        }
-        if (!(rows instanceof Dataset held)) {
-            return null;
-        }
-        int size = held.size();
-        if (RegressionScore.CORRELATIONS.contains(metric)
-                && held.isRegression()
-                && IntStream.range(0, size).mapToObj(held::score).distinct().count() < 2) {
-            return "two different numbers at least, and the " + size + (size == 1 ? " row" : " rows")
-                    + " of the evaluation data have one: choose loss";
-        }
-        if (RocAuc.NAMES.contains(metric) && held.isClassification()) {
-            return problemOfRocAuc(
-                    IntStream.range(0, size).mapToObj(row -> held.get(row).labels()[0]));
-        }
-        return null;
-    }
-
-    /** @param labels of each row */
-    private static @Nullable String problemOfRocAuc(Stream<?> labels) {
-        return labels.distinct().count() < 2
-                ? "rows of different labels, and all of the evaluation data have the same: choose loss or accuracy, or other"
-                        + " evaluation data"
-                : null;
     }
 
     /** What rows are for. */

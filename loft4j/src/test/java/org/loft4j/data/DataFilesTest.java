@@ -143,6 +143,15 @@ class DataFilesTest {
         assertFault(
                 ", line 3: has a \"label\", but line 1 has none: all rows must be of one kind",
                 file("b.jsonl", plain + plain + labelled));
+        String pair = "{\"text\":\"a\",\"text_pair\":\"b\",\"label\":1}\n";
+        assertFault(
+                ", line 2: has a \"text_pair\", but line 1 has none: all rows must be of one kind (where the second text is"
+                        + " not to be read, --text-column names the first)",
+                file("pair.jsonl", labelled + pair));
+        assertEquals(
+                2,
+                DataFiles.read(file("one.jsonl", labelled + pair), Columns.of("text", "label"))
+                        .size());
         assertFault(
                 ", line 2: has no \"text\"; it has \"prompt\", \"completion\", but line 1 has \"text\" without a label:"
                         + " all rows must be of one kind",
