@@ -197,15 +197,9 @@ final class EvalCommand implements Verb {
         preference.judge(false, false, loaded);
         Path from = DataFlags.images(data.data);
         LabeledImages chosen = images.read(from, data, loaded.model().isMultiLabel());
-        Labels labels = LearntClasses.judged(
-                loaded,
-                chosen,
-                images,
-                new Origin(from, 0),
-                data.labels,
-                spec.commandLine().getErr());
+        PrintWriter err = spec.commandLine().getErr();
+        Labels labels = LearntClasses.judged(loaded, chosen, images, new Origin(from, 0), data.labels, err);
         if (!chosen.leftOut().isEmpty()) {
-            PrintWriter err = spec.commandLine().getErr();
             err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut("", chosen));
             err.flush();
         }
@@ -254,10 +248,11 @@ final class EvalCommand implements Verb {
             if (read.blank() > 0) {
                 err.println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
-            if (loaded.trainedOnPairs() && !aim.ranking() && !TrainingRows.isPair(rows.get(0))) {
-                err.println(
-                        "loft: the model was trained on pairs of texts, and the rows have single ones: name the column of"
-                                + " the second (--text-pair-column)");
+            String other = loaded.notAsTrained(
+                    TrainingRows.isPair(rows.get(0)),
+                    "the rows have single ones: name the column of the second (--text-pair-column)");
+            if (other != null && !aim.ranking()) {
+                err.println("loft: " + other);
             }
             Labels labels =
                     aim.hasClasses() ? LearntClasses.judged(loaded, read.classes(), rows, data.labels, err) : null;

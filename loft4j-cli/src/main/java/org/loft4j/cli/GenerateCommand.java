@@ -265,12 +265,27 @@ final class GenerateCommand implements Verb {
         return usable;
     }
 
+    /** Those in the call that say how turns become a prompt; those of a file may be meant for other calls. */
+    private List<String> promptOptions() {
+        return PromptFlags.NAMES.stream()
+                .filter(spec.commandLine().getParseResult()::hasMatchedOption)
+                .toList();
+    }
+
+    private static String of(List<String> options) {
+        return String.join(", ", options) + (options.size() == 1 ? " is" : " are");
+    }
+
     /** An encoder-decoder reads a text as a whole. */
     private List<Row> withoutTurns(List<Row> rows) throws DataException {
         String none = "an encoder-decoder (" + Task.SEQ2SEQ_LM.word() + ") has no turns";
-        if (Boolean.TRUE.equals(chat) || prompt.template != null) {
-            throw new ConfigException((prompt.template == null ? "--chat" : "--chat-template")
-                    + " makes turns of texts, and " + none + ": leave it out");
+        List<String> ofTurns = new ArrayList<>(promptOptions());
+        if (Boolean.TRUE.equals(chat)) {
+            ofTurns.add(0, "--chat");
+        }
+        if (!ofTurns.isEmpty()) {
+            throw new ConfigException(of(ofTurns) + " for turns of a conversation, and " + none + ": leave "
+                    + (ofTurns.size() == 1 ? "it" : "them") + " out");
         }
         return usable(
                 rows,
@@ -286,13 +301,9 @@ final class GenerateCommand implements Verb {
             return new ChatFormat(
                     loaded.chatTemplate(prompt.template), LossOn.ASSISTANT, turns, loaded.chatVariables());
         }
-        // those of a file may be meant for other calls
-        List<String> idle = PromptFlags.NAMES.stream()
-                .filter(spec.commandLine().getParseResult()::hasMatchedOption)
-                .toList();
+        List<String> idle = promptOptions();
         if (!idle.isEmpty()) {
-            throw new ConfigException(String.join(", ", idle)
-                    + (idle.size() == 1 ? " is" : " are")
+            throw new ConfigException(of(idle)
                     + " for turns of a conversation, and the texts are continued as they"
                     + " stand: --chat makes each a turn");
         }

@@ -254,10 +254,20 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
         return found.trainedChat();
     }
 
-    /** Whether the training is known to have been one of pairs of texts. */
-    boolean trainedOnPairs() {
+    /**
+     * That a classifier is asked otherwise than it was trained, by single texts or by pairs; null where it is not.
+     *
+     * @param singles how a call goes on where single ones are asked
+     */
+    @Nullable
+    String notAsTrained(boolean pairs, String singles) {
         TaskFile trained = trainedAs();
-        return trained != null && trained.pairs();
+        if (trained == null || trained.task() != Task.SEQUENCE_CLASSIFICATION || trained.pairs() == pairs) {
+            return null;
+        }
+        return pairs
+                ? "the model was trained on single texts, and pairs are asked: --text-column names the one to read alone"
+                : "the model was trained on pairs of texts, and " + singles;
     }
 
     /** What the chat template is told beside the messages: what it was told in training. */

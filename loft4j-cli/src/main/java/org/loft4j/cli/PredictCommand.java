@@ -317,11 +317,13 @@ final class PredictCommand implements Verb {
                 pairs.add(new TextPair(one.text(), one.textPair()));
             }
         }
-        if (pairs.isEmpty() && !toldOfPairs && loaded.trainedOnPairs()) {
+        String other = loaded.notAsTrained(
+                !pairs.isEmpty(),
+                "single ones are asked: give the second by --text-pair, or by rows that have both (text_pair, or"
+                        + " --text-pair-column)");
+        if (other != null && !toldOfPairs) {
             toldOfPairs = true;
-            tell(
-                    "the model was trained on pairs of texts, and single ones are asked: give the second by --text-pair, or"
-                            + " by rows that have both (text_pair, or --text-pair-column)");
+            tell(other);
         }
         return pairs.isEmpty() ? ofTexts.apply(texts(some)) : ofPairs.apply(pairs);
     }

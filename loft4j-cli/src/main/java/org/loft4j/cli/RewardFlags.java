@@ -346,12 +346,7 @@ final class RewardFlags {
                 return program;
             }
             default -> {
-                String column = column(reward);
-                return answer -> String.valueOf(answer.columns().get(column))
-                                .strip()
-                                .equals(answer.completion().strip())
-                        ? 1
-                        : 0;
+                return new ExactReward(column(reward));
             }
         }
     }

@@ -39,6 +39,18 @@ class EveryTaskEndToEndTest {
                 Math.exp(-told.get("loss").asDouble()), told.get("probability").asDouble(), 1e-9);
         JsonNode predicted = json(where, "predict", "--text", "blue blue ball").get("predictions");
         assertEquals("blue", predicted.get(0).get("label").asText());
+        Path both = Files.writeString(folder.resolve("both.csv"), "text,text_pair,label\nblue ball,red box,blue\n");
+        String notice =
+                "loft: the model was trained on single texts, and pairs are asked: --text-column names the one to read"
+                        + " alone\n";
+        for (String verb : List.of("eval", "predict")) {
+            Captured pairs = Captured.loft(arguments(where, verb, "--data", both.toString()));
+            assertEquals(0, pairs.status(), pairs.err());
+            assertEquals(notice, pairs.err(), verb);
+            Captured alone = Captured.loft(arguments(where, verb, "--data", both.toString(), "--text-column", "text"));
+            assertEquals(0, alone.status(), alone.err());
+            assertEquals("", alone.err(), verb);
+        }
     }
 
     /** Whether two colours are the same is in neither text alone; the second is told to be the ball's. */

@@ -267,7 +267,14 @@ class WritingEndToEndTest {
         Path jinja = Files.writeString(folder.resolve("t.jinja"), "{{ messages[0].content }}");
         Captured template =
                 Captured.loft("generate", "--model", T5.toString(), "--text", "a", "--chat-template", jinja.toString());
-        assertTrue(template.err().contains("--chat-template makes turns of texts"), template.err());
+        assertTrue(template.err().contains("--chat-template is for turns of a conversation"), template.err());
+        Captured system = Captured.loft("generate", "--model", T5.toString(), "--text", "a", "--system", "b", "--chat");
+        assertTrue(
+                system.err()
+                        .contains(
+                                "--chat, --system are for turns of a conversation, and an encoder-decoder (seq2seq-lm)"
+                                        + " has no turns: leave them out"),
+                system.err());
         Captured predict = Captured.loft("predict", "--model", T5.toString(), "--text", "a");
         assertTrue(predict.err().contains("'loft generate' asks it"), predict.err());
         Captured embed = Captured.loft("embed", "--model", T5.toString(), "--text", "a");

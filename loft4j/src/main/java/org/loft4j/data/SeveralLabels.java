@@ -76,8 +76,8 @@ public record SeveralLabels(@Nullable String separator, List<String> columns) {
         }
         if (separator == null) {
             throw origin.fault("\"" + column + "\" must be an array of names, found the string " + Quoted.text(text)
-                    + ": --label-separator says what stands between them in a text, and --problem-type"
-                    + " single_label_classification learns one class for each text");
+                    + ": --label-separator says what stands between them in a text, and training with"
+                    + " --problem-type single_label_classification learns one class for each text");
         }
         return List.of(text.split(Pattern.quote(separator), -1));
     }

@@ -231,7 +231,7 @@ final class TableRows implements RowReading {
             throw origin.fault(
                     "has " + found.describe() + ", but a table of text cannot hold lists: --label-separator says"
                             + " what stands between the labels of a text, --label-columns names columns of 0 and 1, and"
-                            + " --problem-type single_label_classification learns one class for each text");
+                            + " training with --problem-type single_label_classification learns one class for each text");
         }
         for (String column : found.columns()) {
             if (Collections.frequency(header, column) > 1) {

@@ -172,7 +172,7 @@ class MultiLabelRowsTest {
                         .contains(
                                 "has \"text\" and \"labels\", but a table of text cannot hold lists:"
                                         + " --label-separator says what stands between the labels of a text, --label-columns names columns"
-                                        + " of 0 and 1, and --problem-type single_label_classification learns one class for each text"));
+                                        + " of 0 and 1, and training with --problem-type single_label_classification learns one class for each text"));
     }
 
     @Test
