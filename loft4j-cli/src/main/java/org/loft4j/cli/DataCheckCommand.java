@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -17,10 +18,12 @@ import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Repetitions;
 import org.loft4j.data.Row;
+import org.loft4j.data.RowFormat;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
+import org.loft4j.nn.GrpoLoss;
 import org.loft4j.nn.Task;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -44,6 +47,8 @@ import picocli.CommandLine.Spec;
             "  loft data check photos --model google/vit-base-patch16-224-in21k"
         })
 final class DataCheckCommand implements Verb {
+    private static final String LENGTH = "--max-completion-length";
+
     @Parameters(paramLabel = "FILE", arity = "0..*", description = "Training rows, as --data takes them.")
     List<DataReference> files = List.of();
 
@@ -78,6 +83,13 @@ final class DataCheckCommand implements Verb {
     @Mixin(name = "Images")
     ImageFlags images;
 
+    @Option(
+            names = LENGTH,
+            paramLabel = "TOKENS",
+            description = "With --format reward: tokens of an answer at most, within --max-length. Default: 256.")
+    @Nullable
+    Integer maxCompletionLength;
+
     @Mixin(name = "General")
     CommonOptions common;
 
@@ -97,9 +109,32 @@ final class DataCheckCommand implements Verb {
         files.forEach(file -> DataFlags.requireOrFolder(problems, "FILE", file));
         DataFlags.requireOrFolder(problems, "--eval-data", evalData);
         ModelFlags.requireModel(problems, spec, model);
+        checkLength(problems);
         learnt.check(problems);
         chat.check(problems);
         images.check(problems);
+    }
+
+    private void checkLength(Problems problems) {
+        // a file of settings serves other rows too
+        if (!rewarded() && spec.commandLine().getParseResult().hasMatchedOption(LENGTH)) {
+            problems.add(LENGTH + " is that of answers to be rewarded: add --format reward, or leave it out");
+        } else if (maxCompletionLength != null && maxCompletionLength < 1) {
+            problems.add("max_completion_length must be at least 1, got " + maxCompletionLength);
+        }
+    }
+
+    private boolean rewarded() {
+        return data.columns.format == RowFormat.REWARD;
+    }
+
+    /** What an example may have: of a prompt whose answers are rewarded what they leave. */
+    private int mostTokens(int maxLength) {
+        if (!rewarded()) {
+            return maxLength;
+        }
+        int answer = Objects.requireNonNullElse(maxCompletionLength, GrpoLoss.USUAL.maxCompletionLength());
+        return RewardFlags.promptLength(maxLength, answer);
     }
 
     @Override
@@ -116,7 +151,7 @@ final class DataCheckCommand implements Verb {
         long most = described ? Models.maxPositions(directory) : Long.MAX_VALUE;
         int maxLength = RowLength.of(
                 data.maxLength, RowLength.USUAL, most, spec.commandLine().getErr());
-        DataReport report = report(directory, aim, maxLength);
+        DataReport report = report(directory, aim, mostTokens(maxLength));
         spec.commandLine().getOut().print(common.json ? Json.text(report.tree()) + "\n" : report.text());
         return report.stopsTraining() ? ExitCode.SOFTWARE : ExitCode.OK;
     }

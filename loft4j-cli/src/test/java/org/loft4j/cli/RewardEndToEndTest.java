@@ -262,4 +262,34 @@ class RewardEndToEndTest {
         assertTrue(list.err().contains("listed.jsonl, line 1: has a list in \"answer\""), list.err());
         assertFalse(Files.exists(run));
     }
+
+    /** Prompts have what answers leave of the length, as in a training. */
+    @Test
+    void promptsAreCheckedBesideTheirAnswers() {
+        Captured fits = check("--format", "reward", "--max-length", "20", "--max-completion-length", "8");
+        assertEquals(0, fits.status(), fits.out() + fits.err());
+        Captured longer = check("--format", "reward", "--max-length", "20", "--max-completion-length", "15");
+        assertEquals(1, longer.status(), longer.err());
+        assertTrue(
+                longer.out().contains("rows.csv, line 2: the prompt has ")
+                        && longer.out().contains(" tokens, and beside an answer there is room for 5: raise max_length"),
+                longer.out());
+        RewardCalls.assertRefused(
+                "max_completion_length is 256, which leaves no place for a prompt",
+                check("--format", "reward", "--max-length", "20"));
+        RewardCalls.assertRefused(
+                "--max-completion-length is that of answers to be rewarded: add --format reward, or leave it out",
+                check("--max-completion-length", "8"));
+        RewardCalls.assertRefused(
+                "max_completion_length must be at least 1, got 0",
+                check("--format", "reward", "--max-completion-length", "0"));
+    }
+
+    private Captured check(String... more) {
+        List<String> call =
+                new ArrayList<>(List.of("data", "check", calls.rows().toString()));
+        call.addAll(List.of("--model", calls.model().toString(), "--prompt-column", "question"));
+        call.addAll(List.of(more));
+        return Captured.loft(call.toArray(String[]::new));
+    }
 }
