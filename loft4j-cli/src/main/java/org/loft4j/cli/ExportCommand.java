@@ -24,7 +24,6 @@ import org.loft4j.export.PooledVectors;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
-import org.loft4j.io.ModelReference;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.train.EndOfTurn;
@@ -148,13 +147,12 @@ final class ExportCommand implements Verb {
             }
         }
         GgufModel.requireKnown(FoundModel.directory(model, HubAccess::described));
-        Path base = FoundModel.directory(model);
-        // once found, it is not asked for again
-        model.model = new ModelReference(base.toString());
+        FoundModel found = FoundModel.of(model);
+        Path base = found.directory();
         DeviceFlags place = new DeviceFlags();
         place.device = "cpu";
         place.dtype = type == null || type == GgufType.BF16 || StoredDtype.of(base) != null ? null : "float32";
-        try (LoadedModel loaded = LoadedModel.openToMerge(model, place, new ProblemFlags())) {
+        try (LoadedModel loaded = LoadedModel.openToMerge(found, place, new ProblemFlags())) {
             Task task = loaded.model().task();
             if (task != Task.CAUSAL_LM && task != Task.SENTENCE_EMBEDDING) {
                 throw new ConfigException(

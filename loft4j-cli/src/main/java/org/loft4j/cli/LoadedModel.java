@@ -46,8 +46,7 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
      * For the sums of its weights and its adapter's: where no type is asked for, in one that has all digits which the files have of what
      * the adapter changes.
      */
-    static LoadedModel openToMerge(ModelFlags flags, DeviceFlags place, ProblemFlags problem) throws IOException {
-        FoundModel found = FoundModel.of(flags);
+    static LoadedModel openToMerge(FoundModel found, DeviceFlags place, ProblemFlags problem) throws IOException {
         LoadedModel loaded = open(found, place, LoadIn.FULL, null, Pooling.AUTO, problem.asked);
         Dtype wider;
         try {

@@ -21,7 +21,6 @@ import org.loft4j.export.MergedModel;
 import org.loft4j.export.OwnPooling;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
-import org.loft4j.io.ModelReference;
 import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
@@ -103,8 +102,9 @@ final class MergeCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.openToMerge(model, inFullPrecision(), problem)) {
-            refuse(loaded.directory());
+        FoundModel found = FoundModel.of(model);
+        refuse(found.directory());
+        try (LoadedModel loaded = LoadedModel.openToMerge(found, inFullPrecision(found.directory()), problem)) {
             LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
             MergedModel merged = MergedModel.of(loaded.model(), adapter, loaded.directory(), device.dtype());
             NewDirectory.write(output, "config.json", directory -> write(loaded, merged, directory));
@@ -117,14 +117,11 @@ final class MergeCommand implements Verb {
     }
 
     /** The type in which the model has all numbers of its files, so that the sum alone is rounded to the one that is asked for. */
-    private DeviceFlags inFullPrecision() throws IOException {
+    private DeviceFlags inFullPrecision(Path base) throws IOException {
         Dtype asked = device.dtype();
         if (asked == null) {
             return device;
         }
-        Path base = FoundModel.directory(model);
-        // once found, it is not asked for again
-        model.model = new ModelReference(base.toString());
         Dtype stored = StoredDtype.of(base);
         boolean widest = asked == Dtype.F64 || stored == Dtype.F64;
         DeviceFlags place = new DeviceFlags();

@@ -71,6 +71,19 @@ class HandingOverTest {
         assertTrue(wrong.err().contains("--max-shard-size must be a number"), wrong.err());
     }
 
+    /** Reading a large model takes long. */
+    @Test
+    void whereAMergeCannotWriteIsToldBeforeTheModelIsRead() throws IOException {
+        Path base = Fixtures.copy("llama_gqa", directory.resolve("base"));
+        Files.writeString(base.resolve("model.safetensors"), "damaged");
+        Path file = Files.writeString(directory.resolve("file"), "mine");
+        Captured refused = merge(base, Path.of(ADAPTER), file);
+        assertEquals(2, refused.status());
+        assertTrue(refused.err().contains("file is a file: choose a directory"), refused.err());
+        Captured itself = merge(base, Path.of(ADAPTER), base);
+        assertTrue(itself.err().contains("is where the merge reads from"), itself.err());
+    }
+
     @Test
     void furtherChatTemplatesComeAlong() throws IOException {
         Path base = Fixtures.copy("stories260K", directory.resolve("with-templates"));
