@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.loft4j.Checks;
+import org.loft4j.ConfigException;
 import org.loft4j.tensor.Seeds;
 
 /**
@@ -24,8 +25,9 @@ public final class BatchPlan {
     private final boolean groupByLength;
     private final long seed;
 
+    /** @throws ConfigException if the examples have not as many lengths as there are */
     public BatchPlan(Examples dataset, int batchSize, boolean groupByLength, long seed) {
-        this(dataset.lengths(), batchSize, groupByLength, seed);
+        this(lengths(dataset), batchSize, groupByLength, seed);
     }
 
     BatchPlan(int[] lengths, int batchSize, boolean groupByLength, long seed) {
@@ -34,6 +36,15 @@ public final class BatchPlan {
         this.batchSize = batchSize;
         this.groupByLength = groupByLength;
         this.seed = seed;
+    }
+
+    private static int[] lengths(Examples dataset) {
+        int[] lengths = dataset.lengths();
+        if (lengths.length != dataset.size()) {
+            throw new ConfigException(
+                    dataset.size() + " examples need as many lengths, got " + lengths.length + " of them");
+        }
+        return lengths;
     }
 
     /** The number of batches of an epoch. */

@@ -199,7 +199,7 @@ public final class Dataset implements Tokenized {
         return withLossOnAll(blocks.toArray(int[][]::new));
     }
 
-    /** Token ids of a language model that were made elsewhere; the loss is taken on all of them. */
+    /** Token ids of a language model that were made elsewhere; the loss is taken on all but the first, and of one alone there is none. */
     public static Dataset causalLmIds(List<int[]> ids) {
         return withLossOnAll(GivenIds.copies(ids));
     }

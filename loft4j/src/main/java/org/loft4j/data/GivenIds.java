@@ -12,7 +12,7 @@ final class GivenIds {
     /** Copies of the examples. */
     static int[][] copies(List<int[]> ids) {
         for (int i = 0; i < ids.size(); i++) {
-            Checks.atLeast("number of tokens of an example", ids.get(i).length, 1);
+            Checks.atLeast("number of tokens of example " + i, ids.get(i).length, 1);
             Checks.atLeast(
                     "token id of example " + i, Arrays.stream(ids.get(i)).min().orElseThrow(), 0);
         }

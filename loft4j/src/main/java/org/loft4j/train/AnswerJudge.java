@@ -22,6 +22,11 @@ import org.loft4j.nn.TokenDraw;
 
 /** Has prompts answered by a model as it is, and the answers judged by rewards. The caller has switched dropout off. */
 public final class AnswerJudge {
+    /** Of numbers up to here the squares of as many as there are can be added. */
+    private static final double MOST = 1e100;
+
+    private static final String USABLE = "a number from −1e100 to 1e100";
+
     private final List<Rewards.Named> rewards;
     private final PromptSampler sampler;
     private final int maxCompletionLength;
@@ -211,15 +216,20 @@ public final class AnswerJudge {
                 }
                 sums[i] += rewards.get(k).weight() * each[k][i];
             }
-            if (!Double.isFinite(sums[i])) {
+            if (!isUsable(sums[i])) {
                 throw given.prompt()
                         .row()
                         .origin()
                         .fault("the rewards of an answer to this prompt, each times its weight, come to " + sums[i]
-                                + " (" + weighed(each, i) + "): their sum must be a finite number; lower the weights");
+                                + " (" + weighed(each, i) + "): their sum must be " + USABLE + "; lower the weights");
             }
         }
         return givenUp.getAsBoolean() ? null : new Judged(rewards, answers, each, sums);
+    }
+
+    /** Means and deviations of such numbers are finite too. */
+    private static boolean isUsable(double number) {
+        return Math.abs(number) <= MOST;
     }
 
     /** In words: {@code exact 1.0 × 5.0 + regex 0.0 × 1.0}. */
@@ -234,7 +244,11 @@ public final class AnswerJudge {
         double number;
         try {
             number = reward.reward().of(answer);
-        } catch (IOException | RuntimeException | AssertionError | LinkageError e) {
+        } catch (Exception | AssertionError | LinkageError e) {
+            // of any kind: a reward in another language may throw what its signature does not tell
+            if (e instanceof InterruptedException || e.getCause() instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
             IOException fault = given.prompt()
                     .row()
                     .origin()
@@ -243,12 +257,12 @@ public final class AnswerJudge {
             fault.initCause(e);
             throw fault;
         }
-        if (!Double.isFinite(number)) {
+        if (!isUsable(number)) {
             throw given.prompt()
                     .row()
                     .origin()
-                    .fault("reward " + reward.name() + " gave " + number
-                            + " for an answer to this prompt: it must be a finite number");
+                    .fault("reward " + reward.name() + " gave " + number + " for an answer to this prompt: it must be "
+                            + USABLE);
         }
         return number;
     }

@@ -61,10 +61,18 @@ public record Evaluation(
     /** Those of which a smaller value is better. */
     public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "reward_rejected", "kl");
 
+    /** Values that are told beside {@link #METRICS}, and choose nothing; of answers also what begins with {@code reward_}. */
+    private static final Set<String> ASIDE = Set.of("kl", "completion_length", "clipped_ratio", "frac_reward_zero_std");
+
     private static final Set<String> ENTITY_SCORES = Set.of("precision", "recall", "f1");
 
     public Evaluation {
         scores = Collections.unmodifiableMap(new LinkedHashMap<>(scores));
+    }
+
+    /** Whether a task has a value of that name. */
+    static boolean names(String name) {
+        return METRICS.contains(name) || ASIDE.contains(name) || name.startsWith("reward_");
     }
 
     /** Whether a larger value of the metric is better. */

@@ -32,7 +32,8 @@ final class InTraining implements AutoCloseable {
     static void requireOpen(Model model) {
         if (model.weights().areClosed()) {
             throw new IllegalStateException(
-                    "the model has been closed, and cannot be trained any more: close the run first, and then the model");
+                    "the model has been closed, and can be neither trained nor judged any more: close the run first, and then"
+                            + " the model");
         }
     }
 

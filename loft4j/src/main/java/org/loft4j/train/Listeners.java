@@ -23,7 +23,7 @@ final class Listeners implements AutoCloseable {
                 event.accept(listener);
             } catch (UncheckedIOException e) {
                 throw e;
-            } catch (RuntimeException | Error e) {
+            } catch (Throwable e) {
                 if (fault == null) {
                     fault = e;
                 } else if (fault != e) {
@@ -42,11 +42,14 @@ final class Listeners implements AutoCloseable {
     public void close() {
         Throwable thrown = fault;
         fault = null;
-        if (thrown instanceof Error error) {
-            throw error;
-        }
         if (thrown != null) {
-            throw (RuntimeException) thrown;
+            throw Listeners.<RuntimeException>unchecked(thrown);
         }
+    }
+
+    /** Whatever it is: a listener in another language may throw any checked exception. */
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> E unchecked(Throwable thrown) throws E {
+        throw (E) thrown;
     }
 }

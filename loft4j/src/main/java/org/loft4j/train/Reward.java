@@ -26,8 +26,9 @@ public interface Reward {
      * Judges. Called on the training thread, answer by answer. The same answer must always get the same number, or a run that goes on
      * will not end where it would have.
      *
-     * @return a finite number, the greater the better
-     * @throws IOException if it cannot; this ends the run, which goes on from the step before
+     * @return a number, the greater the better, from −1e100 to 1e100
+     * @throws IOException if it cannot; this ends the run, which goes on from the step before. Who was interrupted meanwhile throws with
+     *     the thread interrupted again, or with the InterruptedException as the cause: that stops the run, and is no fault
      */
     double of(Answer answer) throws IOException;
 }

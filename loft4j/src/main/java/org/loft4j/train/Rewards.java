@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
@@ -35,6 +36,7 @@ public record Rewards(Function<Model, PromptSampler> sampler, List<Named> all, b
                         "the name of a reward must be of lower-case letters, digits and underscores, and"
                                 + " other than std, got " + name);
             }
+            Objects.requireNonNull(reward, () -> "reward " + name + " is null");
             if (!Double.isFinite(weight)) {
                 throw new ConfigException("the weight of reward " + name + " must be a finite number, got " + weight);
             }

@@ -66,6 +66,7 @@ final class RunJudge {
     private @Nullable Told told(
             Examples held, BooleanSupplier givenUp, Evaluator.Progress progress, AnswerJudge.Listener answers)
             throws IOException {
+        InTraining.requireOpen(model);
         Told told;
         if (rollouts != null && held instanceof PromptDataset prompts) {
             told = rollouts.evaluate(prompts, givenUp, progress, answers);

@@ -224,10 +224,10 @@ final class RunState {
         tree.put("skipped_steps", skippedSteps);
         tree.put("num_input_tokens_seen", tokens);
         tree.put("seconds", secondsNow);
-        tree.put("window_loss", windowLoss);
+        tree.put("window_loss", RunLog.finite(windowLoss));
         tree.put("window_steps", windowSteps);
         if (!windowScores.isEmpty()) {
-            tree.put("window_scores", new LinkedHashMap<>(windowScores));
+            tree.put("window_scores", RunLog.finite(windowScores));
         }
         tree.put("finished", finished);
         tree.put("result_step", resultStep);
@@ -253,12 +253,12 @@ final class RunState {
         state.skippedSteps = json.requireLong("skipped_steps");
         state.tokens = json.requireLong("num_input_tokens_seen");
         state.seconds = json.requireDouble("seconds");
-        state.windowLoss = json.requireDouble("window_loss");
+        state.windowLoss = json.doubleOr("window_loss", Double.NaN);
         state.windowSteps = json.requireLong("window_steps");
         JsonObject scores = json.findObject("window_scores");
         if (scores != null) {
             for (String name : scores.keys()) {
-                state.windowScores.put(name, scores.requireDouble(name));
+                state.windowScores.put(name, scores.doubleOr(name, Double.NaN));
             }
         }
         state.best = new BestSoFar(

@@ -25,9 +25,11 @@ final class StopRequest {
         }
     }
 
-    /** Leaves the thread that trained as it was found. */
-    void giveInterruptBack() {
+    /** The run has ended: the thread that trained is left as it was found, and who has it go on is not stopped again. */
+    void end() {
+        made.set(false);
         if (interrupted) {
+            interrupted = false;
             Thread.currentThread().interrupt();
         }
     }

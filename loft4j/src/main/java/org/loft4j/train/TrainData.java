@@ -55,11 +55,11 @@ public record TrainData(
     /**
      * The same with a score of one's own.
      *
-     * @param name of lower-case letters, digits and underscores; not that of another score, nor {@code seconds}
+     * @param name of lower-case letters, digits and underscores; not that of another score of any task, nor {@code seconds}, nor with {@code reward_} before
      */
     public TrainData withMetric(String name, Metric metric) {
         // under eval_seconds the log says how long an evaluation took
-        boolean taken = Evaluation.METRICS.contains(name) || metrics.containsKey(name) || name.equals("seconds");
+        boolean taken = Evaluation.names(name) || metrics.containsKey(name) || name.equals("seconds");
         if (taken || !name.matches("[a-z][a-z0-9_]*")) {
             throw new ConfigException(
                     "the name of a metric must be new, of lower-case letters, digits and underscores, got " + name
@@ -79,9 +79,20 @@ public record TrainData(
         try (NativeScope scope = new NativeScope();
                 NoGradGuard noGrad = new NoGradGuard()) {
             for (Map.Entry<String, Metric> metric : metrics.entrySet()) {
-                scores.put(metric.getKey(), metric.getValue().measure(model, evaluation));
+                scores.put(metric.getKey(), measured(metric.getKey(), metric.getValue(), model, evaluation));
             }
         }
         return evaluation.withScores(scores);
+    }
+
+    private static double measured(String name, Metric metric, Model model, Evaluation evaluation) throws IOException {
+        try {
+            return metric.measure(model, evaluation);
+        } catch (IOException | RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            // one in another language may throw what its signature does not tell
+            throw new IOException("metric " + name + " failed: " + e, e);
+        }
     }
 }

@@ -225,12 +225,20 @@ public final class Trainable implements AutoCloseable {
 
     /** Finds the gradients of batches. */
     LaneGradients gradients() {
+        requireOpen();
         return gradients;
     }
 
     /** The heap that the steps take place in. */
     NativeHeap.Training heap() {
         return heap;
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException(
+                    "what was trained has been closed, as closing its run does: use it before, or open its files anew");
+        }
     }
 
     /** Prepares what is random in a step, as a function of the seed and the step alone. */
@@ -267,6 +275,7 @@ public final class Trainable implements AutoCloseable {
 
     private Map<String, Tensor> trained() {
         if (adapter != null) {
+            requireOpen();
             return PeftFiles.tensors(adapter, model);
         }
         Map<String, Tensor> alone = new LinkedHashMap<>();
@@ -315,6 +324,7 @@ public final class Trainable implements AutoCloseable {
     public void restore(Path directory) throws IOException {
         try {
             if (adapter != null) {
+                requireOpen();
                 SavedAdapter.restore(directory, model, adapter);
             } else {
                 restoreModel(directory);

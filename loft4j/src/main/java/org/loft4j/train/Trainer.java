@@ -74,6 +74,10 @@ public final class Trainer {
      * @return the mean loss
      */
     public double findGradients(List<? extends MiniBatch> microBatches, long step) {
+        if (microBatches.isEmpty()) {
+            throw new ConfigException("a step needs one batch at least, got none");
+        }
+        LaneGradients gradients = trainable.gradients();
         Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
         trainable.beginStep(config.seed(), step);
         IntToLongFunction seeds = i -> Seeds.derive(config.seed(), "batch " + i, step);
@@ -81,7 +85,7 @@ public final class Trainer {
             double loss = model.task() == Task.SENTENCE_EMBEDDING
                     ? together(microBatches, seeds)
                     : summed(microBatches, seeds);
-            trainable.gradients().fill();
+            gradients.fill();
             return loss;
         } catch (RuntimeException | Error e) {
             // of the batches before: who goes on after a fault must not add to them

@@ -260,7 +260,8 @@ public final class TrainingRun implements AutoCloseable {
 
     /**
      * Trains to the end, until someone asks for a stop, or until the loss has run away. An interrupt of the thread that trains asks
-     * for a stop too: the run is saved, and the thread is interrupted still when this returns.
+     * for a stop too: the run is saved, and the thread is interrupted still when this returns. A run that was stopped goes on when it is
+     * called again.
      *
      * @throws CheckpointException if a checkpoint cannot be written; those before it stay
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; the checkpoints stay
@@ -273,8 +274,8 @@ public final class TrainingRun implements AutoCloseable {
             requireOpen();
             return trained();
         } finally {
+            stopRequest.end();
             atWork.unlock();
-            stopRequest.giveInterruptBack();
         }
     }
 

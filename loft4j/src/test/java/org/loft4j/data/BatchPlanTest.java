@@ -86,4 +86,39 @@ class BatchPlanTest {
     void aBatchHasAtLeastOneExample() {
         assertThrows(ConfigException.class, () -> new BatchPlan(new int[1], 0, true, 0));
     }
+
+    @Test
+    void examplesOfOwnHaveAsManyLengthsAsTheyAre() {
+        for (int lengths : new int[] {2, 5}) {
+            Examples own = new Examples() {
+                @Override
+                public int size() {
+                    return 3;
+                }
+
+                @Override
+                public int[] lengths() {
+                    return new int[lengths];
+                }
+
+                @Override
+                public String fingerprint() {
+                    return "own";
+                }
+
+                @Override
+                public MiniBatch batch(int[] indices, long padId) {
+                    throw new AssertionError();
+                }
+
+                @Override
+                public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) {
+                    throw new AssertionError();
+                }
+            };
+            String told = assertThrows(ConfigException.class, () -> new BatchPlan(own, 1, false, 0))
+                    .getMessage();
+            assertEquals("3 examples need as many lengths, got " + lengths + " of them", told);
+        }
+    }
 }

@@ -333,7 +333,7 @@ class ExamplesTest {
     @Test
     void whatIsWrongIsSaid() {
         TrainData data = new TrainData(new OwnData(4, 24, 1), null, 0, 8);
-        for (String taken : List.of("loss", "seconds")) {
+        for (String taken : List.of("loss", "seconds", "kl", "clipped_ratio", "reward_rejected", "reward_mine")) {
             ConfigException e =
                     assertThrows(ConfigException.class, () -> data.withMetric(taken, (model, evaluation) -> 0), taken);
             assertTrue(e.getMessage().endsWith("got " + taken + ", which is taken"), e.getMessage());

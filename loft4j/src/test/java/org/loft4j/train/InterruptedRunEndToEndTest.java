@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -93,6 +94,33 @@ class InterruptedRunEndToEndTest {
                 TrainResult.Outcome.FINISHED,
                 TinyRun.train(config, stopped, OnExisting.RESUME, always).outcome());
         assertTrue(Thread.interrupted());
+        TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, stopped, LAST);
+    }
+
+    /** Once it has ended, neither the interrupt nor the request is in force any more. */
+    @Test
+    void theSameRunGoesOnWhereItIsCalledAgain() throws IOException {
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, TinyRun.counting(12, 2))) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    if (event.step() == 5) {
+                        Thread.currentThread().interrupt();
+                    } else if (event.step() == 8 || event.step() == 13) {
+                        run.requestStop();
+                    }
+                }
+            });
+            for (long end : new long[] {5, 8, 13}) {
+                TrainResult result = run.run();
+                assertEquals(end == 5, Thread.interrupted());
+                assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
+                assertEquals(end, result.step());
+            }
+            assertEquals(TrainResult.Outcome.FINISHED, run.run().outcome());
+            assertFalse(Thread.interrupted());
+        }
         TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, stopped, LAST);
     }
 

@@ -59,11 +59,13 @@ class ListenerFaultsEndToEndTest {
             heard.add(now + " " + atStep);
             if (at == 0 && now == event && atStep >= step) {
                 at = atStep;
-                if (fault instanceof Error error) {
-                    throw error;
-                }
-                throw (RuntimeException) fault;
+                throw Throwing.<RuntimeException>unchecked(fault);
             }
+        }
+
+        @SuppressWarnings("unchecked")
+        private static <E extends Throwable> E unchecked(Throwable fault) throws E {
+            throw (E) fault;
         }
 
         @Override
@@ -120,6 +122,8 @@ class ListenerFaultsEndToEndTest {
             new Throwing(Event.PROGRESS, 8, new IllegalStateException("progress")),
             new Throwing(Event.EVALUATION, 12, new IllegalStateException("evaluation")),
             new Throwing(Event.SAVE, 13, new IllegalStateException("save")),
+            // as one in Kotlin does
+            new Throwing(Event.STEP, 18, new IOException("checked")),
         };
         for (Throwing listener : listeners) {
             fail(listener);

@@ -129,6 +129,15 @@ class RewardsEndToEndTest {
                     .with("letter", answer -> Double.NaN);
             assertThrows(DataException.class, () -> judged(model, failing));
             assertEquals(1, batches[0]);
+            // the squares of which cannot be added
+            String huge = assertThrows(
+                            DataException.class,
+                            () -> judged(model, Rewards.of(Generator::of).with("worst", answer -> -Double.MAX_VALUE)))
+                    .getMessage();
+            assertTrue(
+                    huge.endsWith("gave -1.7976931348623157E308 for an answer to this prompt: it must be a number from"
+                            + " −1e100 to 1e100"),
+                    huge);
 
             Reward one = answer -> 1;
             Rewards large = Rewards.of(Generator::of).with("one", 1e308, one).with("other", 1e308, one);
@@ -203,7 +212,7 @@ class RewardsEndToEndTest {
         assertTrue(
                 told.matches(
                         "prompts.jsonl, line \\d+: reward letter gave NaN for an answer to this prompt: it must be a"
-                                + " finite number"),
+                                + " number from −1e100 to 1e100"),
                 told);
         Case failing = new Case(config, lora(0), reward -> answer -> {
             throw new AssertionError("no such answer to " + answer.columns().get("who"));
@@ -222,6 +231,23 @@ class RewardsEndToEndTest {
                 TrainResult.Outcome.FINISHED,
                 train(new Case(config, lora(0), UnaryOperator.identity()), directory, OnExisting.RESUME, run -> {})
                         .outcome());
+    }
+
+    /** As that of a program that waits for another: it is stopped, and has not failed. */
+    @Test
+    void aRewardThatIsInterruptedStopsTheRun() throws IOException {
+        TrainConfig config = config(Method.LORA, LOSS).epochs(1).build();
+        int[] judged = new int[1];
+        Case interrupted = new Case(config, lora(0), reward -> answer -> {
+            if (++judged[0] > 20) {
+                throw new IllegalStateException(new InterruptedException("sleep interrupted"));
+            }
+            return reward.of(answer);
+        });
+        TrainResult result = train(interrupted, directory, OnExisting.REFUSE, run -> {});
+        assertTrue(Thread.interrupted());
+        assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
+        assertEquals(1, result.step());
     }
 
     @Test

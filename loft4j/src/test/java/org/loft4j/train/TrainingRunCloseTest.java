@@ -17,6 +17,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.nn.Model;
 
@@ -107,6 +108,29 @@ class TrainingRunCloseTest {
             }) {
                 assertTrue(said.startsWith("this run has been closed: open it anew"), said);
             }
+            for (Executable late : List.<Executable>of(
+                    () -> run.trainable().save(directory),
+                    () -> run.trainable().restore(directory),
+                    () -> new Trainer(model, run.trainable(), config, 2)
+                            .step(List.of(TinyRun.counting(4, 1).batch(new int[] {0}, 0)), 0))) {
+                String told = String.valueOf(
+                        assertThrows(IllegalStateException.class, late).getMessage());
+                assertTrue(told.startsWith("what was trained has been closed"), told);
+            }
+        }
+    }
+
+    @Test
+    void aModelThatIsClosedIsJudgedNoMore() throws IOException {
+        Model model = TinyRun.model();
+        try (TrainingRun run =
+                TinyRun.open(model, TinyRun.config(Method.LORA).maxSteps(2).build(), directory, OnExisting.REFUSE)) {
+            run.run();
+            model.close();
+            String told = String.valueOf(assertThrows(
+                            IllegalStateException.class, () -> run.test(TinyRun.counting(4, 1), () -> false))
+                    .getMessage());
+            assertTrue(told.startsWith("the model has been closed"), told);
         }
     }
 
