@@ -76,6 +76,7 @@ final class AdaptersCombineCommand implements Verb {
         if (output != null && Files.exists(output)) {
             problems.add("--output " + output + " exists: choose another directory");
         }
+        NewDirectory.check("--output", output, problems);
     }
 
     @Override

@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +22,7 @@ import org.loft4j.export.GgufAdapter;
 import org.loft4j.export.GgufModel;
 import org.loft4j.export.MergedTensors;
 import org.loft4j.export.PooledVectors;
+import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
@@ -115,15 +117,31 @@ final class ExportCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        print(export(dtype == null ? null : GgufType.parse(dtype)));
+        // a Ctrl-C ends the call without its leave
+        try (AtExit end = new AtExit(AtomicFiles::deleteUnfinished)) {
+            print(export(dtype == null ? null : GgufType.parse(dtype)));
+        }
         return ExitCode.OK;
+    }
+
+    /** Weights, tokenizer and settings are read while the file is made, and would be gone once it is there. */
+    private void requireNoSource(Path base) throws IOException {
+        Path place = output.toAbsolutePath().getParent();
+        boolean replaces = Files.exists(output) && !output.toString().endsWith(".gguf") && place != null;
+        Path adapter = model.adapter();
+        if (replaces && (Files.isSameFile(place, base) || (adapter != null && Files.isSameFile(place, adapter)))) {
+            throw new ConfigException(
+                    "--output " + output + " is a file of the model or of its adapter: choose another");
+        }
     }
 
     private ExportReport export(@Nullable GgufType type) throws IOException {
         if (adapterOnly) {
             Path adapter = Objects.requireNonNull(model.adapter());
             GgufType chosen = type == null ? GgufType.F32 : type;
-            return GgufAdapter.write(adapter, FoundModel.directory(model, HubAccess::described), chosen, output);
+            Path base = FoundModel.directory(model, HubAccess::described);
+            requireNoSource(base);
+            return GgufAdapter.write(adapter, base, chosen, output);
         }
         if (model.adapter == null) {
             // there are models that can be exported and not opened
@@ -132,6 +150,7 @@ final class ExportCommand implements Verb {
                 throw new CheckpointException(
                         directory, "holds an adapter and no model: give it as --adapter, and its model as --model");
             }
+            requireNoSource(directory);
             try (ModelDirectory source = ModelDirectory.open(directory)) {
                 return GgufModel.write(
                         source,
@@ -149,6 +168,7 @@ final class ExportCommand implements Verb {
         GgufModel.requireKnown(FoundModel.directory(model, HubAccess::described));
         FoundModel found = FoundModel.of(model);
         Path base = found.directory();
+        requireNoSource(base);
         DeviceFlags place = new DeviceFlags();
         place.device = "cpu";
         place.dtype = type == null || type == GgufType.BF16 || StoredDtype.of(base) != null ? null : "float32";

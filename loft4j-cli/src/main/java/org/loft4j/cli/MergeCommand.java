@@ -97,6 +97,7 @@ final class MergeCommand implements Verb {
         if (model.adapter == null) {
             problems.add("--adapter DIR is needed");
         }
+        NewDirectory.check("--output", output, problems);
         problems.of(() -> Quantities.parseBytes("--max-shard-size", maxShardSize));
     }
 

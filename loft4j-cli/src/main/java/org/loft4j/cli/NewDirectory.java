@@ -11,19 +11,37 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.io.ProcessLock;
 
 /**
  * Makes a directory as a whole or not at all: beside the place where it is to be, then renamed. One that is there already may be
- * a disk of its own, or lie where nothing can be written: it is filled from a hidden folder within.
+ * a disk of its own, or lie where nothing can be written: it is filled from a hidden folder within. What a process that was killed has
+ * left is removed by the next who writes there, and there is one at a time.
  */
 final class NewDirectory {
-    private static final Pattern UNFINISHED = Pattern.compile("\\.loft-[0-9a-f]+\\.tmp");
+    private static final String LOCK = ".loft.lock";
+    private static final Pattern UNFINISHED = Pattern.compile("\\.loft-[0-9a-f]+\\.tmp|" + Pattern.quote(LOCK));
 
     private NewDirectory() {}
 
     /** Fills a directory. */
     interface Content {
         void writeTo(Path directory) throws IOException;
+    }
+
+    /** Finds out whether it can be made, before there is anything to write into it. */
+    static void check(String option, @Nullable Path directory, Problems problems) {
+        if (directory == null || (Files.exists(directory) && !Files.isDirectory(directory))) {
+            // the call lacks it, or what is there is told of otherwise
+            return;
+        }
+        Path existing = Files.exists(directory) ? directory : NewFile.above(directory);
+        if (!Files.isDirectory(existing)) {
+            problems.add(option + " " + directory + " cannot be made: " + existing + " is no folder");
+        } else if (!Files.isWritable(existing)) {
+            problems.add(option + " " + directory + " cannot be written: the folder " + existing + " is not writable");
+        }
     }
 
     /**
@@ -37,52 +55,109 @@ final class NewDirectory {
         if (!exists && Files.isSymbolicLink(directory)) {
             throw new IOException(directory + " is a link to what is not there");
         }
-        if (exists) {
-            within(directory.toRealPath(), last, content);
-        } else {
-            beside(directory.toAbsolutePath(), content);
-        }
-    }
-
-    private static void beside(Path target, Content content) throws IOException {
+        Path target = exists ? directory.toRealPath() : directory.toAbsolutePath();
         Path parent = target.getParent();
-        if (parent == null) {
+        if (!exists && parent == null) {
             throw new IOException(target + ": is not a directory that can be made");
         }
-        Files.createDirectories(parent);
-        Path fresh = parent.resolve("." + target.getFileName() + "." + mark() + ".tmp");
-        try {
-            Files.createDirectory(fresh);
-            content.writeTo(fresh);
-            Files.move(fresh, target);
-        } finally {
-            delete(fresh);
+        Path lockFile = exists ? target.resolve(LOCK) : target.resolveSibling("." + target.getFileName() + LOCK);
+        try (ProcessLock lock =
+                ProcessLock.tryAcquire(lockFile, "nothing keeps another process from writing there meanwhile")) {
+            // who held it takes it away
+            if (lock == null || !Files.exists(lockFile)) {
+                throw new IOException(directory + " is being written by another process: wait for it to end");
+            }
+            try {
+                if (exists) {
+                    within(target, last, lockFile, content);
+                } else {
+                    beside(target, lockFile, content);
+                }
+            } finally {
+                Files.deleteIfExists(lockFile);
+            }
         }
     }
 
-    private static void within(Path target, String last, Content content) throws IOException {
-        String mark = mark();
-        Path fresh = target.resolve(".loft-" + mark + ".tmp");
+    private static void beside(Path target, Path lockFile, Content content) throws IOException {
+        try (Fresh fresh = new Fresh(target.resolveSibling("." + target.getFileName() + ".loft.tmp"), lockFile)) {
+            content.writeTo(fresh.directory);
+            fresh.settle(() -> Files.move(fresh.directory, target));
+        }
+    }
+
+    private static void within(Path target, String last, Path lockFile, Content content) throws IOException {
+        String mark = Long.toHexString(ThreadLocalRandom.current().nextLong());
         Path old = target.resolve(".loft-" + mark + ".old");
         List<Path> before = entries(target);
-        try {
-            Files.createDirectory(fresh);
-            content.writeTo(fresh);
-            Files.createDirectory(old);
-            List<Move> moves = new ArrayList<>();
-            before.stream()
-                    .sorted(lastly(last).reversed())
-                    .forEach(entry -> moves.add(new Move(entry, old.resolve(entry.getFileName()))));
-            entries(fresh).stream()
-                    .sorted(lastly(last))
-                    .forEach(entry -> moves.add(new Move(entry, target.resolve(entry.getFileName()))));
-            allOrNone(moves);
-            delete(old);
+        try (Fresh fresh = new Fresh(target.resolve(".loft-" + mark + ".tmp"), lockFile)) {
+            content.writeTo(fresh.directory);
+            fresh.settle(() -> {
+                Files.createDirectory(old);
+                List<Move> moves = new ArrayList<>();
+                before.stream()
+                        .sorted(lastly(last).reversed())
+                        .forEach(entry -> moves.add(new Move(entry, old.resolve(entry.getFileName()))));
+                entries(fresh.directory).stream()
+                        .sorted(lastly(last))
+                        .forEach(entry -> moves.add(new Move(entry, target.resolve(entry.getFileName()))));
+                allOrNone(moves);
+                delete(old);
+            });
         } finally {
-            delete(fresh);
             if (Files.exists(old) && files(old).isEmpty()) {
                 delete(old);
             }
+        }
+    }
+
+    /** A folder that is being filled, and is deleted if the process is ended before it has taken its place. */
+    private static final class Fresh implements AutoCloseable {
+        private static final int ATTEMPTS = 50;
+
+        private final Path directory;
+        private final Path lockFile;
+        private final AtExit end = new AtExit(this::abandon);
+        private boolean settled;
+        private boolean abandoned;
+
+        Fresh(Path directory, Path lockFile) throws IOException {
+            delete(directory);
+            this.lockFile = lockFile;
+            this.directory = Files.createDirectory(directory);
+        }
+
+        /** The moves by which it takes its place. */
+        interface Moves {
+            void make() throws IOException;
+        }
+
+        /** An end of the process waits for them: they take no time. */
+        synchronized void settle(Moves moves) throws IOException {
+            if (abandoned) {
+                throw new IOException(directory + " is not finished: the process is ending");
+            }
+            moves.make();
+            settled = true;
+        }
+
+        private synchronized void abandon() {
+            abandoned = !settled;
+            // who fills it may be at work still
+            for (int i = 0; abandoned && i < ATTEMPTS && Files.exists(directory); i++) {
+                try {
+                    delete(directory);
+                    Files.deleteIfExists(lockFile);
+                } catch (IOException e) {
+                    // once more, or left as by a process that is killed
+                }
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            end.close();
+            delete(directory);
         }
     }
 
@@ -138,8 +213,9 @@ final class NewDirectory {
     private static List<Path> entries(Path directory) throws IOException {
         List<Path> entries = new ArrayList<>();
         for (Path entry : list(directory)) {
-            if (!Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)
-                    || !files(entry).isEmpty()) {
+            boolean holds = !Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)
+                    || !files(entry).isEmpty();
+            if (holds && !entry.endsWith(LOCK)) {
                 entries.add(entry);
             }
         }
@@ -153,10 +229,6 @@ final class NewDirectory {
         try (Stream<Path> entries = Files.list(directory)) {
             return entries.sorted().toList();
         }
-    }
-
-    private static String mark() {
-        return Long.toHexString(ThreadLocalRandom.current().nextLong());
     }
 
     /** With all that is in it; nothing if it is not there. */

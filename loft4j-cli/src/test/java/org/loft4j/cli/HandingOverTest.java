@@ -80,6 +80,8 @@ class HandingOverTest {
         Captured refused = merge(base, Path.of(ADAPTER), file);
         assertEquals(2, refused.status());
         assertTrue(refused.err().contains("file is a file: choose a directory"), refused.err());
+        Captured below = merge(base, Path.of(ADAPTER), file.resolve("merged"));
+        assertTrue(below.err().contains("file is no folder"), below.err());
         Captured itself = merge(base, Path.of(ADAPTER), base);
         assertTrue(itself.err().contains("is where the merge reads from"), itself.err());
     }

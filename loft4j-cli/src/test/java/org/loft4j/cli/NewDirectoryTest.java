@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -115,6 +117,74 @@ class NewDirectoryTest {
         Files.delete(target.resolve("tokenizer.json/folder"));
         Files.delete(target.resolve("tokenizer.json"));
         assertHolds(target, "old");
+    }
+
+    @Test
+    void whatAKilledOneLeftIsRemoved() throws IOException {
+        model(Files.createDirectory(parent.resolve(".model.loft.tmp")), "half");
+        Files.writeString(parent.resolve(".model.loft.lock"), "");
+        NewDirectory.write(target, "config.json", fresh -> model(fresh, "new"));
+        assertHolds(target, "new");
+        assertEquals(List.of("model"), list(parent));
+        model(Files.createDirectory(target.resolve(".loft-1f.tmp")), "half");
+        Files.writeString(target.resolve(".loft.lock"), "");
+        NewDirectory.write(target, "config.json", fresh -> model(fresh, "newer"));
+        assertHolds(target, "newer");
+    }
+
+    @Test
+    void onlyOneIsWrittenAtATime() throws IOException {
+        for (String text : List.of("first", "second")) {
+            NewDirectory.write(target, "config.json", fresh -> {
+                model(fresh, text);
+                String told = assertThrows(
+                                IOException.class,
+                                () -> NewDirectory.write(target, "config.json", other -> model(other, "other")))
+                        .getMessage();
+                assertEquals(target + " is being written by another process: wait for it to end", told);
+            });
+            assertHolds(target, text);
+        }
+        assertEquals(List.of("model"), list(parent));
+    }
+
+    /** SIGTERM, as a Ctrl-C; the content of a model takes minutes. */
+    @Test
+    void aProcessThatIsEndedLeavesNothing() throws Exception {
+        for (boolean exists : new boolean[] {false, true}) {
+            if (exists) {
+                model(Files.createDirectory(target), "old");
+            }
+            Process child = new ProcessBuilder(
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
+                            "-cp",
+                            System.getProperty("java.class.path"),
+                            NewDirectoryTest.class.getName(),
+                            target.toString())
+                    .redirectErrorStream(true)
+                    .start();
+            try (BufferedReader said = child.inputReader()) {
+                assertEquals("writing", said.readLine());
+                child.toHandle().destroy();
+                assertTrue(child.waitFor(60, TimeUnit.SECONDS));
+            } finally {
+                child.destroyForcibly();
+            }
+            assertEquals(exists ? List.of("model") : List.of(), list(parent));
+        }
+        assertHolds(target, "old");
+    }
+
+    /** Writes without an end. */
+    public static void main(String[] arguments) throws IOException {
+        NewDirectory.write(Path.of(arguments[0]), "config.json", fresh -> {
+            model(fresh, "new");
+            System.out.println("writing");
+            while (true) {
+                Files.writeString(fresh.resolve("model.safetensors"), "new");
+            }
+        });
     }
 
     @Test

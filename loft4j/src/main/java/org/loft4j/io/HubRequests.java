@@ -221,7 +221,9 @@ final class HubRequests {
                     name,
                     "has no branch, tag or commit " + name.revision() + " on " + host + ": name another after the @");
         }
-        if (code.equals("EntryNotFound")) {
+        // a mirror may not say which it is: files are asked for once they were listed
+        boolean file = status == 404 && code.isEmpty() && at.getPath().contains("/resolve/");
+        if (code.equals("EntryNotFound") || file) {
             throw new HubException(name, "lists a file on " + host + " that is not there: " + at.getPath());
         }
         if (status == 401 || status == 404) {

@@ -9,9 +9,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.AbstractMap;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +59,41 @@ class AtomicFilesTest {
             assertArrayEquals(OLD, Files.readAllBytes(file));
             assertEquals(List.of(file), list(folder));
         }
+    }
+
+    /** One that is too young may be about to be locked, and one that is locked is being written. */
+    @Test
+    void whatAKilledProcessLeftIsRemovedByTheNextWrite() throws Exception {
+        Path file = folder.resolve("file.txt");
+        FileTime longAgo = FileTime.from(Instant.now().minusSeconds(60));
+        Path left = Files.writeString(folder.resolve(".file.txt.1f.tmp"), "half");
+        Files.setLastModifiedTime(left, longAgo);
+        Path young = Files.writeString(folder.resolve(".file.txt.2f.tmp"), "half");
+        Path other = Files.writeString(folder.resolve(".other.txt.3f.tmp"), "half");
+        Files.setLastModifiedTime(other, longAgo);
+        Path written = Files.writeString(folder.resolve(".file.txt.4f.tmp"), "half");
+        try (FileChannel channel = FileChannel.open(written, StandardOpenOption.WRITE);
+                FileLock lock = channel.lock()) {
+            Files.setLastModifiedTime(written, longAgo);
+            AtomicFiles.write(file, OLD);
+        }
+        assertEquals(Set.of(young, other, written, file), Set.copyOf(list(folder)));
+    }
+
+    @Test
+    void whoEndsDeletesWhatIsBeingWritten() throws Exception {
+        Path file = folder.resolve("file.txt");
+        AtomicFiles.write(file, OLD);
+        assertThrows(
+                IOException.class,
+                () -> AtomicFiles.write(file, channel -> {
+                    channel.write(ByteBuffer.wrap(new byte[100_000]));
+                    assertEquals(2, list(folder).size());
+                    AtomicFiles.deleteUnfinished();
+                    assertEquals(List.of(file), list(folder));
+                }));
+        assertArrayEquals(OLD, Files.readAllBytes(file));
+        assertEquals(List.of(file), list(folder));
     }
 
     /** As a shared folder of a virtual machine, or one that cannot be read: the file in it is written by then. */

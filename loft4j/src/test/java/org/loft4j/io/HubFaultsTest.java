@@ -76,6 +76,15 @@ class HubFaultsTest {
         assertArrayEquals(WEIGHTS, Files.readAllBytes(tiny.hub().snapshot(NAME).resolve("model.safetensors")));
     }
 
+    /** A mirror may answer without the hub's word for it. */
+    @Test
+    void aListedFileThatIsNotThereIsNamed() {
+        server.headFaults.add(HubServer.status(404));
+        HubException failure = assertThrows(HubException.class, () -> tiny.hub().snapshot(NAME));
+        assertTrue(failure.getMessage().contains("lists a file on"), failure.getMessage());
+        assertTrue(failure.getMessage().contains("/resolve/"), failure.getMessage());
+    }
+
     @Test
     void aPartThatWasNotAskedForIsNotAppended() throws IOException {
         server.bodyFaults.add(HubServer.cutAfter(70_000));

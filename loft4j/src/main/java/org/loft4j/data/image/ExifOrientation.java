@@ -2,10 +2,17 @@ package org.loft4j.data.image;
 
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
-/** How the camera of a JPEG was held, or the page of a TIFF lay: tag 0x0112 of Exif 2.3, section 4.6.4, and of TIFF 6.0. */
+/**
+ * How the camera of a JPEG or a PNG was held, or the page of a TIFF lay: tag 0x0112 of Exif 2.3, section 4.6.4, and of TIFF 6.0. A PNG has
+ * it in a chunk eXIf (PNG 3, section 11.3.4.5).
+ */
 final class ExifOrientation {
     private static final int EXIF_SEGMENT = 0xffe1;
+
+    private static final long PNG = 0x89504e470d0a1a0aL;
+    private static final int EXIF_CHUNK = 0x65584966;
 
     private ExifOrientation() {}
 
@@ -19,6 +26,10 @@ final class ExifOrientation {
             if (TiffTags.isTiff(file)) {
                 return in(ByteBuffer.wrap(file));
             }
+            ByteBuffer chunk = exifOfPng(ByteBuffer.wrap(file));
+            if (chunk != null) {
+                return in(chunk);
+            }
             for (JpegHeader.Segment segment : header.segments()) {
                 if (segment.marker() == EXIF_SEGMENT && segment.begins("Exif")) {
                     return in(segment.body().slice(6, segment.body().limit() - 6));
@@ -29,6 +40,22 @@ final class ExifOrientation {
             // a broken segment: the picture itself may be sound
             return 1;
         }
+    }
+
+    /** Null where the file is no PNG, or has none. */
+    private static @Nullable ByteBuffer exifOfPng(ByteBuffer file) {
+        if (file.limit() < Long.BYTES || file.getLong() != PNG) {
+            return null;
+        }
+        // length, name, content, checksum
+        while (file.remaining() >= 12) {
+            int length = file.getInt();
+            if (file.getInt() == EXIF_CHUNK) {
+                return file.slice(file.position(), length);
+            }
+            file.position(file.position() + length + 4);
+        }
+        return null;
     }
 
     private static int in(ByteBuffer tiff) {

@@ -34,6 +34,10 @@ public final class ImageFile {
     private static final long MOST_PIXELS = 1 << 28;
     /** Twelve scans of as many; programs make ten. */
     private static final long MOST_SCANNED = 12 * MOST_PIXELS;
+    /** What the numbers of a TIFF stand for (TIFF 6.0, section 8): white or black is 0; red, green and blue; a palette; YCbCr. */
+    private static final Set<Integer> SHADES = Set.of(0, 1, 2, 3, 6);
+
+    private static final int RGB = 2;
     /** TIFF 6.0, section 19. */
     private static final int UNSIGNED = 1;
 
@@ -210,8 +214,12 @@ public final class ImageFile {
         }
     }
 
-    /** Of numbers of 16 bits and less the decoder does not tell it, and takes -1 for the brightest. */
+    /** The decoder does not tell of all inks, nor of colours such as Lab, and of numbers of 16 bits and less takes -1 for the brightest. */
     private static void requireShades(Path file, byte[] bytes) throws DataException {
+        int colours = TiffTags.isTiff(bytes) ? TiffTags.first(ByteBuffer.wrap(bytes), TiffTags.PHOTOMETRIC, RGB) : RGB;
+        if (!SHADES.contains(colours)) {
+            throw unusual(file, "its colours are others");
+        }
         int format = TiffTags.isTiff(bytes)
                 ? TiffTags.first(ByteBuffer.wrap(bytes), TiffTags.SAMPLE_FORMAT, UNSIGNED)
                 : UNSIGNED;

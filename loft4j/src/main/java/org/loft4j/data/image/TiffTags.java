@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 
 /** What the first directory of a TIFF says of its page (TIFF 6.0, section 2); Exif is written so too. */
 final class TiffTags {
+    static final int PHOTOMETRIC = 262;
     static final int ORIENTATION = 274;
     static final int TILE_LENGTH = 323;
     static final int SAMPLE_FORMAT = 339;

@@ -125,6 +125,13 @@ class ImageFileTest {
                     .getMessage();
             assertTrue(signed.contains("but its numbers have a sign or a fraction: convert it to png"), signed);
         }
+        // inks of 16 bits, Lab of 8 and of 16, what a camera's sensor has seen
+        for (int[] kind : new int[][] {{5, 16, 4}, {8, 8, 3}, {8, 16, 3}, {32803, 8, 1}}) {
+            Path other = tiff(kind[0], kind[1], kind[2], 1, 1, new int[2 * kind[2] * kind[1] / 8]);
+            String colours = assertThrows(DataException.class, () -> ImageFile.read(other))
+                    .getMessage();
+            assertTrue(colours.contains("but its colours are others: convert it to png"), colours);
+        }
         Path inks = tiff(5, 8, 4, 1, 1, 10, 20, 30, 40, 50, 60, 70, 80);
         String colours =
                 assertThrows(DataException.class, () -> ImageFile.read(inks)).getMessage();

@@ -199,23 +199,40 @@ class LabeledImagesTest {
         assertEquals(expected, shown.toString());
         byte[] file = jpeg(orientation);
         assertEquals(orientation, ExifOrientation.of(file, JpegHeader.of(file)));
+        byte[] png = png(orientation);
+        assertEquals(orientation, ExifOrientation.of(png, JpegHeader.of(png)));
+        byte[] endless = java.util.Arrays.copyOf(png, png.length - 8);
+        assertEquals(1, ExifOrientation.of(endless, JpegHeader.of(endless)));
         byte[] cut = java.util.Arrays.copyOf(file, 25);
         assertEquals(1, ExifOrientation.of(cut, JpegHeader.of(cut)));
     }
 
-    /** The beginning of a JPEG with an Exif segment. */
-    private static byte[] jpeg(int orientation) {
+    /** The beginning of a PNG with a header and an Exif chunk. */
+    private static byte[] png(int orientation) {
+        ByteBuffer file = ByteBuffer.allocate(8 + 12 + 13 + 12 + 26);
+        file.putLong(0x89504e470d0a1a0aL);
+        file.putInt(13).put("IHDR".getBytes(StandardCharsets.US_ASCII)).put(new byte[13 + 4]);
+        file.putInt(26).put("eXIf".getBytes(StandardCharsets.US_ASCII)).put(tiff(orientation));
+        return file.array();
+    }
+
+    private static byte[] tiff(int orientation) {
         ByteBuffer tiff = ByteBuffer.allocate(26);
         tiff.put("MM".getBytes(StandardCharsets.US_ASCII)).putShort((short) 42).putInt(8);
         tiff.putShort((short) 1).putShort((short) 0x0112).putShort((short) 3).putInt(1);
         tiff.putShort((short) orientation).putShort((short) 0).putInt(0);
+        return tiff.array();
+    }
+
+    /** The beginning of a JPEG with an Exif segment. */
+    private static byte[] jpeg(int orientation) {
         ByteBuffer file = ByteBuffer.allocate(64);
         file.putShort((short) 0xffd8)
                 .putShort((short) 0xffe0)
                 .putShort((short) 4)
                 .putShort((short) 0);
         file.putShort((short) 0xffe1).putShort((short) (2 + 6 + 26));
-        file.put("Exif\0\0".getBytes(StandardCharsets.US_ASCII)).put(tiff.array());
+        file.put("Exif\0\0".getBytes(StandardCharsets.US_ASCII)).put(tiff(orientation));
         return file.array();
     }
 
