@@ -117,7 +117,7 @@ final class NewDirectory {
 
         private final Path directory;
         private final Path lockFile;
-        private final AtExit end = new AtExit(this::abandon);
+        private final AtExit end;
         private boolean settled;
         private boolean abandoned;
 
@@ -125,6 +125,7 @@ final class NewDirectory {
             delete(directory);
             this.lockFile = lockFile;
             this.directory = Files.createDirectory(directory);
+            this.end = new AtExit(this::abandon);
         }
 
         /** The moves by which it takes its place. */

@@ -70,9 +70,15 @@ class WakefulThreadTest {
 
     @Test
     void whatComesTrueIsNotWaitedForAndWhatDoesNotIsGivenUp() {
-        AtomicInteger asked = new AtomicInteger();
-        WakefulThread.soon(() -> asked.incrementAndGet() == 3);
-        assertEquals(3, asked.get());
+        // where the system gives the core to another in between, it is given up
+        boolean cameTrue = false;
+        for (int i = 0; i < 100 && !cameTrue; i++) {
+            AtomicInteger asked = new AtomicInteger();
+            WakefulThread.soon(() -> asked.incrementAndGet() == 3);
+            assertTrue(asked.get() <= 3, asked::toString);
+            cameTrue = asked.get() == 3;
+        }
+        assertTrue(cameTrue);
         long start = System.nanoTime();
         WakefulThread.soon(() -> false);
         assertFalse(System.nanoTime() - start < 100_000);
