@@ -57,7 +57,7 @@ final class CommandReward implements Reward, AutoCloseable {
     private volatile @Nullable Running running;
     private boolean killed;
     // a signal ends Java without close, and a program need not notice that nobody asks it any more
-    private final Thread end = new Thread(this::kill, "loft4j-reward-end");
+    private @Nullable AtExit end;
 
     /** @param ofFaults reads its standard error */
     private record Running(Process process, Thread ofFaults) {}
@@ -77,7 +77,7 @@ final class CommandReward implements Reward, AutoCloseable {
 
     /** @throws ConfigException if it cannot be started */
     synchronized void start() {
-        Runtime.getRuntime().addShutdownHook(end);
+        end = new AtExit(this::kill);
         Process process;
         try {
             process = new ProcessBuilder(words(command)).start();
@@ -304,10 +304,8 @@ final class CommandReward implements Reward, AutoCloseable {
     /** Lets it see the end of what it reads, then asks it, and what it has started, to end, and ends them where neither is enough. */
     @Override
     public void close() {
-        try {
-            Runtime.getRuntime().removeShutdownHook(end);
-        } catch (IllegalStateException e) {
-            // Java is ending, and so does the program
+        if (end != null) {
+            end.close();
         }
         // of one that has ended nobody can tell what it had started
         List<ProcessHandle> all = all();

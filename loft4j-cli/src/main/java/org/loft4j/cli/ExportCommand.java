@@ -126,10 +126,8 @@ final class ExportCommand implements Verb {
 
     /** Weights, tokenizer and settings are read while the file is made, and would be gone once it is there. */
     private void requireNoSource(Path base) throws IOException {
-        Path place = output.toAbsolutePath().getParent();
-        boolean replaces = Files.exists(output) && !output.toString().endsWith(".gguf") && place != null;
-        Path adapter = model.adapter();
-        if (replaces && (Files.isSameFile(place, base) || (adapter != null && Files.isSameFile(place, adapter)))) {
+        boolean replaces = Files.exists(output) && !output.toString().endsWith(".gguf");
+        if (replaces && (NewFile.liesIn(output, base) || NewFile.liesIn(output, model.adapter()))) {
             throw new ConfigException(
                     "--output " + output + " is a file of the model or of its adapter: choose another");
         }

@@ -1,5 +1,6 @@
 package org.loft4j.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -31,6 +32,11 @@ final class NewFile {
         return !Files.isDirectory(above)
                 ? "cannot be made: " + above + " is no folder"
                 : !Files.isWritable(above) ? "cannot be made: the folder " + above + " is not writable" : null;
+    }
+
+    /** Whether it is, or would be made, in a directory or below it; links on the way are followed. */
+    static boolean liesIn(Path file, @Nullable Path directory) throws IOException {
+        return directory != null && above(file).toRealPath().startsWith(directory.toRealPath());
     }
 
     /** The nearest of what exists above a file. */

@@ -69,7 +69,7 @@ final class PredictionsFlag {
         if (data != null && data.names(chosen)) {
             return "is one of the files of --data: choose another file";
         }
-        if (liesIn(chosen, directory(model.model)) || liesIn(chosen, directory(model.adapter))) {
+        if (NewFile.liesIn(chosen, directory(model.model)) || NewFile.liesIn(chosen, directory(model.adapter))) {
             return IN_MODEL;
         }
         String other = otherThanLines(chosen);
@@ -84,15 +84,10 @@ final class PredictionsFlag {
         return reference == null ? null : reference.directory();
     }
 
-    private static boolean liesIn(Path file, @Nullable Path directory) throws IOException {
-        // where the file is to be made, links on the way followed
-        return directory != null && NewFile.above(file).toRealPath().startsWith(directory.toRealPath());
-    }
-
     /** @throws ConfigException if the file lies in the directory of a model that the call names as the hub does, or not at all */
     void requireOutside(FoundModel found) throws IOException {
         Path chosen = file;
-        if (chosen != null && (liesIn(chosen, found.directory()) || liesIn(chosen, found.adapter()))) {
+        if (chosen != null && (NewFile.liesIn(chosen, found.directory()) || NewFile.liesIn(chosen, found.adapter()))) {
             throw new ConfigException(FLAG + chosen + " " + IN_MODEL);
         }
     }

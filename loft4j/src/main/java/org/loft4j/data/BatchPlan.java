@@ -38,7 +38,8 @@ public final class BatchPlan {
         this.seed = seed;
     }
 
-    private static int[] lengths(Examples dataset) {
+    /** @throws ConfigException if the examples have not as many lengths as there are */
+    public static int[] lengths(Examples dataset) {
         int[] lengths = dataset.lengths();
         if (lengths.length != dataset.size()) {
             throw new ConfigException(

@@ -170,7 +170,8 @@ final class JsonRows {
                         + (learnt ? " (--format prompt learns all completions, and reads no label)" : ""));
             }
         }
-        if (keys.contains(PAIR)
+        if (rows.columns().text() == null
+                && keys.contains(PAIR)
                 && !kind.columns().contains(PAIR)
                 && RowKind.recognise(rows.columns(), keys, "", origin).columns().contains(PAIR)) {
             throw origin.fault("has a \"" + PAIR + "\", but " + there

@@ -72,7 +72,7 @@ public final class AtomicFiles {
         try {
             try (FileChannel channel =
                     FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                isLocked(channel);
+                tryLock(channel);
                 removeLeftOf(target, directory, Files.getLastModifiedTime(temporary));
                 content.writeTo(channel);
                 channel.force(true);
@@ -128,12 +128,12 @@ public final class AtomicFiles {
             return false;
         }
         try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
-            return isLocked(channel);
+            return tryLock(channel);
         }
     }
 
     /** Locks the file until the channel is closed, or the process has ended; false where another has it, or there are no locks. */
-    private static boolean isLocked(FileChannel channel) {
+    private static boolean tryLock(FileChannel channel) {
         try {
             return channel.tryLock() != null;
         } catch (OverlappingFileLockException | IOException e) {

@@ -15,6 +15,7 @@ import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MatchDataset;
@@ -339,7 +340,7 @@ public final class Evaluator {
      * does not hold fails at once.
      */
     private List<int[]> byLength(Examples rows) {
-        return byLength(rows.lengths(), IntStream.range(0, rows.size()));
+        return byLength(BatchPlan.lengths(rows), IntStream.range(0, rows.size()));
     }
 
     /** The same of some of the examples. */

@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.util.Arrays;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -61,17 +62,12 @@ final class MetricCheck {
                 : null;
     }
 
-    /** The class of each row, some times over. */
-    @FunctionalInterface
-    private interface Classes {
-        LongStream all();
-    }
-
-    private static @Nullable String problemOfClasses(String metric, Model model, Classes classes) {
+    /** @param classes that of each row */
+    private static @Nullable String problemOfClasses(String metric, Model model, Supplier<LongStream> classes) {
         if (RocAuc.NAMES.contains(metric) || metric.equals("matthews")) {
-            return problemOfLabels(classes.all().boxed());
+            return problemOfLabels(classes.get().boxed());
         }
-        if (OF_POSITIVES.contains(metric) && classes.all().noneMatch(label -> label == 1)) {
+        if (OF_POSITIVES.contains(metric) && classes.get().noneMatch(label -> label == 1)) {
             return "rows of the class \"" + model.description().labels().get(1) + "\", and " + NONE;
         }
         return null;

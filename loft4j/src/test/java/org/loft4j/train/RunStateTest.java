@@ -37,18 +37,9 @@ class RunStateTest {
     /** One that is none is none in the file either, and does not stand in the way of the run that goes on. */
     @Test
     void sumsThatAreNoNumbersAreReadBack() throws IOException {
-        Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put("global_step", 1);
-        tree.put("skipped_steps", 0);
-        tree.put("num_input_tokens_seen", 10);
-        tree.put("seconds", 1.5);
-        tree.put("window_loss", null);
-        tree.put("window_steps", 1);
-        tree.put("window_scores", RunLog.finite(Map.of("reward_std", Double.POSITIVE_INFINITY, "reward", 1.0)));
-        tree.put("best_metric", null);
-        tree.put("best_global_step", 0);
-        tree.put("evaluations_since_best", 0);
-        Json.write(directory.resolve(RunState.FILE), tree);
+        RunState state = RunState.of(CONFIG);
+        state.advance(step(Double.POSITIVE_INFINITY, Map.of("reward_std", Double.POSITIVE_INFINITY, "reward", 1.0)));
+        state.write(directory, 1.5, new RunPlan(2, 4, Map.of()), new Checkpoints(directory));
         Map<String, Double> means = RunState.read(directory, CONFIG).takeWindow();
         assertEquals(Map.of("loss", Double.NaN, "reward_std", Double.NaN, "reward", 1.0), means);
     }

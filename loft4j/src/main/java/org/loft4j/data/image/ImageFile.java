@@ -216,13 +216,14 @@ public final class ImageFile {
 
     /** The decoder does not tell of all inks, nor of colours such as Lab, and of numbers of 16 bits and less takes -1 for the brightest. */
     private static void requireShades(Path file, byte[] bytes) throws DataException {
-        int colours = TiffTags.isTiff(bytes) ? TiffTags.first(ByteBuffer.wrap(bytes), TiffTags.PHOTOMETRIC, RGB) : RGB;
-        if (!SHADES.contains(colours)) {
+        if (!TiffTags.isTiff(bytes)) {
+            return;
+        }
+        ByteBuffer tiff = ByteBuffer.wrap(bytes);
+        if (!SHADES.contains(TiffTags.first(tiff, TiffTags.PHOTOMETRIC, RGB))) {
             throw unusual(file, "its colours are others");
         }
-        int format = TiffTags.isTiff(bytes)
-                ? TiffTags.first(ByteBuffer.wrap(bytes), TiffTags.SAMPLE_FORMAT, UNSIGNED)
-                : UNSIGNED;
+        int format = TiffTags.first(tiff, TiffTags.SAMPLE_FORMAT, UNSIGNED);
         if (format != UNSIGNED && format != UNDEFINED) {
             throw unusual(file, "its numbers have a sign or a fraction");
         }
