@@ -1,7 +1,7 @@
 @echo off
 rem The command line of loft4j on Windows: builds it on first use, then runs it.
 rem JAVA_HOME or PATH: Java 17 or newer. LOFT_JAVA_OPTS: further options of the Java machine.
-rem After a change of the sources, remove loft4j-cli\target\loft.stamp to build again.
+rem After a change of the sources, or where Maven's local repository was cleared, remove loft4j-cli\target\loft.stamp to build again.
 setlocal
 set "HOME_DIR=%~dp0"
 set "TARGET=%HOME_DIR%loft4j-cli\target"

@@ -16,9 +16,11 @@ import org.loft4j.data.DataReference;
 import org.loft4j.data.JudgedAnswer;
 import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.Labels;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.Repetitions;
 import org.loft4j.data.Row;
 import org.loft4j.data.RowFormat;
+import org.loft4j.data.TextMatch;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
@@ -189,9 +191,9 @@ final class DataCheckCommand implements Verb {
         if (read.parts().size() > 1) {
             requireAlike(train, read.parts().get(1).rows(), stops);
         }
-        requireBothSides("training", train, stops);
+        requireEnough("training", train, stops);
         for (CheckedRows held : read.parts().subList(1, read.parts().size())) {
-            requireBothSides("evaluation", held.rows(), stops);
+            requireEnough("evaluation", held.rows(), stops);
         }
         LearntClasses classes = aim.hasClasses() ? classes(train, aim, stops) : null;
         if (classes == null && aim.hasClasses()) {
@@ -253,11 +255,18 @@ final class DataCheckCommand implements Verb {
         }
     }
 
-    private static void requireBothSides(String kind, ScannedRows rows, List<String> stops) {
-        boolean judged = rows.some().stream().anyMatch(JudgedAnswer.class::isInstance);
-        String oneSided = judged ? JudgedDataset.oneSided(kind, rows.good(), rows.count()) : null;
-        if (oneSided != null) {
-            stops.add(oneSided);
+    /** Good answers and bad ones, and of texts to find more than one. */
+    private static void requireEnough(String kind, ScannedRows rows, List<String> stops) {
+        for (Row row : rows.some()) {
+            String missing = null;
+            if (row instanceof JudgedAnswer) {
+                missing = JudgedDataset.oneSided(kind, rows.good(), rows.count());
+            } else if (row instanceof TextMatch match) {
+                missing = MatchDataset.alone(kind, rows.count(), !match.negatives().isEmpty());
+            }
+            if (missing != null) {
+                stops.add(missing);
+            }
         }
     }
 

@@ -46,7 +46,8 @@ class LauncherMachineTest {
         Path target = Files.createDirectories(directory.toRealPath().resolve("loft4j-cli/target"));
         Path built = Files.createDirectory(target.resolve("dist-1"));
         Files.createFile(built.resolve("loft-17.0.1.jsa"));
-        Files.writeString(built.resolve("classpath"), built.resolve("loft4j-cli.jar") + "\n");
+        Path jar = Files.createFile(built.resolve("loft4j-cli.jar"));
+        Files.writeString(built.resolve("classpath"), jar + "\n");
         Files.writeString(target.resolve("loft.stamp"), "cpu dist-1\n");
     }
 

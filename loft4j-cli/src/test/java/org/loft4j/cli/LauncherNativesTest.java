@@ -18,14 +18,14 @@ import org.junit.jupiter.api.io.TempDir;
 /** Which natives the launcher runs with, where Maven was called beside it. */
 @EnabledOnOs(OS.LINUX)
 class LauncherNativesTest {
-    private static final String PROCESSOR = "/repo/pytorch-2.10.0-1.5.13-linux-x86_64.jar";
-    private static final String GPU = "/repo/pytorch-2.10.0-1.5.13-linux-x86_64-gpu.jar:" + PROCESSOR;
     private static final String NO_SEARCH = "-Dorg.bytedeco.javacpp.platform.extension= ";
 
     @TempDir
     Path directory;
 
     private Path target;
+    private String processor;
+    private String gpu;
 
     @BeforeEach
     void aBuildThatStandsAndProgramsThatSayHowTheyWereCalled() throws IOException {
@@ -36,7 +36,14 @@ class LauncherNativesTest {
         program(bin.resolve("java"), "echo java \"$@\"");
         program(bin.resolve("mvn"), "echo mvn \"$@\" >&2; exit 1");
         Files.createDirectory(target.resolve("dist-1"));
+        Files.createFile(target.resolve("dist-1/loft4j-cli.jar"));
+        processor = library("pytorch-2.10.0-1.5.13-linux-x86_64.jar");
+        gpu = library("pytorch-2.10.0-1.5.13-linux-x86_64-gpu.jar") + ":" + processor;
         Files.createFile(target.resolve("dist-1/loft-17.0.1.jsa"));
+    }
+
+    private String library(String name) throws IOException {
+        return Files.createFile(directory.toRealPath().resolve(name)).toString();
     }
 
     private static void program(Path file, String line) throws IOException {
@@ -53,7 +60,7 @@ class LauncherNativesTest {
     private String call(String built, String beside, String cuda) throws Exception {
         Files.writeString(
                 target.resolve("dist-1/classpath"),
-                target.resolve("dist-1/loft4j-cli.jar") + ":" + (built.equals("cuda") ? GPU : PROCESSOR) + "\n");
+                target.resolve("dist-1/loft4j-cli.jar") + ":" + (built.equals("cuda") ? gpu : processor) + "\n");
         Files.writeString(target.resolve("loft.stamp"), built + " dist-1\n");
         Files.writeString(target.resolve("classpath"), beside);
         ProcessBuilder process =
@@ -67,18 +74,18 @@ class LauncherNativesTest {
 
     @Test
     void whatMavenLeavesBesideItChangesNothing() throws Exception {
-        String onGpu = call("cuda", PROCESSOR, "");
-        assertTrue(onGpu.startsWith("java ") && onGpu.contains(GPU), onGpu);
+        String onGpu = call("cuda", processor, "");
+        assertTrue(onGpu.startsWith("java ") && onGpu.contains(gpu), onGpu);
         assertFalse(onGpu.contains(NO_SEARCH), onGpu);
-        String onProcessor = call("cpu", GPU, "");
+        String onProcessor = call("cpu", gpu, "");
         assertTrue(onProcessor.startsWith("java ") && onProcessor.contains(NO_SEARCH), onProcessor);
-        assertFalse(onProcessor.contains(GPU), onProcessor);
+        assertFalse(onProcessor.contains(gpu), onProcessor);
     }
 
     @Test
     void othersAreBuiltWhereOthersAreAskedFor() throws Exception {
-        assertTrue(call("cpu", GPU, "1").contains("-Pcuda"));
-        assertTrue(call("cuda", PROCESSOR, "0").contains("building again, for cpu"));
-        assertEquals(call("cpu", PROCESSOR, ""), call("cpu", GPU, "0"));
+        assertTrue(call("cpu", gpu, "1").contains("-Pcuda"));
+        assertTrue(call("cuda", processor, "0").contains("building again, for cpu"));
+        assertEquals(call("cpu", processor, ""), call("cpu", gpu, "0"));
     }
 }

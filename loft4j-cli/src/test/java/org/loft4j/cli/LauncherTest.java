@@ -80,7 +80,9 @@ class LauncherTest {
                 mkdir -p loft4j/target loft4j-cli/target
                 echo "library $n" >loft4j/target/loft4j-1.jar
                 echo "command $n" >loft4j-cli/target/loft4j-cli.jar
-                printf '%s' "$PWD/loft4j/target/loft4j-1.jar:/elsewhere/picocli.jar" >loft4j-cli/target/classpath
+                mkdir -p "${PWD%/*}/repository"
+                echo "picocli $n" >"${PWD%/*}/repository/picocli.jar"
+                printf '%s' "$PWD/loft4j/target/loft4j-1.jar:${PWD%/*}/repository/picocli.jar" >loft4j-cli/target/classpath
                 """);
         Path java = Files.createDirectories(directory.resolve("jdk/bin"));
         Files.writeString(directory.resolve("jdk/release"), "JAVA_VERSION=\"17.0.1\"\n");
@@ -177,7 +179,7 @@ class LauncherTest {
     @Test
     void aCallThatGoesOnKeepsTheJarsThatItRuns() throws Exception {
         List<String> first = classPath(call("first"));
-        assertEquals("/elsewhere/picocli.jar", first.get(2));
+        assertEquals(home.resolveSibling("repository/picocli.jar").toString(), first.get(2));
         change();
         String said = call("second");
         assertTrue(said.contains("loft: building again, because the sources changed"), said);
@@ -349,36 +351,15 @@ class LauncherTest {
         assertTrue(!said.contains("-Dloft.keyboard"), said);
     }
 
-    /** A bracket in the path of the checkout would end a block of brackets. */
     @Test
-    void theOneForWindowsHasNoBlocks() throws IOException {
-        String script = Files.readString(Path.of("../loft.cmd"));
-        assertEquals(
-                List.of(), script.lines().filter(line -> line.endsWith("(")).toList());
-        assertEquals(script.lines().count(), script.split("\r\n").length, "line ends of Windows");
-    }
-
-    /** What does not depend on the terminal or on what was built. */
-    @Test
-    void theOneForWindowsGivesJavaTheSameOptions() throws IOException {
-        String windows = Files.readString(Path.of("../loft.cmd"));
-        String unix = Files.readString(Path.of("../loft"));
-        List<String> options = new ArrayList<>(
-                List.of("-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "\"-Dloft.command=%~0\""));
-        int at = unix.indexOf("exec \"$java\"");
-        for (String word : unix.substring(at, unix.indexOf("$extension", at)).split("\\s+")) {
-            if (word.matches("-[XD].*")) {
-                options.add(word);
-            }
-        }
-        assertTrue(options.size() > 10, options.toString());
-        List<String> line = List.of(windows.lines()
-                .filter(words -> words.contains("org.loft4j.cli.Loft"))
-                .findFirst()
-                .orElseThrow()
-                .split(" "));
-        options.removeAll(line);
-        assertEquals(List.of(), options, "not in loft.cmd");
+    void aLibraryThatIsGoneFromMavensRepositoryIsFetchedAgain() throws Exception {
+        Path library = Path.of(classPath(call("first")).get(2));
+        Files.delete(library);
+        String said = call("second");
+        assertTrue(said.startsWith("loft: building again, because a library is gone: " + library + "\n"), said);
+        assertEquals(library, Path.of(classPath(said).get(2)));
+        assertTrue(!call("third").contains("loft: "), "built once");
+        assertEquals(2, builds());
     }
 
     @Test

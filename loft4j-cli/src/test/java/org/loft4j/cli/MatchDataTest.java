@@ -314,6 +314,25 @@ class MatchDataTest {
         assertTrue(told.stream().allMatch(line -> line.endsWith(" tokens")), shown.out());
     }
 
+    /** A training would stop at either; with a negative there are two texts to tell apart. */
+    @Test
+    void aCheckRefusesATextWithNoneBesideIt() throws IOException {
+        Path several = rows("a.csv", 4);
+        Path one = rows("b.csv", 1);
+        Captured held = loft("data", "check", several, "--eval-data", one, "--model", model());
+        String told = "the evaluation data holds one text that is to be found, and none beside it: give more rows";
+        assertTrue(held.status() != 0 && held.out().contains(told), held.out() + held.err());
+        assertRefused(told, train(several, "--eval-data", one));
+        Captured alone = loft("data", "check", one, "--model", model());
+        assertTrue(alone.status() != 0 && alone.out().contains(told.replace("evaluation", "training")), alone.out());
+        assertNotEquals(0, train(one).status());
+        Path negative = file("c.csv", "anchor,positive,negative\nOnce,a time,no\n");
+        assertEquals(
+                0,
+                loft("data", "check", several, "--eval-data", negative, "--model", model())
+                        .status());
+    }
+
     @Test
     void whatIsOfOtherRowsIsRefused() throws IOException {
         Path rows = rows("a.csv", 4);

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.Shown;
@@ -168,6 +169,18 @@ public final class MatchDataset implements Tokenized {
     /** Which texts belong together, as if all of them were one batch. */
     public MatchedTexts matches() {
         return matched(IntStream.range(0, texts.size()).toArray());
+    }
+
+    /**
+     * What is wrong with rows among which nothing can be told apart, in words; null where nothing is.
+     *
+     * @param kind of the data: {@code evaluation}
+     * @param negatives whether each row has a text that does not belong to it
+     */
+    public static @Nullable String alone(String kind, long rows, boolean negatives) {
+        return rows == 1 && !negatives
+                ? "the " + kind + " data holds one text that is to be found, and none beside it: give more rows"
+                : null;
     }
 
     /** Whether every example has a text that does not belong to it. */

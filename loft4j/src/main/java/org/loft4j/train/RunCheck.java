@@ -104,8 +104,11 @@ final class RunCheck {
         check(problems, "evaluation", data.eval(), model);
         Checks.collect(problems, () -> ImageDataset.numbers(shown, config.batchSize()));
         Checks.collect(problems, () -> ImageDataset.numbers(data.eval(), config.evalBatchSize()));
-        if (data.eval() instanceof MatchDataset held && held.texts().size() == 2) {
-            problems.add("the evaluation data holds one text that is to be found, and none beside it: give more rows");
+        if (data.eval() instanceof MatchDataset held) {
+            String alone = MatchDataset.alone("evaluation", held.size(), held.haveNegatives());
+            if (alone != null) {
+                problems.add(alone);
+            }
         }
         if (data.eval() != null && train.hasPreferences() != data.eval().hasPreferences()) {
             problems.add("the training data holds " + (train.hasPreferences() ? "preferences" : "texts")
@@ -282,6 +285,11 @@ final class RunCheck {
         }
         int[] lengths = examples instanceof SourceTargetDataset both ? both.longerSides() : rows.lengths();
         checkLengths(problems, kind, lengths, model);
+        boolean continued = examples instanceof Dataset || examples instanceof PackedDataset;
+        if (continued && model.task().writes() && Arrays.stream(lengths).max().orElse(0) == 1) {
+            problems.add("the " + kind + " data has rows of one token alone, after which there is nothing to predict:"
+                    + " give longer texts");
+        }
         if (rows.isMultiLabel()) {
             checkCount(problems, kind, rows, model);
         } else if (classifies && !rows.isRegression()) {

@@ -1,6 +1,5 @@
 package org.loft4j.train;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.jna.Function;
@@ -87,13 +86,11 @@ class CheckpointingMemoryTest {
         Process process = ChildJvm.start(
                 CheckpointingMemoryTest.class,
                 directory.resolve("child.log"),
-                List.of("-Xms96m", "-Xmx96m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC"),
+                List.of("-Xms96m", "-Xmx96m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
                 Boolean.toString(checkpointing),
                 Integer.toString(layers));
         try (BufferedReader lines = process.inputReader()) {
-            String[] sizes = lines.lines().reduce("", (a, b) -> b).split(" ");
-            assertEquals(2, sizes.length);
-            return Long.parseLong(sizes[1]) - Long.parseLong(sizes[0]);
+            return Long.parseLong(lines.lines().reduce("", (a, b) -> b));
         }
     }
 
@@ -109,11 +106,16 @@ class CheckpointingMemoryTest {
             giveBackWhatIsFreed();
             trainer.step(batches, 0);
             trainer.step(batches, 1);
-            NativeHeap.trim();
-            long before = ProcessStatus.bytes("VmRSS:");
-            Files.writeString(Path.of("/proc/self/clear_refs"), "5");
-            trainer.step(batches, 2);
-            System.out.println(before + " " + ProcessStatus.bytes("VmHWM:"));
+            // the least: what the process does besides, such as compiling, adds to a step
+            long least = Long.MAX_VALUE;
+            for (int step = 2; step < 5; step++) {
+                NativeHeap.trim();
+                long before = ProcessStatus.bytes("VmRSS:");
+                Files.writeString(Path.of("/proc/self/clear_refs"), "5");
+                trainer.step(batches, step);
+                least = Math.min(least, ProcessStatus.bytes("VmHWM:") - before);
+            }
+            System.out.println(least);
         }
     }
 

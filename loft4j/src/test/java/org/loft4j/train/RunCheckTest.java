@@ -73,4 +73,22 @@ class RunCheckTest {
                         new TrainData(classes, null, 0, 16),
                         TinyRun.config(Method.LOFT).build()));
     }
+
+    @Test
+    void textsThatLeaveNothingToPredictAreRefused() {
+        Dataset none = Dataset.causalLmIds(List.of(new int[] {1}, new int[] {2}));
+        Dataset one = Dataset.causalLmIds(List.of(new int[] {1}, new int[] {2, 3}));
+        String told = " data has rows of one token alone, after which there is nothing to predict: give longer texts";
+        TrainConfig config = TinyRun.config(Method.LOFT).build();
+        assertEquals(
+                List.of("the training" + told, "the evaluation" + told),
+                problems(new TrainData(none, none, 0, 16), config).lines().toList());
+        try (Model model = TinyRun.model()) {
+            RunCheck.check(model, new TrainData(one, one, 0, 16), config);
+            assertEquals(
+                    "the test" + told,
+                    assertThrows(ConfigException.class, () -> Evaluator.requireFits(model, none, "test"))
+                            .getMessage());
+        }
+    }
 }
