@@ -262,7 +262,8 @@ final class DataCheckCommand implements Verb {
             if (row instanceof JudgedAnswer) {
                 missing = JudgedDataset.oneSided(kind, rows.good(), rows.count());
             } else if (row instanceof TextMatch match) {
-                missing = MatchDataset.alone(kind, rows.count(), !match.negatives().isEmpty());
+                missing = MatchDataset.alone(
+                        kind, rows.count(), !match.negatives().isEmpty());
             }
             if (missing != null) {
                 stops.add(missing);
