@@ -164,29 +164,31 @@ final class Call {
     }
 
     private List<String> messages(Exception error) {
-        String message = String.valueOf(error.getMessage());
-        if (error instanceof UnmatchedArgumentException unmatched && UnknownVerb.is(unmatched)) {
-            return List.of(UnknownVerb.message(unmatched));
-        }
-        if (error instanceof UnmatchedArgumentException unmatched
-                && !unmatched.getSuggestions().isEmpty()) {
-            return List.of(
-                    message + "; did you mean " + unmatched.getSuggestions().get(0) + "?");
-        }
-        if (error instanceof UnmatchedArgumentException unmatched
-                && !unmatched.isUnknownOption()
-                && unmatched.getCommandLine().getCommandSpec().findOption("--text") != null) {
-            return List.of(message + "; a text is given with --text");
-        }
         if (error instanceof MissingParameterException missing
-                && message.startsWith("Missing required option")
+                && String.valueOf(error.getMessage()).startsWith("Missing required option")
                 && missing.getMissing().stream().anyMatch(config::mayGive)) {
             return missing.getMissing().stream()
                     .filter(argument -> !config.mayGive(argument))
                     .map(Call::missing)
                     .toList();
         }
-        return List.of(message);
+        return told(error);
+    }
+
+    /** What is said of a fault that was found while the words of a call were read. */
+    static List<String> told(Exception error) {
+        String message = String.valueOf(error.getMessage());
+        if (!(error instanceof UnmatchedArgumentException unmatched)) {
+            return List.of(message);
+        }
+        if (UnknownVerb.is(unmatched)) {
+            return List.of(UnknownVerb.message(unmatched));
+        }
+        if (UnknownOption.is(unmatched)) {
+            return UnknownOption.messages(unmatched);
+        }
+        boolean takesText = unmatched.getCommandLine().getCommandSpec().findOption("--text") != null;
+        return List.of(takesText ? message + "; a text is given with --text" : message);
     }
 
     private static String missing(ArgSpec argument) {

@@ -79,7 +79,7 @@ final class ConfigCommand implements Verb {
             for (Exception error : command.getParseResult().errors()) {
                 // a setting that is missing yet may come with the call itself
                 if (!(error instanceof CommandLine.MissingParameterException)) {
-                    problems.add(String.valueOf(error.getMessage()));
+                    problems.addAll(Call.told(error));
                 }
             }
         }

@@ -68,6 +68,24 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("test_data", TESTED),
             Map.entry("model", "model_name_or_path"));
 
+    /** What other tools call a setting, whose values may be others: it is named where they are tried. */
+    private static final Map<String, String> ELSEWHERE = Map.ofEntries(
+            Map.entry("bf16", "dtype"),
+            Map.entry("fp16", "dtype"),
+            Map.entry("cutoff_len", "max_length"),
+            Map.entry("sequence_len", "max_length"),
+            Map.entry("dataset", "train_file"),
+            Map.entry("lr", "learning_rate"),
+            Map.entry("micro_batch_size", "per_device_train_batch_size"),
+            Map.entry("qlora", "load_in"),
+            Map.entry("regression", "problem_type"),
+            Map.entry("multi_label", "problem_type"),
+            Map.entry("eval_split", "eval_share"),
+            Map.entry("test_size", "eval_share"),
+            Map.entry("val_set_size", "eval_share"),
+            Map.entry("val_size", "eval_share"),
+            Map.entry("validation_split", "eval_share"));
+
     /** Options that say how to call, and are no settings. */
     private static final Set<String> NONE =
             Set.of("--config", "--help", "--version", "--verbose", "--json", "--report-only", "--dry-run", "--schema");
@@ -113,8 +131,13 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
     }
 
     private void add(String key, OptionSpec option) {
+        verbs.computeIfAbsent(key, k -> new LinkedHashSet<>()).add(verb(option));
+    }
+
+    /** The verb whose option it is, as it is called. */
+    static String verb(OptionSpec option) {
         String name = option.command().qualifiedName();
-        verbs.computeIfAbsent(key, k -> new LinkedHashSet<>()).add(name.substring(name.indexOf(' ') + 1));
+        return name.substring(name.indexOf(' ') + 1);
     }
 
     Set<String> keys() {
@@ -175,6 +198,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
     private Map<String, String> names() {
         Map<String, String> names = new TreeMap<>();
         HUGGING_FACE.forEach((option, key) -> names.put(underscored(option), key));
+        names.putAll(ELSEWHERE);
         names.putAll(ALIASES);
         keys().forEach(key -> names.put(key, key));
         names.values().retainAll(keys());
@@ -197,7 +221,8 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
         return name.split("_", 2)[0];
     }
 
-    private static String underscored(String option) {
+    /** The word of an option with underscores in it. */
+    static String underscored(String option) {
         return option.substring(2).replace('-', '_');
     }
 

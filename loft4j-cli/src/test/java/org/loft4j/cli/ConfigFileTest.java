@@ -204,10 +204,11 @@ class ConfigFileTest {
 
     @Test
     void aHintIsGivenWhereAKeyIsNear() throws IOException {
-        Path file = write("lora_rank: 4\nbogus: 1\nbatch_size: 2\nsave_strategy: steps\n");
+        Path file = write("lora_rank: 4\nbogus: 1\nbatch_size: 2\nsave_strategy: steps\nlr: 1\n");
         String err = Captured.loft("train", "--config", file.toString()).err();
         assertTrue(err.contains("unknown key lora_rank; did you mean r?"), err);
         assertTrue(err.lines().anyMatch(line -> line.endsWith("unknown key bogus")), err);
+        assertTrue(err.contains("unknown key lr; did you mean learning_rate?"), err);
         assertTrue(err.contains("unknown key save_strategy; did you mean save_steps?"), err);
         assertTrue(err.contains("unknown key batch_size; did you mean per_device_train_batch_size?"), err);
     }

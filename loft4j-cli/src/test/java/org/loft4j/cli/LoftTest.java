@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -80,6 +81,34 @@ class LoftTest {
         assertTrue(far.startsWith("loft: there is no verb 'sing'\n"), far);
         String within = Captured.loft("data", "chek").err();
         assertTrue(within.startsWith("loft data: there is no verb 'chek'; did you mean check?\n"), within);
+    }
+
+    /** Each by itself, whatever was to be its value, beside all else that is wrong with the call. */
+    @Test
+    void anUnknownOptionIsToldWithTheOneThatIsMeant() {
+        Map<String, String> meant = new LinkedHashMap<>();
+        meant.put("--num-train-epochs", "; did you mean --epochs?");
+        meant.put("--epoch", "; did you mean --epochs?");
+        meant.put("--lr", "; did you mean --learning-rate?");
+        meant.put("--lora_r", "; did you mean --rank?");
+        meant.put("--per_device_train_batch_size", "; did you mean --batch-size?");
+        meant.put("--gradient-accumulation", "; did you mean --accumulate?");
+        meant.put("--weight_decay", "; did you mean --weight-decay?");
+        meant.put("--cutoff-len", "; did you mean --max-length?");
+        meant.put("--bf16", "; did you mean --dtype?");
+        meant.put("--eval-split", "; did you mean --eval-share?");
+        meant.put("--jsn", "; did you mean --json?");
+        meant.put("--folds", ", which is of compare");
+        meant.put("--bogus", "");
+        List<String> call = new ArrayList<>(List.of("train"));
+        meant.keySet().forEach(option -> call.addAll(List.of(option, "3")));
+        call.addAll(List.of("--rnk=-2", "more"));
+        List<String> told = new ArrayList<>(List.of("Missing required option: '--output=DIR'"));
+        meant.forEach((option, hint) -> told.add("Unknown option: '" + option + "'" + hint));
+        told.addAll(List.of("Unknown option: '--rnk'; did you mean --rank?", "Unmatched argument: 'more'"));
+        List<String> said =
+                Captured.loft(call.toArray(String[]::new)).err().lines().toList();
+        assertEquals(told.stream().map(line -> "loft train: " + line).toList(), said.subList(0, told.size()));
     }
 
     @Test

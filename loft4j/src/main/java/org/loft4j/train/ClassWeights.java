@@ -135,7 +135,8 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
         return equals(EQUAL) || (task.isClassification() && !regression)
                 ? null
                 : KEY + " are of a classifier, and the model is opened for "
-                        + (regression ? "a single output" : task.word()) + ": leave them out";
+                        + (regression ? "a single output" : task.word()) + ": leave them out"
+                        + (task == Task.CAUSAL_LM ? ", or take the task " + Task.SEQUENCE_CLASSIFICATION.word() : "");
     }
 
     /** What does not fit the model or the data; null for nothing. */

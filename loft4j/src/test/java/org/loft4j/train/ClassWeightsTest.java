@@ -245,7 +245,10 @@ class ClassWeightsTest {
                     "class_weights gives one class two weights, as LABEL_0 and as label_0: leave one out",
                     ClassWeights.parse(List.of("LABEL_0=2", "label_0=3")).problem(model, rows()));
             String refused = String.valueOf(unknown.problem(language, TinyRun.counting(3, 2)));
-            assertTrue(refused.startsWith("class_weights are of a classifier, and the model is opened for"), refused);
+            assertTrue(
+                    refused.startsWith("class_weights are of a classifier, and the model is opened for causal-lm:"
+                            + " leave them out, or take the task sequence-classification"),
+                    refused);
         }
     }
 
