@@ -231,6 +231,7 @@ class LauncherTest {
         Path lock = Files.createDirectory(target.resolve("loft.lock"));
         String said = failing("directory");
         assertTrue(said.startsWith(UNWRITABLE + target), said);
+        assertTrue(said.contains("; it would be building for the first time ("), said);
         Files.delete(lock);
         Files.deleteIfExists(tools.resolve("flock"));
         script(tools.resolve("ln"), "exit 1\n");
@@ -356,7 +357,10 @@ class LauncherTest {
         Path library = Path.of(classPath(call("first")).get(2));
         Files.delete(library);
         String said = call("second");
-        assertTrue(said.startsWith("loft: building again, because a library is gone: " + library + "\n"), said);
+        assertTrue(
+                said.startsWith(
+                        "loft: building again, because a library is gone, or not to be read: " + library + "\n"),
+                said);
         assertEquals(library, Path.of(classPath(said).get(2)));
         assertTrue(!call("third").contains("loft: "), "built once");
         assertEquals(2, builds());
