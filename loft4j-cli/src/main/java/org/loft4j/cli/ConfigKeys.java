@@ -81,6 +81,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("regression", "problem_type"),
             Map.entry("multi_label", "problem_type"),
             Map.entry("eval_split", "eval_share"),
+            Map.entry("evaluation_strategy", "eval_steps"),
             Map.entry("test_size", "eval_share"),
             Map.entry("val_set_size", "eval_share"),
             Map.entry("val_size", "eval_share"),

@@ -3,6 +3,7 @@ package org.loft4j.data;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -201,5 +202,19 @@ class DatasetTest {
         assertArrayEquals(new long[] {1, 0}, batch.labels());
         assertEquals(2, batch.targets());
         assertEquals(7, Arrays.stream(batch.attentionMask()).sum());
+    }
+
+    /** A run is not gone on with where what it learns of the same tokens has changed. */
+    @Test
+    void theFingerprintIsThatOfTheLabelsToo() throws IOException {
+        Dataset whole = Dataset.causalLm(List.of(new PlainText("Once upon a time")), stories, 9);
+        Dataset answer = Dataset.causalLm(List.of(new PromptCompletion("Once upon", "a time")), stories, 9);
+        assertArrayEquals(whole.get(0).ids(), answer.get(0).ids());
+        assertNotEquals(whole.fingerprint(), answer.fingerprint());
+        List<int[]> ids = List.of(new int[] {1, 2}, new int[] {3});
+        String classes = Dataset.classificationIds(ids, new int[] {0, 1}).fingerprint();
+        assertEquals(classes, Dataset.classificationIds(ids, new int[] {0, 1}).fingerprint());
+        assertNotEquals(
+                classes, Dataset.classificationIds(ids, new int[] {1, 0}).fingerprint());
     }
 }
