@@ -102,8 +102,7 @@ final class ConfigFile implements IDefaultValueProvider {
             return List.of();
         }
         ConfigKeys known = ConfigKeys.of(verb);
-        String qualified = verb.getCommandSpec().qualifiedName();
-        String name = qualified.substring(qualified.indexOf(' ') + 1);
+        String name = ConfigKeys.verb(verb.getCommandSpec());
         List<String> lines = new ArrayList<>();
         Map<Path, List<String>> others = new LinkedHashMap<>();
         settings.forEach((key, setting) -> {

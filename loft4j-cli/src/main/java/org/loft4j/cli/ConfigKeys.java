@@ -11,6 +11,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /**
@@ -70,8 +71,6 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
 
     /** What other tools call a setting, whose values may be others: it is named where they are tried. */
     private static final Map<String, String> ELSEWHERE = Map.ofEntries(
-            Map.entry("bf16", "dtype"),
-            Map.entry("fp16", "dtype"),
             Map.entry("cutoff_len", "max_length"),
             Map.entry("sequence_len", "max_length"),
             Map.entry("dataset", "train_file"),
@@ -132,12 +131,12 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
     }
 
     private void add(String key, OptionSpec option) {
-        verbs.computeIfAbsent(key, k -> new LinkedHashSet<>()).add(verb(option));
+        verbs.computeIfAbsent(key, k -> new LinkedHashSet<>()).add(verb(option.command()));
     }
 
-    /** The verb whose option it is, as it is called. */
-    static String verb(OptionSpec option) {
-        String name = option.command().qualifiedName();
+    /** A verb as it is called: {@code data check}. */
+    static String verb(CommandSpec spec) {
+        String name = spec.qualifiedName();
         return name.substring(name.indexOf(' ') + 1);
     }
 
@@ -165,7 +164,12 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
         if (name.equals("--adapter") && option.command().name().equals("train")) {
             return STARTING;
         }
-        return HUGGING_FACE.getOrDefault(name, underscored(name));
+        return usual(name);
+    }
+
+    /** The key of an option of that name, but for those that are another setting in some verbs. */
+    static String usual(String option) {
+        return HUGGING_FACE.getOrDefault(option, underscored(option));
     }
 
     /** The key that this one means: itself, unless it is another name for it. */
@@ -200,6 +204,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
         Map<String, String> names = new TreeMap<>();
         HUGGING_FACE.forEach((option, key) -> names.put(underscored(option), key));
         names.putAll(ELSEWHERE);
+        ConfigFile.HALF.keySet().forEach(half -> names.put(half, "dtype"));
         names.putAll(ALIASES);
         keys().forEach(key -> names.put(key, key));
         names.values().retainAll(keys());

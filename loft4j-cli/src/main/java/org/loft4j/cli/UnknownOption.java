@@ -7,9 +7,7 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -53,7 +51,9 @@ final class UnknownOption {
         String meant = Optional.ofNullable(option(spec, keys.near(wrong)))
                 .or(() -> near(wrong, spec))
                 .orElse(null);
-        Set<String> having = meant == null ? having(name) : Set.of();
+        Set<String> having = meant == null && name.startsWith("--")
+                ? ConfigKeys.all().verbs().getOrDefault(ConfigKeys.usual(name), Set.of())
+                : Set.of();
         if (!having.isEmpty()) {
             return verb.getParent() == null
                     ? "; an option of a verb stands behind it"
@@ -77,16 +77,5 @@ final class UnknownOption {
                 .map(OptionSpec::longestName)
                 .filter(option -> ConfigKeys.distance(wrong, ConfigKeys.underscored(option)) <= wrong.length() / 3)
                 .min(Comparator.comparingInt(option -> ConfigKeys.distance(wrong, ConfigKeys.underscored(option))));
-    }
-
-    /** The verbs that have an option of this name. */
-    private static Set<String> having(String name) {
-        Set<String> verbs = new TreeSet<>();
-        ConfigKeys.visit(Loft.commandLine(HubEnvironment::ofUser), (key, option) -> {
-            if (option.longestName().equals(name)) {
-                verbs.add(ConfigKeys.verb(option));
-            }
-        });
-        return verbs;
     }
 }
