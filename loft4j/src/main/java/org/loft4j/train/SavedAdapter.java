@@ -23,12 +23,7 @@ final class SavedAdapter {
         try (NativeScope scope = new NativeScope()) {
             Map<String, Tensor> modules = new LinkedHashMap<>();
             try (LoraAdapter saved = PeftFiles.load(directory, model)) {
-                if (!saved.layers().keySet().equals(ours.layers().keySet())) {
-                    throw new CheckpointException(directory, "has adapters on other layers than this run");
-                }
-                if (saved.config().useDora() != ours.config().useDora()) {
-                    throw new CheckpointException(directory, "differs from this run in use_dora");
-                }
+                requireAlike(directory, saved, ours);
                 saved.layers().forEach((path, layer) -> {
                     LoraLinear target = Objects.requireNonNull(ours.layers().get(path));
                     copy(target.loraA(), layer.loraA());
@@ -42,12 +37,32 @@ final class SavedAdapter {
                                 modules.put(name, tensor.detach().clone()));
             }
             ours.attach();
-            ours.savedModules().forEach((name, tensor) -> {
-                Tensor saved = modules.get(name);
-                if (saved != null) {
-                    copy(tensor, saved);
-                }
-            });
+            ours.savedModules().forEach((name, tensor) -> copy(tensor, Objects.requireNonNull(modules.get(name))));
+        }
+    }
+
+    /** Before anything is written. */
+    private static void requireAlike(Path directory, LoraAdapter saved, LoraAdapter ours) throws CheckpointException {
+        if (!saved.layers().keySet().equals(ours.layers().keySet())) {
+            throw new CheckpointException(directory, "has adapters on other layers than this run");
+        }
+        if (!saved.savedModules().keySet().equals(ours.savedModules().keySet())) {
+            throw new CheckpointException(
+                    directory,
+                    "holds " + saved.savedModules().keySet() + " in full, and this run trains "
+                            + ours.savedModules().keySet());
+        }
+        if (saved.config().useDora() != ours.config().useDora()) {
+            throw new CheckpointException(directory, "differs from this run in use_dora");
+        }
+        for (LoraLinear layer : saved.layers().values()) {
+            LoraLinear target = Objects.requireNonNull(ours.layers().get(layer.path()));
+            if (layer.rank() != target.rank() || layer.scale() != target.scale()) {
+                throw new CheckpointException(
+                        directory,
+                        layer.path() + " has rank " + layer.rank() + " with the scale " + layer.scale()
+                                + ", and in this run " + target.rank() + " with " + target.scale());
+            }
         }
     }
 

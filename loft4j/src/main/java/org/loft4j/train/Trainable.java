@@ -320,8 +320,8 @@ public final class Trainable implements AutoCloseable {
         }
     }
 
-    /** Takes up, bit for bit, what {@link #save} wrote. */
-    public void restore(Path directory) throws IOException {
+    /** Takes up, bit for bit, what {@link #save} wrote. A step after it needs {@link #restoreOptimizer} first, which belongs to these weights. */
+    void restore(Path directory) throws IOException {
         try {
             if (adapter != null) {
                 requireOpen();

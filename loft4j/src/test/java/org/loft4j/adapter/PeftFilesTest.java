@@ -134,6 +134,9 @@ class PeftFilesTest {
             tree.put("peft_version", "0.20.0");
             tree.put("ensure_weight_tying", true);
             tree.putObject("auto_mapping").put("base_model_class", "X");
+            // as if they were not there
+            tree.put("layers_pattern", "");
+            tree.put("exclude_modules", "");
         });
         for (String start : List.of("gaussian", "eva", "orthogonal", "mica")) {
             edit(tree -> tree.put("init_lora_weights", start));

@@ -217,4 +217,18 @@ class DatasetTest {
         assertNotEquals(
                 classes, Dataset.classificationIds(ids, new int[] {1, 0}).fingerprint());
     }
+
+    /** The same ids, of which another part belongs to the second text. */
+    @Test
+    void aFingerprintTellsWhereTheSecondTextBegins() throws IOException {
+        Dataset early = pair("the", "a[SEP]cat");
+        Dataset late = pair("the[SEP]a", "cat");
+        assertArrayEquals(early.get(0).ids(), late.get(0).ids());
+        assertNotEquals(early.fingerprint(), late.fingerprint());
+    }
+
+    private static Dataset pair(String text, String second) throws IOException {
+        return Dataset.classification(
+                List.of(new LabeledText(text, second, "no", Origin.MEMORY)), LABELS, wordpiece, 9);
+    }
 }

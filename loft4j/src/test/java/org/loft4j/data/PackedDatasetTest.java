@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -33,6 +34,8 @@ class PackedDatasetTest {
                 new long[] {-100, 21, 22, 23, 24, 25, -100, 41, -100, 31, 32, 33, 34, -100, 11, 12}, batch.labels());
         assertEquals(16, batch.tokens());
         assertEquals(12, batch.targets());
+        assertTrue(packed.fingerprint().endsWith(", packed to 8"), packed.fingerprint());
+        assertNotEquals(packed.fingerprint(), new PackedDataset(packed.examples(), 9).fingerprint());
     }
 
     @Test

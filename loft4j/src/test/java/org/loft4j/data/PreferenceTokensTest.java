@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -316,5 +317,18 @@ class PreferenceTokensTest {
                 assertThrows(ConfigException.class, () -> PreferenceDataset.of(List.of(talk), tokenizer, 100, all))
                         .getMessage());
         assertTrue(prompt.startsWith("loss_on all takes the prompt too"), prompt);
+    }
+
+    @Test
+    void aPairIsAsLongAsItsLongerAnswerAndToldByBoth() throws IOException {
+        PreferenceDataset two =
+                PreferenceDataset.of(List.of(texts("ab", "c", "defg"), texts("ab", "cdef", "g")), tokenizer, 64, null);
+        Dataset answers = two.texts();
+        assertArrayEquals(new int[] {answers.length(1), answers.length(2)}, two.lengths());
+        assertTrue(answers.length(1) > answers.length(0) && answers.length(2) > answers.length(3));
+        PreferenceDataset turned =
+                PreferenceDataset.of(List.of(texts("ab", "defg", "c"), texts("ab", "cdef", "g")), tokenizer, 64, null);
+        assertNotEquals(two.fingerprint(), turned.fingerprint());
+        assertTrue(two.fingerprint().startsWith("preferences of 4 rows, crc32c "), two.fingerprint());
     }
 }

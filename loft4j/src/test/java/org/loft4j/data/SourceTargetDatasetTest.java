@@ -205,6 +205,11 @@ class SourceTargetDatasetTest {
         assertEquals(1, batch.source().inputIds()[3]);
         assertEquals(4, rows.batch(new int[] {1}, 0).target().columns());
         assertEquals(new Truncations(2, 1, 8), rows.texts().truncations());
+        assertArrayEquals(new int[] {4, 4}, rows.longerSides());
+        assertArrayEquals(
+                new int[] {6, 4},
+                encode(9, new PromptCompletion("abcd", "b"), new PromptCompletion("a", "bc"))
+                        .longerSides());
         assertTrue(!rows.fingerprint()
                 .equals(encode(5, new PromptCompletion("abcdef", "b")).fingerprint()));
     }

@@ -1,17 +1,22 @@
 package org.loft4j.optim;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.loft4j.optim.Matrices.gaussian;
 import static org.loft4j.optim.Matrices.leaf;
 import static org.loft4j.optim.Matrices.tensor;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -87,10 +92,19 @@ class LoftBlocksTest {
             }
             try (Optimizer resumed = Loft.adamW(List.of(again), config)) {
                 resumed.loadState(saved);
+                Tensor a = again.loraA().detach().clone();
+                Tensor b = again.loraB().detach().clone();
+                run(resumed, again, grads.subList(3, 8));
+                assertTrue(Tensors.bitEqual(pair.loraA(), again.loraA()));
+                assertTrue(Tensors.bitEqual(pair.loraB(), again.loraB()));
+                // and once more from there, with nothing left of the steps in between
+                again.loraA().detach().copy_(a);
+                again.loraB().detach().copy_(b);
+                resumed.loadState(saved);
                 run(resumed, again, grads.subList(3, 8));
             }
-            assertTrue(Tensors.bitEqual(pair.loraA(), again.loraA()));
-            assertTrue(Tensors.bitEqual(pair.loraB(), again.loraB()));
+            assertTrue(Tensors.bitEqual(pair.loraA(), again.loraA()), "A, reloaded");
+            assertTrue(Tensors.bitEqual(pair.loraB(), again.loraB()), "B, reloaded");
         }
     }
 
@@ -109,6 +123,73 @@ class LoftBlocksTest {
             double norm =
                     pair.loraA().norm().item_double() + pair.loraB().norm().item_double();
             assertTrue(Double.isFinite(norm), "seed " + SEED);
+        }
+    }
+
+    /** By these names older checkpoints are read. */
+    @Test
+    void theStateHasItsNames() {
+        LoftConfig all = LoftConfig.defaults();
+        Set<String> moments = ofBoth("exp_avg", "exp_avg_sq", "exp_avg_sq.kept_in");
+        moments.add("step");
+        Set<String> guarded = ofBoth("step_share", "swing");
+        guarded.addAll(moments);
+        guarded.add("w.overlap");
+        assertEquals(guarded, names(all));
+        Set<String> together = ofBoth("overlap");
+        together.addAll(moments);
+        assertEquals(together, names(all.without(LoftBlock.ALTERNATION)));
+        together.add("w.rate_match");
+        assertEquals(together, names(all.withTangent(true).withMatchRate(true)));
+    }
+
+    private static Set<String> ofBoth(String... kept) {
+        return Stream.of(kept)
+                .flatMap(name -> Stream.of("w.lora_A." + name, "w.lora_B." + name))
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private static Set<String> names(LoftConfig config) {
+        Random random = new Random(SEED);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair =
+                    new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(gaussian(random, M, R)), 2, probe(random));
+            try (Optimizer loft = Loft.adamW(List.of(pair), config)) {
+                return new TreeSet<>(loft.state().keySet());
+            }
+        }
+    }
+
+    /** Clipping is of the norm alone: where nothing is clipped, a step without it is the same, its matched rate too. */
+    @Test
+    void withoutClippingTheRateIsMatchedAlike() {
+        LoftConfig all = LoftConfig.defaults();
+        for (LoftConfig config : List.of(all.withTangent(true).withMatchRate(true), all.withMatchRate(true), all)) {
+            List<double[]> with = moved(config);
+            List<double[]> without = moved(config.without(LoftBlock.CLIPPING));
+            assertArrayEquals(with.get(0), without.get(0), 0, config.toString());
+            assertArrayEquals(with.get(1), without.get(1), 0, config.toString());
+        }
+        assertFalse(
+                Arrays.equals(moved(all).get(1), moved(all.withMatchRate(true)).get(1)), "the rate is raised");
+    }
+
+    private static List<double[]> moved(LoftConfig config) {
+        Random random = new Random(SEED);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair =
+                    new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(gaussian(random, M, R)), 2, probe(random));
+            try (Optimizer loft = Loft.adamW(List.of(pair), config)) {
+                for (int i = 0; i < 4; i++) {
+                    LowRankGradients.backward(pair, tensor(gaussian(random, M, N)));
+                    loft.squaredGradNorm();
+                    loft.step(1e-2, 1);
+                    loft.zeroGrad();
+                }
+            }
+            return List.of(
+                    Tensors.toDoubles(pair.loraA().detach()),
+                    Tensors.toDoubles(pair.loraB().detach()));
         }
     }
 

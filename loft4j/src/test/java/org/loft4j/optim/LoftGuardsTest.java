@@ -259,4 +259,30 @@ class LoftGuardsTest {
     private static double distance(Tensor actual, Tensor expected) {
         return actual.sub(expected).norm().item_double() / expected.norm().item_double();
     }
+
+    /** An ε between the least and the greatest root: the share is that of W's entries, which are formed here one by one. */
+    @Test
+    void theShareOfEpsIsThatOfTheEntriesOfW() {
+        Random random = new Random(SEED);
+        double[][] gradient = gaussian(random, M, N);
+        double[][] a = gaussian(random, R, N);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair = new LowRankPair("w", leaf(a), leaf(gaussian(random, M, R)), 2);
+            // B moves first: √V of the corrected moment is what A's rows see of the gradient, G·P_A
+            Tensor rows = tensor(a);
+            Tensor seen = tensor(gradient)
+                    .mm(rows.t())
+                    .mm(rows.mm(rows.t()).inverse())
+                    .mm(rows)
+                    .abs();
+            double eps = seen.median().item_double();
+            LoftConfig config =
+                    new LoftConfig(0.9, 0.999, eps, 0, LoftConfig.defaults().damping());
+            try (Optimizer loft = Loft.adamW(List.of(pair), config)) {
+                move(loft, pair, tensor(gradient));
+                // the median itself is a toss of rounding
+                assertEquals(0.5, loft.diagnostics().get(0).epsShare(), 1.0 / (M * N), "seed " + SEED);
+            }
+        }
+    }
 }

@@ -43,6 +43,7 @@ class ScheduleTest {
     @Test
     void aWarmUpLongerThanTheRunIsRefused() {
         assertThrows(ConfigException.class, () -> new Schedule(Schedule.Kind.LINEAR, 11, 10));
+        assertEquals(1, new Schedule(Schedule.Kind.LINEAR, 10, 10).factor(9));
     }
 
     @Test

@@ -73,6 +73,7 @@ class EntityScoreTest {
         assertFalse(EntityScore.fits(List.of("NOUN", "VERB")));
         assertFalse(EntityScore.fits(List.of("B-PER", "I-PER")));
         assertFalse(EntityScore.fits(List.of("O", "B-PER", "L-PER", "U-PER")), "BILOU");
+        assertFalse(EntityScore.fits(List.of("O")), "no kind of entity");
     }
 
     private static List<Integer> tags(String text) {

@@ -132,4 +132,32 @@ class LossWatchTest {
         verdict(few, 1, 5, step -> step);
         assertNull(few.rise(), "five steps say nothing");
     }
+
+    /** Above each of the three bounds at most: the level of the start, twice the best, half a nat above it. */
+    @Test
+    void whatStaysBelowOneOfTheBoundsIsNone() {
+        LongToDoubleFunction fallen = step -> step <= 300 ? 3 - 2.5 * step / 300 : 1.6;
+        assertNull(verdict(new LossWatch(2), 1, 1000, fallen), "the run began higher");
+        assertNull(verdict(new LossWatch(2), 1, 1000, step -> step <= 100 ? 0.2 : 0.5), "by 0.3");
+        assertNull(verdict(new LossWatch(2), 1, 1000, step -> step <= 100 ? 3 : 5.5), "not twice as high");
+        assertNotNull(verdict(new LossWatch(2), 1, 1000, step -> step <= 100 ? 3 : 6.5));
+    }
+
+    /** The stretch before counts too, where a rise that is no fault yet fills the last one. */
+    @Test
+    void theLowestLevelIsThatOfTwoStretches() {
+        LossWatch watch = new LossWatch(2);
+        assertNotNull(verdict(watch, 1, 1000, step -> step <= 140 ? 0.6 - step / 2000.0 : step <= 160 ? 0.8 : 9));
+        assertEquals(140, watch.wellUntil());
+    }
+
+    @Test
+    void aRiseIsOneOfMoreThanHalfANat() {
+        LossWatch little = new LossWatch(2);
+        verdict(little, 1, 100, step -> step == 1 ? 3 : 3.3);
+        assertNull(little.rise());
+        LossWatch more = new LossWatch(2);
+        verdict(more, 1, 100, step -> step == 1 ? 3 : 3.6);
+        assertNotNull(more.rise());
+    }
 }

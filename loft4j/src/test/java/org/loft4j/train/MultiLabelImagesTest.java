@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import javax.imageio.ImageIO;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -44,15 +45,23 @@ class MultiLabelImagesTest {
                 ModelOptions.of(Task.IMAGE_CLASSIFICATION).withLabels(LABELS).withMultiLabel(several));
     }
 
-    private ImageDataset data(List<List<String>> labels) throws IOException {
+    private List<Path> files(int count) throws IOException {
         List<Path> files = new ArrayList<>();
-        for (int i = 0; i < labels.size(); i++) {
+        for (int i = 0; i < count; i++) {
             Path file = folder.resolve(i + ".png");
             ImageIO.write(new BufferedImage(16, 16, BufferedImage.TYPE_BYTE_GRAY), "png", file.toFile());
             files.add(file);
         }
+        return files;
+    }
+
+    private ImageDataset data(List<List<String>> labels) throws IOException {
+        return dataset(LabeledImages.ofSeveral(folder, files(labels.size()), labels));
+    }
+
+    private static ImageDataset dataset(LabeledImages images) throws IOException {
         return new ImageDataset(
-                LabeledImages.ofSeveral(folder, files, labels),
+                images,
                 Labels.ofNames(LABELS),
                 new ImageDataset.Shape(1, 16, 16),
                 ImageProcessor.plain(1, 16, 16),
@@ -126,6 +135,17 @@ class MultiLabelImagesTest {
                     List.of(2.0, 2.0, 2.0),
                     List.copyOf(
                             ClassWeights.BALANCED.counted(several, data).named().values()));
+        }
+    }
+
+    /** x three times, z once, y never: n / (k·n_c) with n = 4 and k = 2. */
+    @Test
+    void imagesOfOneClassEachAreCountedToo() throws IOException {
+        ImageDataset data = dataset(LabeledImages.of(folder, files(4), List.of("x", "x", "z", "x")));
+        try (Model one = model(false)) {
+            assertEquals(
+                    Map.of("x", 2.0 / 3, "y", 1.0, "z", 2.0),
+                    ClassWeights.BALANCED.counted(one, data).named());
         }
     }
 

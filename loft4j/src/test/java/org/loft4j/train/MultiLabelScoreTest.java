@@ -54,4 +54,21 @@ class MultiLabelScoreTest {
         assertEquals(0, score.macroF1(), 0);
         assertTrue(Double.isNaN(score.microRocAuc()) && Double.isNaN(score.macroRocAuc()), "there is no pair to order");
     }
+
+    @Test
+    void asManyRightAsWrongAreTwoThirds() {
+        MultiLabelScore score = new MultiLabelScore(2, Threshold.HALF);
+        score.add(new long[] {1, 0}, new double[] {1, 1});
+        assertEquals(2.0 / 3, score.microF1(), 1e-15);
+    }
+
+    /** By pairs: label 0 orders three of four, label 1 four of four; of all 4 that are had and 8 that are not 29 of 32 pairs, and one is a tie. */
+    @Test
+    void areasAreSharesOfPairsInOrder() {
+        MultiLabelScore score = new MultiLabelScore(3, Threshold.HALF);
+        score.add(new long[] {1, 0, 0, 1, 1, 0}, new double[] {2, -1, -3, 0.5, -0.5, -3});
+        score.add(new long[] {0, 1, 0, 0, 0, 0}, new double[] {1, 1, -3, -2, -2, -4});
+        assertEquals((0.75 + 1) / 2, score.macroRocAuc(), 1e-15);
+        assertEquals(29.5 / 32, score.microRocAuc(), 1e-15);
+    }
 }

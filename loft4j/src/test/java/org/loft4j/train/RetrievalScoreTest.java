@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.nn.MatchLoss;
@@ -94,5 +95,20 @@ class RetrievalScoreTest {
         }
         assertEquals(
                 0, score(TextMatches.of(List.of(rows().matches())), vectors).accuracyAt1());
+    }
+
+    /** Its right texts take places of each other: of twelve two are beyond the tenth. */
+    @Test
+    void anAnchorOfMoreThanTenTextsDoesNotFindThemAll() {
+        MatchDataset twelve = TinyMatches.of(IntStream.range(0, 12)
+                .mapToObj(i -> List.of(new int[] {5}, new int[] {20 + i}))
+                .toList());
+        TextMatches matches = TextMatches.of(List.of(twelve.matches()));
+        double[][] vectors =
+                IntStream.range(0, 24).mapToObj(i -> at(i % 2 == 0 ? 0 : i)).toArray(double[][]::new);
+        RetrievalScore score = score(matches, vectors);
+        assertEquals(10.0 / 12, score.recallAt10(), 1e-12);
+        assertEquals(1, score.accuracyAt1(), 0);
+        assertEquals(1, score.mrrAt10(), 0);
     }
 }

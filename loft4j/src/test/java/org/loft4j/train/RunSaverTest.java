@@ -132,7 +132,8 @@ class RunSaverTest {
         assertTrue(most.get() <= 1, "writes at once: " + most);
         assertEquals(List.of(1L, 2L, 3L, 4L, 5L), reported);
         assertEquals(List.of(2L, 6L), new Checkpoints(directory).steps());
-        assertEquals(before, NativeScope.liveObjects());
+        // what earlier classes left may be collected meanwhile
+        assertTrue(NativeScope.liveObjects() <= before, NativeScope.liveObjects() + " objects, before " + before);
     }
 
     @Test
