@@ -86,5 +86,13 @@ final class CompareReport {
             out.println("\nPage with pictures: " + output.resolve("summary.html"));
         }
         out.flush();
+        int calls = Comparison.callsAtWork(output);
+        if (calls > 0) {
+            spec.commandLine()
+                    .getErr()
+                    .println((calls == 1 ? "another call is" : calls + " other calls are")
+                            + " at work on it: this is what there is by now, and rows of their runs may lack some seeds;"
+                            + " the last call to end writes the summary anew");
+        }
     }
 }

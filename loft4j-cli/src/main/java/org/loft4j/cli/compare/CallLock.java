@@ -5,7 +5,9 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.train.RunLock;
 
 /**
@@ -24,13 +26,43 @@ final class CallLock implements Closeable {
     }
 
     static CallLock acquire(Path output) throws IOException {
-        String name = String.format(NAME, UUID.randomUUID());
-        RunLock lock = RunLock.tryAcquire(output, name);
-        if (lock == null) {
-            // nobody else makes that name
-            throw new IllegalStateException(name + " is held");
+        while (true) {
+            String name = String.format(NAME, UUID.randomUUID());
+            RunLock lock = RunLock.tryAcquire(output, name);
+            if (lock != null) {
+                return new CallLock(output.resolve(name), lock);
+            }
+            // one that counts the calls is just looking at that file
         }
-        return new CallLock(output.resolve(name), lock);
+    }
+
+    /** How many calls beside this one are at work. */
+    int others() throws IOException {
+        return count(output(), file);
+    }
+
+    /** How many calls are at work on an output directory. */
+    static int count(Path output) throws IOException {
+        return count(output, null);
+    }
+
+    private Path output() {
+        return Objects.requireNonNull(file.getParent());
+    }
+
+    private static int count(Path output, @Nullable Path but) throws IOException {
+        int held = 0;
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(output, String.format(NAME, "*"))) {
+            for (Path found : files) {
+                if (!found.equals(but)) {
+                    try (RunLock left =
+                            RunLock.tryAcquire(output, found.getFileName().toString())) {
+                        held += left == null ? 1 : 0;
+                    }
+                }
+            }
+        }
+        return held;
     }
 
     /** Whether a call is at work; asked by one that does not show itself yet, while none begins. */

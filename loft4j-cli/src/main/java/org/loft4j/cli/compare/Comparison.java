@@ -2,7 +2,6 @@ package org.loft4j.cli.compare;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
@@ -104,6 +103,11 @@ public final class Comparison {
         return kept == null ? ZonedDateTime.now() : kept;
     }
 
+    /** How many calls are at work on an output directory, of this process and of others. */
+    public static int callsAtWork(Path output) throws IOException {
+        return CallLock.count(output);
+    }
+
     /** Ends the comparison after the step in progress. May be called from any thread. */
     public void requestStop() {
         stopped.set(true);
@@ -137,7 +141,7 @@ public final class Comparison {
                     return Outcome.STOPPED;
                 }
                 try (CallLock call = begun.call()) {
-                    return work(trials, described, begun.turn());
+                    return work(trials, described, begun.turn(), call);
                 }
             } finally {
                 runner.set(null);
@@ -308,7 +312,7 @@ public final class Comparison {
         return new Turn(course, held, null, null);
     }
 
-    private Outcome work(TrialRunner trials, TrialSettings described, Turn first) throws IOException {
+    private Outcome work(TrialRunner trials, TrialSettings described, Turn first, CallLock call) throws IOException {
         boolean told = false;
         Turn next = first;
         while (true) {
@@ -318,7 +322,7 @@ public final class Comparison {
                     return Outcome.STOPPED;
                 }
                 if (trial != null) {
-                    take(trials, trial, described, turn);
+                    take(trials, trial, described, turn, call);
                 } else if (turn.held() == 0) {
                     return Outcome.FINISHED;
                 } else if (turn.course().undecided() == 0) {
@@ -338,31 +342,18 @@ public final class Comparison {
         }
     }
 
-    private void take(TrialRunner trials, Trial trial, TrialSettings described, Turn turn) throws IOException {
+    private void take(TrialRunner trials, Trial trial, TrialSettings described, Turn turn, CallLock call)
+            throws IOException {
         TrialResult result = trials.run(
                 trial,
                 results.directory(trial),
                 described.of(trial, settings),
                 listener.onStart(trial, Remaining.of(turn.course(), results.all(), turn.held())),
-                () -> othersAtWork(trial));
+                call::others);
         if (result != null) {
             Course left = new Course(settings, results);
             listener.onFinish(result, Remaining.of(left, results.all(), turn.held()));
         }
-    }
-
-    /** How many of the runs beside this one another process holds. */
-    private int othersAtWork(Trial own) throws IOException {
-        int others = 0;
-        for (Trial trial : new Course(settings, results).due()) {
-            Path place = results.directory(trial);
-            if (!trial.equals(own) && Files.isDirectory(place)) {
-                try (RunLock lock = RunLock.tryAcquire(place)) {
-                    others += lock == null ? 1 : 0;
-                }
-            }
-        }
-        return others;
     }
 
     private void pause(long millis) {

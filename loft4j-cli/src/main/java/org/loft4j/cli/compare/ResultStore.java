@@ -50,6 +50,7 @@ final class ResultStore {
         settings.putAll(LossSettings.defaults().toMap());
         settings.put(TrialSettings.REWARDS, TrialSettings.NO_REWARDS);
         settings.put(TrialSettings.FOLDS, 0);
+        settings.put(TrialSettings.TARGET_PARAMETERS, List.of().toString());
         return settings;
     }
 

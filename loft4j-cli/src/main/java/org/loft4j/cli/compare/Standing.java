@@ -118,8 +118,10 @@ public record Standing(
         List<Double> differences = new ArrayList<>();
         for (TrialResult run : runs) {
             TrialResult other = byPair.get(pair(run));
-            if (other != null) {
-                differences.add(run.test(metric) - other.test(metric));
+            double difference = other == null ? Double.NaN : run.test(metric) - other.test(metric);
+            // one of them may have failed
+            if (Double.isFinite(difference)) {
+                differences.add(difference);
             }
         }
         if (differences.isEmpty()) {

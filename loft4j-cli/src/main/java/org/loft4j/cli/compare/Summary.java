@@ -95,7 +95,7 @@ public record Summary(
         return new Summary(metric, sweep, against, standings, results);
     }
 
-    /** What is shown beside the metric: of a reward its standard error over the prompts; else the loss; beside that the accuracy of a classifier, Pearson's correlation of a regression, the perplexity of a language model. */
+    /** What is shown beside the metric: of a reward its standard error over the prompts; else the loss; beside that the accuracy of a classifier, Pearson's correlation of a regression, how early sentence embeddings find what belongs to them, the perplexity of a language model. */
     String otherMetric() {
         return other(results, metric);
     }
@@ -109,7 +109,7 @@ public record Summary(
         if (!metric.equals("loss") && !metric.equals("mse")) {
             return "loss";
         }
-        return List.of("accuracy", "pearson").stream()
+        return List.of("accuracy", "pearson", "mrr_at_10").stream()
                 .filter(name -> results.stream().anyMatch(run -> run.test().containsKey(name)))
                 .findFirst()
                 .orElse("perplexity");

@@ -84,6 +84,9 @@ public final class SummaryFiles {
             if (figure != null && png != null) {
                 AtomicFiles.write(output.resolve(entry.getKey()), png);
                 drawn.put(figure.described(), png);
+            } else {
+                // of runs that are not there any more, or of another view
+                Files.deleteIfExists(output.resolve(entry.getKey()));
             }
         }
         return drawn;
@@ -198,7 +201,9 @@ public final class SummaryFiles {
         if (rows.isEmpty()) {
             return "";
         }
-        StringBuilder text = new StringBuilder(String.join(",", rows.get(0).keySet())).append('\n');
+        StringBuilder text = new StringBuilder(
+                        rows.get(0).keySet().stream().map(SummaryFiles::cell).collect(Collectors.joining(",")))
+                .append('\n');
         for (Map<String, @Nullable Object> row : rows) {
             text.append(row.values().stream().map(SummaryFiles::cell).collect(Collectors.joining(",")))
                     .append('\n');

@@ -6,6 +6,7 @@ import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.loft4j.cli.report.Markdown;
@@ -188,6 +189,11 @@ public final class SummaryTable {
                 .filter(named -> named.getValue().size() > 1)
                 .map(named -> named.getKey() + " " + String.join("; ", named.getValue()))
                 .toList();
+        List<String> versions = differing(summary, "commit");
+        if (!versions.isEmpty()) {
+            notes.add("Runs were made by versions of loft4j that differ (commit " + String.join("; ", versions)
+                    + "): what was changed between them may be among the differences.");
+        }
         if (!machines.isEmpty()) {
             notes.add("Runs were made on machines that differ (" + String.join(", ", machines)
                     + "): seconds and tokens/s do not compare, and sums are rounded otherwise.");
@@ -208,6 +214,17 @@ public final class SummaryTable {
                     + " runs could not be trained to their end; runs.csv says why.");
         }
         return notes;
+    }
+
+    /** What runs say of their machine, where they say different things. */
+    private static List<String> differing(Summary summary, String name) {
+        List<String> told = summary.results().stream()
+                .map(result -> result.machine().get(name))
+                .filter(Objects::nonNull)
+                .map(String::valueOf)
+                .distinct()
+                .toList();
+        return told.size() > 1 ? told : List.of();
     }
 
     /** Where some had more rates to choose from than others. */
@@ -260,6 +277,9 @@ public final class SummaryTable {
         return List.of("To " + contender.title() + (contender.method().usesAdapter() ? " at the same rank" : "")
                 + ": mean difference of runs with the same seed" + (summary.folds() > 0 ? " and fold" : "")
                 + ", and its 95 % confidence interval by Student's t" + FoldNotes.correction(summary) + "."
+                + (summary.folds() > 0
+                        ? ""
+                        : " The same test rows judge all of them: what other rows would say, it does not cover.")
                 + (Evaluation.largerIsBetter(summary.metric()) ? "" : " A negative difference is better.")
                 + (summary.standings().stream().anyMatch(SummaryTable::lacksPairs)
                         ? " (of n): only so many of the row's " + (summary.folds() > 0 ? "runs" : "seeds")

@@ -39,6 +39,8 @@ final class TrialSettings {
     /** Whether an adapter is scaled by alpha / √rank. */
     static final String RSLORA = "use_rslora";
 
+    static final String TARGET_PARAMETERS = "target_parameters";
+
     private final Map<String, Object> common = new LinkedHashMap<>();
     private final Map<List<Long>, Map<String, Object>> ofRows = new HashMap<>();
     private final TrialData rows;
@@ -110,9 +112,7 @@ final class TrialSettings {
             all.put("lora_dropout", adapter.dropout());
             all.put(RSLORA, adapter.useRslora());
             all.put("target_modules", adapter.targetModules().toString());
-            if (!adapter.targetParameters().isEmpty()) {
-                all.put("target_parameters", adapter.targetParameters().toString());
-            }
+            all.put(TARGET_PARAMETERS, adapter.targetParameters().toString());
             all.put("exclude_modules", String.valueOf(adapter.excludeModules()));
             all.put("modules_to_save", adapter.modulesToSave().toString());
         }

@@ -42,8 +42,8 @@ class ResultStoreTest {
         assertDoesNotThrow(() -> ResultStore.requireAgreement(
                 Map.of(older, Map.of("weight_decay", 0.0, "new_setting", 3, "lora_plus_ratio", 16.0))));
         assertDoesNotThrow(() -> ResultStore.requireAgreement(
-                Map.of(older, Map.of("warmup_steps", 0, "min_lr_ratio", 0.0, "label_smoothing_factor", 0.0))));
-        for (String key : List.of("warmup_steps", "min_lr_ratio", "label_smoothing_factor")) {
+                Map.of(older, Map.of("warmup_steps", 0, "min_lr_ratio", 0.0, "target_parameters", "[]"))));
+        for (String key : List.of("warmup_steps", "min_lr_ratio", "label_smoothing_factor", "target_parameters")) {
             assertThrows(ConfigException.class, () -> ResultStore.requireAgreement(Map.of(older, Map.of(key, 1))), key);
         }
         ConfigException e = assertThrows(

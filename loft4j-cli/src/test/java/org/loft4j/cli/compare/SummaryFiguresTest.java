@@ -1,6 +1,7 @@
 package org.loft4j.cli.compare;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -164,6 +165,30 @@ class SummaryFiguresTest {
         SummaryFiles.write(folder, summary("accuracy", 0L), complaint -> {});
         String runs = Files.readString(folder.resolve("runs.csv"));
         assertTrue(runs.endsWith(",\"cannot be learnt\nfor want\nof rows\"\n"), runs);
+    }
+
+    /** A title may have a comma. */
+    @Test
+    void theHeadingsOfATableAreAsManyAsItsColumns(@TempDir Path folder) throws IOException {
+        run("lora:alpha=64", 1e-3, 0, 0, 0.9, 0.3);
+        run("lora:alpha=4", 1e-3, 0, 0, 0.8, 0.3);
+        List<Contender> there =
+                results.stream().map(result -> result.trial().contender()).toList();
+        Summary summary = Summary.of(results, "accuracy", List.of(0L), Baseline.of(there, "LoRA, alpha 64"));
+        SummaryFiles.write(folder, summary, complaint -> {});
+        String heading = Files.readAllLines(folder.resolve("summary.csv")).get(0);
+        assertTrue(heading.contains(",\"to_LoRA, alpha 64\",\"to_LoRA, alpha 64_ci95\","), heading);
+    }
+
+    @Test
+    void aPictureOfRunsThatAreGoneGoesToo(@TempDir Path folder) throws IOException {
+        run("lora", 1e-3, 0, 0, 0.9, 0.3);
+        run("lora", 1e-2, 0, 0, 0.8, 0.3);
+        SummaryFiles.write(folder, summary("accuracy", 0L), complaint -> {});
+        assertTrue(Files.exists(folder.resolve("learning-rates.png")));
+        results.remove(1);
+        SummaryFiles.write(folder, summary("accuracy", 0L), complaint -> {});
+        assertFalse(Files.exists(folder.resolve("learning-rates.png")));
     }
 
     @Test

@@ -210,6 +210,16 @@ class SummaryRowsTest {
     }
 
     @Test
+    void runsOfTwoVersionsAreToldOf() {
+        run("lora", 4, 1e-3, 0, 0.8, Map.of("commit", "1111111"));
+        run("lora", 4, 1e-3, 1, 0.8);
+        assertFalse(SummaryTable.text(summary("accuracy", "full")).contains("versions"));
+        run("lora", 4, 1e-3, 2, 0.8, Map.of("commit", "2222222"));
+        String text = SummaryTable.text(summary("accuracy", "full"));
+        assertTrue(text.contains("versions of loft4j that differ (commit 1111111; 2222222):"), text);
+    }
+
+    @Test
     void theMarkdownShowsWhatTheTableShows() {
         run("full", 0, 1e-4, 0, 0.9);
         run("lora:alpha=8:label=a|b_*c*", 4, 1e-3, 0, 0.8);

@@ -166,6 +166,19 @@ class SummaryTest {
         assertFalse(SummaryTable.text(summary(0L)).contains("(of "), SummaryTable.text(summary(0L)));
     }
 
+    /** A baseline's seed that failed takes one pair away, and not all. */
+    @Test
+    void aFailedSeedIsNoPair() {
+        run("full", 0, 1e-4, 0, 0.9, 0.90);
+        failed("full", 0, 1e-4, 1);
+        run("lora", 4, 1e-3, 0, 0.9, 0.85);
+        run("lora", 4, 1e-3, 1, 0.9, 0.80);
+        Sample toFull = standing("lora", 0L).toBaseline();
+        assertNotNull(toFull);
+        assertEquals(1, toFull.count());
+        assertEquals(-0.05, toFull.mean(), 1e-12);
+    }
+
     @Test
     void ofEqualScoresTheSmallerRateWins() {
         run("loft", 1, 3e-4, 0, 0.9, 0.5);
