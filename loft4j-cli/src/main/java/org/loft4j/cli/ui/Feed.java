@@ -14,16 +14,26 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /** What the runs under some directories have to tell, those that begin later among them. One thread uses it at a time. */
 final class Feed {
     private static final int DEPTH = 6;
+
+    /** What a run keeps of itself, which is no run. */
+    private static final Pattern CHECKPOINT = Pattern.compile("checkpoint-\\d+");
+
     private static final long SEARCH_NANOS = 2_000_000_000L;
+
+    /** How much longer than a search the pause behind it is at least. */
+    private static final long SEARCH_SHARE = 20;
 
     private final List<Path> roots;
     private final Map<Path, RunFeed> runs = new LinkedHashMap<>();
     private final Set<String> ids = new HashSet<>();
     private long searched;
+    private long pause;
 
     Feed(List<Path> roots) {
         this.roots = List.copyOf(roots);
@@ -32,11 +42,13 @@ final class Feed {
     /** Everything that was not told yet. */
     List<UiEvent> poll() throws IOException {
         long now = System.nanoTime();
-        if (runs.isEmpty() || now - searched > SEARCH_NANOS) {
-            searched = now;
+        if (searched == 0 || now - searched > pause) {
             for (Path root : roots) {
                 search(root);
             }
+            searched = System.nanoTime();
+            // a directory of thousands is not searched all the time
+            pause = Math.max(SEARCH_NANOS, SEARCH_SHARE * (searched - now));
         }
         List<UiEvent> events = new ArrayList<>();
         for (RunFeed run : runs.values()) {
@@ -49,17 +61,19 @@ final class Feed {
         if (!Files.isDirectory(root)) {
             return;
         }
+        Set<Path> found = new TreeSet<>();
         // a root is often a link to another disk; of links in it those to a run are followed, and not those to data
         Files.walkFileTree(root, EnumSet.of(FileVisitOption.FOLLOW_LINKS), DEPTH, new SimpleFileVisitor<>() {
             @Override
             public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
                 String name = String.valueOf(directory.getFileName());
-                boolean aside = name.startsWith(".") && name.length() > 2 || name.startsWith("checkpoint-");
+                boolean aside = name.startsWith(".") && name.length() > 2
+                        || CHECKPOINT.matcher(name).matches();
                 if (!directory.equals(root) && aside) {
                     return FileVisitResult.SKIP_SUBTREE;
                 }
                 if (Files.isRegularFile(directory.resolve(RunFeed.METRICS))) {
-                    runs.computeIfAbsent(directory, run -> feed(run, name(root, run)));
+                    found.add(directory);
                     return FileVisitResult.SKIP_SUBTREE;
                 }
                 return directory.equals(root) || !Files.isSymbolicLink(directory)
@@ -78,15 +92,22 @@ final class Feed {
                 return FileVisitResult.CONTINUE;
             }
         });
+        // by their names, whatever the order of the file system; one that two roots hold is one
+        found.forEach(run ->
+                runs.computeIfAbsent(run.toAbsolutePath().normalize(), key -> feed(run, name(root, run), root)));
     }
 
-    /** Its name tells it from the others, or its name and a number. */
-    private RunFeed feed(Path run, String name) {
-        String id = name;
-        for (int i = 2; !ids.add(id); i++) {
-            id = name + " " + i;
+    /** Its name tells it from the others, or the name of its root as well, or a number. */
+    private RunFeed feed(Path run, String name, Path root) {
+        String own = name;
+        if (ids.contains(name) && !run.equals(root)) {
+            own = root.toAbsolutePath().normalize().getFileName() + "/" + name;
         }
-        return new RunFeed(run, id, name);
+        String id = own;
+        for (int i = 2; !ids.add(id); i++) {
+            id = own + " " + i;
+        }
+        return new RunFeed(run, id);
     }
 
     /** The path below the root, or the root's own name. Comparisons have a folder of their own for the training of a trial. */

@@ -8,6 +8,8 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.loft4j.io.Json;
 
 /** The files of the page, all from the class path: the modules, the style, and uPlot from its webjar. */
@@ -17,6 +19,8 @@ final class PageFiles {
             "format", "store", "answers", "curves", "heatmap", "layers", "runs", "samples", "page", "live", "report");
 
     private static final String WEBJAR = "/META-INF/resources/webjars/uplot/1.6.30/";
+
+    private static final Pattern PLACE = Pattern.compile("\\{\\{(title|head)}}");
 
     private PageFiles() {}
 
@@ -82,8 +86,10 @@ final class PageFiles {
     }
 
     private static String page(String title, String head) throws IOException {
-        String escaped = title.replace("&", "&amp;").replace("<", "&lt;");
-        return text(read("index.html")).replace("{{title}}", escaped).replace("{{head}}", head);
+        Map<String, String> parts = Map.of("title", title.replace("&", "&amp;").replace("<", "&lt;"), "head", head);
+        // at once: a title may look like a place for the head
+        return PLACE.matcher(text(read("index.html")))
+                .replaceAll(place -> Matcher.quoteReplacement(parts.get(place.group(1))));
     }
 
     private static String importMap(Map<String, String> imports) throws IOException {

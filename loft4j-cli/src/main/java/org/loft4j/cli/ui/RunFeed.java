@@ -34,13 +34,14 @@ final class RunFeed {
 
     private static final List<String> FILES = List.of(METRICS, "diagnostics.jsonl", "samples.jsonl");
     private static final List<String> PRIVATE = List.of("host", "pid", "process_started");
+
+    private static final String PLACE = "output_dir";
     private static final int LINES_AN_EVENT = 2000;
     private static final long LARGEST_SETTINGS = 1 << 20;
     private static final Pattern COMMENT = Pattern.compile("(?m)^# (?=\\w+: )");
 
     private final Path directory;
     private final String id;
-    private final String name;
     private final Map<String, LineTail> tails = new LinkedHashMap<>();
     private final LineTail completions;
     private final ShownAnswers answers = new ShownAnswers();
@@ -59,10 +60,9 @@ final class RunFeed {
      * @param id by which the page knows the run; where a run lies and whose machine it is are nobody's business who is sent a
      *     report
      */
-    RunFeed(Path directory, String id, String name) {
+    RunFeed(Path directory, String id) {
         this.directory = directory;
         this.id = id;
-        this.name = name;
         this.aboutFile = new ParsedFile(
                 directory.resolve(RunAbout.FILE), file -> Json.read(file).toTree());
         this.stateFile = new ParsedFile(directory.resolve("trainer_state.json"), RunFeed::state);
@@ -218,7 +218,7 @@ final class RunFeed {
     private void describe(@Nullable JsonNode about, Instant written) {
         described.clear();
         described.put("id", id);
-        described.put("name", name);
+        described.put("name", id);
         described.put("smaller_is_better", Evaluation.ERRORS.stream().sorted().toList());
         JsonNode state = stateFile.tree();
         status = RunStatus.of(about, state, written, age(about, written).dividedBy(Math.max(1, lines)));
@@ -229,7 +229,10 @@ final class RunFeed {
         described.put("about", about instanceof ObjectNode all ? all.deepCopy().remove(PRIVATE) : about);
         // what loft train wrote down, else the plan of the trainer's state
         JsonNode settings = settingsFile.tree();
-        described.put("settings", settings != null || state == null ? settings : state.get("plan"));
+        JsonNode shown = settings != null || state == null ? settings : state.get("plan");
+        // the place of the run is nobody's business
+        described.put(
+                "settings", shown instanceof ObjectNode all ? all.deepCopy().without(PLACE) : shown);
     }
 
     private Duration age(@Nullable JsonNode about, Instant written) {

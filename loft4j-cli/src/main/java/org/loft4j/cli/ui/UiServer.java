@@ -69,7 +69,7 @@ public final class UiServer implements AutoCloseable {
             http = HttpServer.create(new InetSocketAddress(loopback, port), 16);
         } catch (BindException e) {
             throw new ConfigException(
-                    "port must be free, got " + port + ": another program has it; leave it out for any", e);
+                    "port must be free, got " + port + " (" + e.getMessage() + "): leave it out for any", e);
         }
         UiServer server = new UiServer(http, roots, pauseMillis);
         http.createContext("/", server::answer);

@@ -1,6 +1,9 @@
 /** Line charts over the steps, one line a run, by uPlot. */
 import {colour, element, number, ticks} from "loft/format";
 
+/** The distances between numbers of steps beside an axis, which are whole. */
+const WHOLE = Array.from({length: 10}, (_, power) => [1, 2, 5].map(digit => digit * 10 ** power)).flat();
+
 /** The exponential moving average, corrected for its start; gaps stay gaps. */
 export function smooth(values, share) {
     let mean = 0;
@@ -15,9 +18,37 @@ export function smooth(values, share) {
     });
 }
 
+/** A logarithmic axis ends at the next digit, and not at the next power of ten. */
+function logRange(low, high) {
+    return low > 0 && Number.isFinite(high) ? uPlot.rangeLog(low, high, 10, low === high) : [1, 10];
+}
+
+/** The places of numbers without one beside them, which no line leads to; null for none. Undefined is where other lines have steps. */
+function alone(values) {
+    const found = [];
+    let place = -1;
+    let length = 0;
+    const end = () => {
+        if (length === 1) {
+            found.push(place);
+        }
+        length = 0;
+    };
+    values.forEach((value, i) => {
+        if (value === null) {
+            end();
+        } else if (value !== undefined) {
+            place = i;
+            length++;
+        }
+    });
+    end();
+    return found.length > 0 ? found : null;
+}
+
 export class Chart {
     /**
-     * @param options title; key, for tests and links; log, whether the axis is logarithmic; format of the values
+     * @param options title; key, for tests and links; log, whether the axis is logarithmic; format of the values; marks, that of all beside the axis
      */
     constructor(options) {
         this.options = options;
@@ -25,7 +56,8 @@ export class Chart {
         this.readout = element("p", {class: "readout"});
         this.plot = element("div", {class: "plot"});
         const toggle = element("button", {
-            type: "button", class: "log", title: "logarithmic or linear axis", "aria-pressed": String(this.log),
+            type: "button", class: "log", title: "logarithmic or linear axis", "aria-label": "logarithmic axis of " + options.title,
+            "aria-pressed": String(this.log),
             onclick: () => {
                 this.log = !this.log;
                 toggle.setAttribute("aria-pressed", String(this.log));
@@ -34,11 +66,13 @@ export class Chart {
         }, "log");
         this.root = element("figure", {class: "chart", "data-chart": options.key},
             element("figcaption", {title: options.hint ?? null}, options.title, toggle), this.readout, this.plot);
+        this.plot.setAttribute("role", "img");
+        this.plot.setAttribute("aria-label", "curve of " + options.title);
         new ResizeObserver(() => this.resize()).observe(this.plot);
     }
 
     /**
-     * Shows lines: {run, steps, values, label, faint, dash, points, band}.
+     * Shows lines: {run, steps, values, label, faint, mean, dash, points, band}. A mean is drawn and not read out.
      * A band is the index of the line up to which the space is filled; where there are bands, no line may be without steps.
      */
     show(lines) {
@@ -67,11 +101,16 @@ export class Chart {
     }
 
     remake() {
+        // what is looked at more closely stays so
+        const {min, max} = this.zoomed && this.uplot ? this.uplot.scales.x : {};
         this.uplot?.destroy();
         this.zoomed = false;
         this.plot.replaceChildren();
         if (this.lines && this.plot.clientWidth > 0) {
             this.uplot = new uPlot(this.config(), this.data, this.plot);
+            if (min !== undefined) {
+                this.uplot.setScale("x", {min, max});
+            }
         } else {
             this.uplot = null;
         }
@@ -92,7 +131,8 @@ export class Chart {
             grid: {stroke: colour("grid"), width: 1}, ticks: {show: false},
         };
         const format = this.options.format;
-        const marks = format === undefined ? ticks : values => values.map(value => value === null ? "" : format(value));
+        const marks = this.options.marks
+            ?? (format === undefined ? ticks : values => values.map(value => value === null ? "" : format(value)));
         return {
             width: this.plot.clientWidth,
             height: this.options.height ?? 210,
@@ -105,11 +145,11 @@ export class Chart {
             },
             scales: {
                 x: {time: false},
-                y: {distr: this.log ? 3 : 1, range: this.log ? undefined : (self, low, high) => this.range(low, high)},
+                y: {distr: this.log ? 3 : 1, range: (self, low, high) => this.log ? logRange(low, high) : this.range(low, high)},
             },
             axes: [
-                {...axis, size: 28, values: (self, values) => values.map(value => value >= 1e4 ? value / 1e3 + "k" : value)},
-                {...axis, size: 58, space: 34, values: (self, values) => marks(values)},
+                {...axis, size: 28, incrs: WHOLE, values: (self, values) => values.map(value => value >= 1e4 ? value / 1e3 + "k" : value)},
+                {...axis, size: (self, texts) => Math.max(58, ...(texts ?? []).map(text => 14 + 6.5 * String(text).length)), space: 34, values: (self, values) => marks(values)},
             ],
             series: [{}, ...this.lines.map(line => this.series(line))],
             bands: this.lines.flatMap((line, index) => line.band === undefined ? [] : [{
@@ -132,7 +172,8 @@ export class Chart {
         if (low === null || high === null) {
             return [0, 1];
         }
-        const room = high > low ? 0.06 * (high - low) : Math.abs(low) * 0.1 || 1;
+        // a mean of one number differs from it in the last digit
+        const room = high - low > 1e-9 * Math.abs(high) ? 0.06 * (high - low) : Math.abs(low) * 0.1 || 1;
         const bottom = low - room;
         return [low >= 0 && bottom < 0 ? 0 : bottom, high + room];
     }
@@ -145,7 +186,7 @@ export class Chart {
             dash: line.dash ?? line.run.dash,
             spanGaps: false,
             points: {
-                show: line.points ? true : line.values.length === 1,
+                show: line.points === true, filter: (self, index, show) => show || hidden ? null : alone(self.data[index]),
                 size: 6, fill: colour("panel"), width: 1.6,
             },
         };
@@ -160,15 +201,17 @@ export class Chart {
         const format = this.options.format ?? number;
         const parts = [];
         this.lines.forEach((line, index) => {
-            if (line.faint || line.edge || line.band !== undefined || parts.length >= 5) {
+            if (line.mean || line.edge || line.band !== undefined) {
                 return;
             }
             const values = this.uplot.data[index + 1];
+            const isOver = at !== null && at !== undefined && this.uplot.data[0][at] > Math.max(line.run.step, line.steps.at(-1));
             let value = null;
-            for (let i = at ?? values.length - 1; i >= 0 && (value === null || value === undefined); i--) {
+            for (let i = at ?? values.length - 1; !isOver && i >= 0 && (value === null || value === undefined); i--) {
                 value = values[i];
             }
-            parts.push(element("span", {style: {color: line.run.colour}},
+            parts.push(element("span", {title: line.run.name},
+                element("i", {class: "dot", style: {background: line.run.colour}}),
                 (line.label ? line.label + " " : "") + format(value ?? null)));
         });
         const step = at === null || at === undefined ? null : element("span", {}, "step " + this.uplot.data[0][at]);

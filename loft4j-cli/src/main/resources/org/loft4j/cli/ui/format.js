@@ -23,7 +23,19 @@ export function ticks(values) {
 }
 
 export function bytes(value) {
+    if (value === null || value === undefined || Number.isNaN(value)) {
+        return "–";
+    }
     return value >= 1e9 ? (value / 1e9).toFixed(value >= 1e10 ? 1 : 2) + " GB" : Math.round(value / 1e6) + " MB";
+}
+
+/** Bytes beside an axis: as many digits as tell one from the next. */
+export function byteTicks(values) {
+    const known = values.filter(value => value !== null);
+    const [unit, size] = Math.max(...known) >= 1e9 ? ["GB", 1e9] : ["MB", 1e6];
+    const apart = known.length > 1 ? (known[1] - known[0]) / size : 1;
+    const digits = Math.min(6, Math.max(0, Math.ceil(-Math.log10(apart) - 1e-9)));
+    return values.map(value => value === null ? "" : (value / size).toFixed(digits) + " " + unit);
 }
 
 export function duration(seconds) {

@@ -5,6 +5,9 @@ import {colour, element, number} from "loft/format";
 const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 const LABELLED = 11;
 
+/** Columns at most: a screen has no more, and a canvas may not have many more. */
+const WIDEST = 2048;
+
 function ramp(share) {
     const at = Math.min(0.9999, Math.max(0, share)) * (RAMP.length - 1);
     const low = RAMP[Math.floor(at)];
@@ -29,7 +32,11 @@ export class HeatMap {
     }
 
     /** @param table layers; steps; values, one array of layers for each step; log; picked, an index or null */
-    show(table) {
+    show(whole) {
+        const every = Math.ceil(whole.steps.length / WIDEST);
+        // the last one among them
+        const some = list => every > 1 ? list.filter((_, i) => (list.length - 1 - i) % every === 0) : list;
+        const table = {...whole, steps: some(whole.steps), values: some(whole.values)};
         this.table = table;
         const {layers, steps, values, log} = table;
         const of = value => Number.isFinite(value) && (!log || value > 0) ? (log ? Math.log10(value) : value) : null;

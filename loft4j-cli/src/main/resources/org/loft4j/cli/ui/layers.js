@@ -40,7 +40,7 @@ export class Layers {
         this.store = store;
         this.quantity = "update_norm";
         this.picked = null;
-        this.tabs = element("div", {class: "tabs", role: "group"});
+        this.tabs = element("div", {class: "tabs", role: "group", "aria-label": "what is shown of the layers"});
         this.choice = element("select", {"aria-label": "run of the map", onchange: () => this.draw()});
         this.hint = element("p", {class: "hint"});
         this.map = new HeatMap(row => this.pick(row));

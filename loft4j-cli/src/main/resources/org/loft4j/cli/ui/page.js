@@ -1,7 +1,7 @@
 /** Lays out the panels and draws them again, a few times a second at most, when something has changed. */
 import {Answers} from "loft/answers";
 import {Chart, smooth} from "loft/curves";
-import {bytes, number} from "loft/format";
+import {byteTicks, bytes, number} from "loft/format";
 import {Layers} from "loft/layers";
 import {drawResults, drawRuns, drawSettings} from "loft/runs";
 import {drawSamples} from "loft/samples";
@@ -15,7 +15,7 @@ function training(key, smoothing) {
         if (smoothing === 0 || steps.length < 8) {
             return [{run, steps, values}];
         }
-        return [{run, steps, values, faint: true}, {run, steps, values: smooth(values, smoothing)}];
+        return [{run, steps, values, faint: true}, {run, steps, values: smooth(values, smoothing), mean: true}];
     };
 }
 
@@ -35,7 +35,7 @@ function both(key, share) {
         const lines = run.training[key] ? training(key, share)(run) : [];
         const held = evaluation(key, {label: "eval", points: true, dash: [5, 4]})(run);
         if (held.length > 0 && lines.length > 0) {
-            lines.at(-1).label = "train";
+            lines[0].label = "train";
         }
         return [...lines, ...held];
     };
@@ -70,7 +70,13 @@ export class Page {
         if (!chart) {
             chart = new Chart(options);
             this.charts.set(options.key, chart);
-            document.getElementById("curves").append(chart.root);
+        }
+        chart.root.querySelector("figcaption").firstChild.textContent = options.title;
+        // what is told later has its place among the others too
+        const curves = document.getElementById("curves");
+        const there = curves.children[this.placed++];
+        if (there !== chart.root) {
+            curves.insertBefore(chart.root, there ?? null);
         }
         chart.show(this.store.shown.flatMap(lines));
     }
@@ -89,6 +95,9 @@ export class Page {
 
     curves() {
         const share = Number(this.smoothing.value);
+        this.smoothing.setAttribute("aria-valuetext", share === 0 ? "none" : "mean of about " + Math.round(1 / (1 - share)) + " lines");
+        this.smoothing.title = this.smoothing.getAttribute("aria-valuetext");
+        this.placed = 0;
         // first what a run by rewards is to raise; where none is, the chart is hidden
         this.chart({key: "reward", title: "reward", hint: BOTH}, both("reward", share));
         this.chart({key: "loss", title: "loss", hint: BOTH}, both("loss", share));
@@ -102,8 +111,8 @@ export class Page {
             this.chart({key: "eval_" + metric, title: metric.replaceAll("_", " ") + " (held-out)"}, evaluation(metric, {points: true})));
         this.chart({key: "grad_norm", title: "gradient norm", log: true}, training("grad_norm", share));
         this.chart({key: "learning_rate", title: "learning rate"}, training("learning_rate", 0));
-        const images = this.store.all.some(run => run.about.unit === "images");
-        this.chart({key: "speed", title: images ? "images a second" : "tokens a second", format: number}, training("tokens_per_second", 0));
-        this.chart({key: "memory", title: "memory", format: bytes}, training("memory_bytes", 0));
+        const units = [...new Set(this.store.shown.map(run => run.about.unit ?? "tokens"))].sort();
+        this.chart({key: "speed", title: (units.join(" or ") || "tokens") + " a second", format: number}, training("tokens_per_second", 0));
+        this.chart({key: "memory", title: "memory", format: bytes, marks: byteTicks}, training("memory_bytes", 0));
     }
 }

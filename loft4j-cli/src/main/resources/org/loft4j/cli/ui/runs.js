@@ -47,8 +47,10 @@ function fill(made, run) {
     const [first, method, state, progress, time, loss, evaluation] = made.children;
     const swatch = first.firstChild;
     swatch.setAttribute("aria-pressed", String(run.shown));
+    swatch.setAttribute("aria-label", "show " + run.name);
     Object.assign(swatch.style, {background: run.shown ? run.colour : "transparent", borderColor: run.colour});
     first.lastChild.textContent = run.name;
+    first.lastChild.title = run.name;
     method.textContent = run.about.method ?? "";
     state.title = since(run.info.last_write) ?? "";
     state.replaceChildren(element("span", {class: "state " + status}, STATES[status] ?? status));
@@ -70,11 +72,17 @@ export function drawRuns(root, store) {
         root.rows = new Map(store.all.map(run => [run.id, row(run.id, store)]));
         root.replaceChildren(root.rows.size === 0
             ? element("p", {class: "empty"}, "No run yet. One shows here as soon as it has written its first line of metrics.")
-            : element("div", {class: "wide panel"}, element("table", {},
+            : element("div", {class: "wide panel"}, element("table", {class: "runs"},
                 element("thead", {}, element("tr", {}, ...HEAD.map(text => element("th", {}, text)))),
                 element("tbody", {}, ...root.rows.values()))));
+        root.notShown = element("p", {class: "hint", hidden: true}, element("span"), " ",
+            element("button", {type: "button", class: "log", onclick: () => store.showAll()}, "show all"));
+        root.append(root.notShown);
     }
     store.all.forEach(run => fill(root.rows.get(run.id), run));
+    const off = store.all.length - store.shown.length;
+    root.notShown.hidden = off === 0;
+    root.notShown.firstChild.textContent = `${off} of ${store.all.length} runs ${off === 1 ? "is" : "are"} not shown below: the square before a name shows or hides it.`;
 }
 
 export function drawResults(root, store) {

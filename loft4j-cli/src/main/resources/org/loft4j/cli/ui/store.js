@@ -116,6 +116,10 @@ class Run {
         let best = null;
         for (const line of this.evaluations) {
             const value = line["eval_" + metric];
+            if (line.eval_loss === null) {
+                // of a loss that is no number the trainer takes nothing either
+                continue;
+            }
             if (Number.isFinite(value) && (best === null || (falling ? value < best.value : value > best.value))) {
                 best = {step: line.step, value};
             }
@@ -147,6 +151,11 @@ export class Store {
         return this.all.filter(run => run.shown);
     }
 
+    showAll() {
+        this.all.forEach(run => run.shown = true);
+        this.changed();
+    }
+
     toggle(run) {
         run.shown = !run.shown;
         this.changed();
@@ -167,6 +176,9 @@ export class Store {
             this.runs.set(data.id, run);
         }
         if (name === "run") {
+            if (run.info.id === undefined && !this.kept?.has(data.id) && ["running", "quiet"].includes(data.status)) {
+                run.shown = true;
+            }
             run.name = data.name;
             run.info = data;
         } else {

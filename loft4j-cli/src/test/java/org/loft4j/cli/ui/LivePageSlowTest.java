@@ -120,6 +120,26 @@ class LivePageSlowTest {
             assertEquals(
                     "-0.5 0  2,000",
                     browser.evaluate(ticks.formatted("-0.5, 0, null, 2000")).asText());
+            String bytes =
+                    "import('loft/format').then(format => format.byteTicks([%s]).concat(format.bytes(null)).join(' '))";
+            assertEquals(
+                    "299.5 MB 300.0 MB 300.5 MB –",
+                    browser.evaluate(bytes.formatted("299.5e6, 300e6, 300.5e6")).asText());
+            assertEquals(
+                    "3.02 GB 3.04 GB –",
+                    browser.evaluate(bytes.formatted("3.02e9, 3.04e9")).asText());
+        }
+    }
+
+    /** The values as they were logged are read out, and not the smoothed ones. */
+    @Test
+    void theReadoutTellsWhatWasLogged() throws Exception {
+        run.append("metrics.jsonl", "{\"step\":21,\"loss\":7.25}\n");
+        try (UiServer server = UiServer.start(List.of(directory.resolve("runs")), 0, 50);
+                Chromium browser = chromium()) {
+            browser.open(server.address());
+            browser.await("document.querySelector('[data-chart=loss] .readout')?.textContent.includes('7.25')");
+            assertQuiet(browser);
         }
     }
 

@@ -50,6 +50,16 @@ class ReportPageTest {
     }
 
     @Test
+    void aTitleIsNoPlaceForTheHead() throws IOException {
+        RunFolder run = RunFolder.create(directory.resolve("a {{head}} b"), 10);
+        run.train(1, 2);
+        run.append("samples.jsonl", "{\"step\":1,\"prompt\":\"p\",\"text\":\"{{title}}$1\"}\n");
+        String html = Files.readString(ReportPage.write(run.directory()));
+        assertTrue(html.contains("<title>loft: a {{head}} b</title>"));
+        assertTrue(html.contains("\"{{title}}$1\""), "a text of the data");
+    }
+
+    @Test
     void aReportTellsNothingOfTheMachine() throws IOException {
         for (String folder : List.of("one", "two")) {
             RunFolder run = RunFolder.create(directory.resolve(folder + "/run"), 100);
@@ -62,12 +72,16 @@ class ReportPageTest {
                             "host", "somebodys-machine",
                             "pid", 4711,
                             "process_started", "2026-01-01T00:00:00Z"));
+            Files.writeString(
+                    run.directory().resolve("config.yaml"),
+                    "method: loft\noutput_dir: " + run.directory().toAbsolutePath() + "\n");
         }
         String html = ReportPage.html("two", List.of(directory.resolve("one/run"), directory.resolve("two/run")));
         assertTrue(html.contains("\"total_steps\":100"));
         for (String told : List.of(directory.toString(), "somebodys-machine", "4711", "process_started")) {
             assertFalse(html.contains(told), told);
         }
+        assertTrue(html.contains("\"method\":\"loft\""), "the other settings");
         assertTrue(html.contains("\"id\":\"run\"") && html.contains("\"id\":\"run 2\""), "two of one name");
     }
 }

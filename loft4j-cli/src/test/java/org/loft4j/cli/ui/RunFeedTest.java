@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,12 +45,34 @@ class RunFeedTest {
         Files.setLastModifiedTime(
                 directory.resolve("metrics.jsonl"), FileTime.from(Instant.now().minus(Duration.ofMinutes(3))));
         JsonNode described = new ObjectMapper()
-                .readTree(new RunFeed(directory, "run", "run").poll().get(0).data());
+                .readTree(new RunFeed(directory, "run").poll().get(0).data());
         assertEquals("running", described.get("status").asText());
         // the page has no list of its own by which it looks for the best
         assertEquals(
                 "[\"kl\",\"loss\",\"mse\",\"perplexity\",\"reward_rejected\"]",
                 described.get("smaller_is_better").toString());
+    }
+
+    /** Whatever the order of the file system, and each once; of one name in two folders they are told apart. */
+    @Test
+    void runsComeByTheirNamesAndOnce() throws IOException {
+        Path one = directory.resolve("one");
+        for (String name : List.of("c", "a", "checkpoint-study", "b/checkpoint-10")) {
+            RunFolder.create(one.resolve(name), 10).train(1, 2);
+        }
+        Path two = directory.resolve("two");
+        RunFolder.create(two.resolve("a"), 10).train(1, 2);
+        assertEquals(List.of("a", "c", "checkpoint-study", "two/a"), names(one, two, one.resolve("c"), one));
+    }
+
+    private static List<String> names(Path... roots) throws IOException {
+        List<String> names = new ArrayList<>();
+        for (UiEvent event : new Feed(List.of(roots)).poll()) {
+            if (event.name().equals("run")) {
+                names.add(new ObjectMapper().readTree(event.data()).get("name").asText());
+            }
+        }
+        return names;
     }
 
     /** A folder of runs is often a link to another disk. */
@@ -134,7 +157,7 @@ class RunFeedTest {
                 directory.resolve("config.yaml"),
                 "method: loft\nr: 4\n# left open by the call:\n# learning_rate: 3.0E-4\n# chat: false\n");
         JsonNode settings = new ObjectMapper()
-                .readTree(new RunFeed(directory, "run", "run").poll().get(0).data())
+                .readTree(new RunFeed(directory, "run").poll().get(0).data())
                 .get("settings");
         assertEquals(4, settings.size(), settings.toString());
         assertEquals(3e-4, settings.get("learning_rate").asDouble());
