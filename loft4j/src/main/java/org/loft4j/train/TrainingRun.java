@@ -348,7 +348,7 @@ public final class TrainingRun implements AutoCloseable {
                 trainable,
                 notes::write,
                 config,
-                startedFrom,
+                newestCheckpoint(),
                 recorder::sync,
                 (step, checkpoint) -> saved(recorder, step, checkpoint));
     }

@@ -100,6 +100,7 @@ class InterruptedRunEndToEndTest {
     /** Once it has ended, neither the interrupt nor the request is in force any more. */
     @Test
     void theSameRunGoesOnWhereItIsCalledAgain() throws IOException {
+        Path[] newest = new Path[1];
         try (Model model = TinyRun.model();
                 TrainingRun run = open(model, TinyRun.counting(12, 2))) {
             run.addListener(new TrainListener() {
@@ -109,6 +110,8 @@ class InterruptedRunEndToEndTest {
                         Thread.currentThread().interrupt();
                     } else if (event.step() == 8 || event.step() == 13) {
                         run.requestStop();
+                    } else if (event.step() == 9) {
+                        newest[0] = run.newestCheckpoint();
                     }
                 }
             });
@@ -118,6 +121,7 @@ class InterruptedRunEndToEndTest {
                 assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
                 assertEquals(end, result.step());
             }
+            assertEquals(stopped.resolve("checkpoint-8"), newest[0], "what the call before has saved");
             assertEquals(TrainResult.Outcome.FINISHED, run.run().outcome());
             assertFalse(Thread.interrupted());
         }
