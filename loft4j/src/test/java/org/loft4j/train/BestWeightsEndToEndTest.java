@@ -113,6 +113,19 @@ class BestWeightsEndToEndTest {
         }
     }
 
+    /** Whoever opens it again, to predict with it say, has what it learnt. */
+    @Test
+    void aFinishedRunLeavesItsResultInTheModel() throws IOException {
+        TrainResult first = TinyRun.train(config().build(), directory, OnExisting.REFUSE);
+        assertEquals(first.bestStep(), first.resultStep());
+        try (Model model = TinyRun.model();
+                TrainingRun run = TinyRun.open(model, config().build(), directory, OnExisting.RESUME)) {
+            assertEquals(first.resultStep(), run.run().resultStep());
+            Evaluation now = new Evaluator(model, 0, 16).evaluate(TinyRun.counting(12, 2));
+            assertEquals(first.bestEvaluation().get("loss"), now.loss());
+        }
+    }
+
     private static String row(double loss) {
         return String.format(Locale.ROOT, "| loss | %.4f |", loss);
     }

@@ -2,6 +2,8 @@ package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -34,6 +36,26 @@ class RunStateTest {
         assertEquals(Map.of("loss", 5.0, "reward", 1.0), state.takeWindow());
     }
 
+    /** A hundred in a row end a run; as many here and there do not, and are forgotten with the next that is not skipped. */
+    @Test
+    void skippedStepsCountInARowAlone() {
+        StepResult skipped = new StepResult(Double.NaN, 1e-3, new StepReport(Double.NaN, 0, true), 4, Map.of());
+        RunState state = RunState.of(CONFIG);
+        for (int step = 1; step <= 300; step++) {
+            state.advance(step % 100 == 0 ? step(1, Map.of()) : skipped);
+            assertNull(state.divergence(), "step " + step);
+        }
+        assertEquals(0, state.endsSkippedSince());
+        for (int step = 301; step <= 400; step++) {
+            assertNull(state.divergence(), "step " + step);
+            state.advance(skipped);
+        }
+        assertEquals(301, state.endsSkippedSince());
+        Divergence found = state.divergence();
+        assertNotNull(found);
+        assertEquals(301, found.since());
+    }
+
     /** One that is none is none in the file either, and does not stand in the way of the run that goes on. */
     @Test
     void sumsThatAreNoNumbersAreReadBack() throws IOException {
@@ -63,6 +85,12 @@ class RunStateTest {
         assertEquals(4, state.best().evaluationsSince());
         assertTrue(state.best().exhausted(4));
         assertFalse(state.best().exhausted(5));
+        assertEquals(1.5, state.seconds(), 0);
+        state.write(directory, 2.5, new RunPlan(2, 4, Map.of()), new Checkpoints(directory));
+        RunState again = RunState.read(directory, CONFIG);
+        assertEquals(4, again.best().evaluationsSince(), "patience is not lost");
+        assertEquals(2.5, again.seconds(), 0);
+        assertEquals(3, again.wellUntil());
         assertEquals(3, state.wellUntil(), "with the weights of step 4 all since were skipped");
         state.advance(step(1, Map.of("reward", 0.0)));
         assertEquals(Map.of("loss", 2.0, "reward", 1.0), state.takeWindow());
