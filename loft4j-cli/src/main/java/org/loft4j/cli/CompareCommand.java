@@ -357,7 +357,8 @@ final class CompareCommand implements Verb {
         };
         try (Interruption interruption = new Interruption(stop, Interruption.Deadline.NONE, judging::kill)) {
             Comparison.Outcome outcome = comparison.run();
-            return new CompareReport(spec, output).end(outcome, common.json);
+            boolean kept = Settings.are(output.resolve(TrainCommand.SETTINGS), spec, resolved(settings));
+            return new CompareReport(spec, output).end(outcome, kept, common.json);
         }
     }
 

@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
@@ -48,13 +49,22 @@ final class CompareReport {
         return spec.commandLine().getParseResult().hasMatchedOption(option) ? value : null;
     }
 
-    /** Says what became of a call, and sums up what is finished; the exit status. */
-    int end(Comparison.Outcome outcome, boolean json) throws IOException {
+    /**
+     * Says what became of a call, and sums up what is finished; the exit status.
+     *
+     * @param kept whether the settings that lie there are still those of the call
+     */
+    int end(Comparison.Outcome outcome, boolean kept, boolean json) throws IOException {
         PrintWriter err = spec.commandLine().getErr();
         switch (outcome) {
             case STOPPED -> {
-                err.println("stopped; to go on: " + Pasted.command() + " compare --config "
-                        + Pasted.quoted(output.resolve(TrainCommand.SETTINGS)));
+                Path settings = output.resolve(TrainCommand.SETTINGS);
+                err.println(
+                        kept
+                                ? "stopped; to go on: " + Pasted.command() + " compare --config "
+                                        + Pasted.quoted(settings)
+                                : "stopped; the same call goes on"
+                                        + (Files.exists(settings) ? " (" + settings + " is of another one)" : ""));
                 return Interruption.STATUS;
             }
             case OTHERS_AT_WORK ->

@@ -41,8 +41,17 @@ final class Settings {
         write(file, spec, resolved, Set.of());
     }
 
+    /** Whether a file is what {@link #write} would leave of a call: another one may have left its own there since. */
+    static boolean are(Path file, CommandSpec spec, Map<String, ?> resolved) throws IOException {
+        return Files.exists(file) && Files.readString(file).equals(text(spec, resolved, Set.of()));
+    }
+
     /** @param left keys of further settings that the call left open, though options have a default for them */
     static void write(Path file, CommandSpec spec, Map<String, ?> resolved, Set<String> left) throws IOException {
+        AtomicFiles.write(file, text(spec, resolved, left).getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static String text(CommandSpec spec, Map<String, ?> resolved, Set<String> left) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
         for (OptionSpec option : spec.options()) {
             String key = ConfigKeys.key(option);
@@ -56,7 +65,7 @@ final class Settings {
         tree.keySet().removeAll(open.keySet());
         tree.keySet().removeAll(left);
         String told = open.isEmpty() ? "" : "# left open by the call:\n" + comment(yaml(open));
-        AtomicFiles.write(file, (yaml(tree) + told).getBytes(StandardCharsets.UTF_8));
+        return yaml(tree) + told;
     }
 
     /** Whether a file holds the settings of a call with such an output directory. */

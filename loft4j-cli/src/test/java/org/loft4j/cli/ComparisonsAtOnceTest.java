@@ -35,6 +35,8 @@ import org.loft4j.cli.compare.Remaining;
 import org.loft4j.cli.compare.Trial;
 import org.loft4j.cli.compare.TrialResult;
 import org.loft4j.data.Dataset;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.train.RunLock;
@@ -217,5 +219,7 @@ class ComparisonsAtOnceTest {
         assertEquals(
                 Comparison.Outcome.FINISHED,
                 comparison("lora", 4, new ComparisonListener() {}).run());
+        JsonObject result = Json.read(directory.resolve("compared/runs/lora-2-1e-3-s0/result.json"));
+        assertEquals(1, result.requireLong("resumed_from"));
     }
 }

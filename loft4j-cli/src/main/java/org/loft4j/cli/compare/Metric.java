@@ -1,14 +1,26 @@
 package org.loft4j.cli.compare;
 
 import java.util.Locale;
+import java.util.Set;
 
 /** How the scores of an evaluation are read and written. */
 public final class Metric {
+    private static final Set<String> SHARES = Set.of(
+            "accuracy",
+            "token_accuracy",
+            "accuracy_at_1",
+            "recall_at_10",
+            "precision",
+            "recall",
+            "f1",
+            "macro_f1",
+            "micro_f1");
+
     private Metric() {}
 
     /** Whether it is a share that people give in percent. */
     public static boolean isShare(String metric) {
-        return metric.equals("accuracy") || metric.equals("macro_f1") || metric.equals("micro_f1");
+        return SHARES.contains(metric);
     }
 
     /** Whether it is the standard error of another one. */

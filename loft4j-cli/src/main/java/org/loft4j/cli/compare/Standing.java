@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,13 +22,14 @@ import org.jspecify.annotations.Nullable;
  * @param validation score of the validation data
  * @param test score of the test data
  * @param other score of the test data that is shown beside it, {@link Summary#otherMetric}
- * @param seconds mean of the optimizer steps alone
- * @param tokensPerSecond mean of the optimizer steps alone
+ * @param seconds of the optimizer steps alone, of the runs that tell it
+ * @param tokensPerSecond mean of the same
  * @param peakBytes largest of the runs
  * @param trained number of parameters
  * @param toBaseline difference of the test score to the {@link Baseline}'s with the same seeds and folds; null where nothing can be paired
  * @param collapsed how many of the runs take every test row for the same class, where these are of several
  * @param failed how many of the runs could not be trained to their end
+ * @param undefined how many of the others have no score of the test data: a correlation of equal numbers, say
  * @param skipped steps of the others that a gradient that is not finite made void, as far as they are known
  */
 public record Standing(
@@ -41,13 +43,14 @@ public record Standing(
         Sample validation,
         Sample test,
         Sample other,
-        double seconds,
+        Sample seconds,
         double tokensPerSecond,
         long peakBytes,
         long trained,
         @Nullable Sample toBaseline,
         int collapsed,
         int failed,
+        int undefined,
         long skipped) {
     /**
      * @param best the chosen rate
@@ -82,13 +85,16 @@ public record Standing(
                 Sample.of(ordered.stream().map(run -> run.validation(metric)).toList()),
                 Sample.of(ordered.stream().map(run -> run.test(metric)).toList()),
                 Sample.of(ordered.stream().map(run -> run.test(other)).toList()),
-                mean(ordered, TrialResult.Cost::seconds),
-                mean(ordered, TrialResult.Cost::tokensPerSecond),
+                told(ordered, TrialResult.Cost::seconds),
+                told(ordered, TrialResult.Cost::tokensPerSecond).mean(),
                 ordered.stream().mapToLong(run -> run.cost().peakBytes()).max().orElse(0),
                 ordered.stream().mapToLong(run -> run.cost().trained()).max().orElse(0),
                 paired(ordered, baseline, metric),
                 (int) ordered.stream().filter(TrialResult::predictsOneClass).count(),
                 (int) ordered.stream().filter(run -> run.failure() != null).count(),
+                (int) ordered.stream()
+                        .filter(run -> run.failure() == null && !Double.isFinite(run.test(metric)))
+                        .count(),
                 ordered.stream()
                         .map(TrialResult::skippedSteps)
                         .filter(Objects::nonNull)
@@ -102,13 +108,12 @@ public record Standing(
     }
 
     /** Of the runs that tell it: an older one that was stopped behind its last step and went on tells no seconds. */
-    private static double mean(List<TrialResult> runs, java.util.function.ToDoubleFunction<TrialResult.Cost> figure) {
-        return runs.stream()
+    private static Sample told(List<TrialResult> runs, ToDoubleFunction<TrialResult.Cost> figure) {
+        return Sample.of(runs.stream()
                 .filter(run -> run.failure() == null)
-                .mapToDouble(run -> figure.applyAsDouble(run.cost()))
+                .map(run -> figure.applyAsDouble(run.cost()))
                 .filter(Double::isFinite)
-                .average()
-                .orElse(Double.NaN);
+                .toList());
     }
 
     /** Differences of runs with the same seed and fold, whose data came in the same order. */

@@ -130,7 +130,8 @@ public final class SummaryFiles {
             put(row, "validation_" + summary.metric(), standing.validation(), summary);
             put(row, "test_" + summary.metric(), standing.test(), summary);
             put(row, "test_" + summary.otherMetric(), standing.other(), summary);
-            row.put("seconds", TrialResult.finite(standing.seconds()));
+            row.put("seconds", TrialResult.finite(standing.seconds().mean()));
+            row.put("seconds_sd", TrialResult.finite(standing.seconds().deviation()));
             row.put("tokens_per_second", TrialResult.finite(standing.tokensPerSecond()));
             row.put("peak_resident_bytes", known(standing.peakBytes()));
             row.put("trainable_parameters", known(standing.trained()));
@@ -141,13 +142,14 @@ public final class SummaryFiles {
             row.put(to + "_pairs", difference == null ? 0 : difference.count());
             row.put("majority_class_runs", standing.collapsed());
             row.put("failed_runs", standing.failed());
+            row.put("runs_without_score", standing.undefined());
             row.put("skipped_steps", standing.skipped());
             rows.add(row);
         }
         return rows;
     }
 
-    /** Runs that failed tell no memory and no parameters, older ones no processes. */
+    /** Runs that failed tell no memory and no parameters, older ones no processes; few were interrupted. */
     private static @Nullable Long known(long count) {
         return count == 0 ? null : count;
     }
@@ -190,6 +192,7 @@ public final class SummaryFiles {
             row.put("peak_resident_bytes", known(result.cost().peakBytes()));
             row.put("trainable_parameters", known(result.cost().trained()));
             row.put("processes", known(result.processes()));
+            row.put("resumed_from", known(result.cost().resumedFrom()));
             row.put("failure", result.failure());
             rows.add(row);
         }

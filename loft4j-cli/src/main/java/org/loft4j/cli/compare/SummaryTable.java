@@ -32,7 +32,7 @@ public final class SummaryTable {
                 "tokens/s",
                 "memory",
                 "trained",
-                "to " + summary.baseline().title() + ", 95 % CI",
+                "to " + summary.baseline().title() + (hasInterval(summary) ? ", 95 % CI" : ""),
                 "note");
     }
 
@@ -47,12 +47,12 @@ public final class SummaryTable {
                 (summary.folds() > 0 ? standing.folds().size() + " × " : "")
                         + standing.seeds().size(),
                 Trial.rateText(standing.rate()) + mark(standing, summary),
-                Metric.number("%.1f", standing.seconds()),
+                seconds(standing.seconds()),
                 Metric.number("%,.0f", standing.tokensPerSecond()),
                 count("%,d MB", standing.peakBytes() / 1_000_000),
                 count("%,d", standing.trained()),
                 difference(metric, standing),
-                note(standing));
+                note(metric, standing));
     }
 
     private static String spread(String metric, Sample sample, Summary summary) {
@@ -60,6 +60,11 @@ public final class SummaryTable {
         return sample.count() < 2 || !Double.isFinite(sample.mean()) || Metric.isError(metric)
                 ? mean
                 : mean + " ± " + Metric.text(metric, summary.folds() > 0 ? sample.error() : sample.deviation());
+    }
+
+    private static String seconds(Sample sample) {
+        return Metric.number("%.1f", sample.mean())
+                + (sample.count() < 2 ? "" : " ± " + Metric.number("%.1f", sample.deviation()));
     }
 
     /** Nobody knows what a run took that failed. */
@@ -92,7 +97,7 @@ public final class SummaryTable {
         return mean + interval + (lacksPairs(standing) ? " (of " + difference.count() + ")" : "");
     }
 
-    private static String note(Standing standing) {
+    private static String note(String metric, Standing standing) {
         List<String> notes = new ArrayList<>();
         int runs = standing.runs();
         if (standing.collapsed() > 0) {
@@ -100,6 +105,10 @@ public final class SummaryTable {
         }
         if (standing.failed() > 0) {
             notes.add("failed" + (runs > 1 ? " (" + standing.failed() + " of " + runs + ")" : ""));
+        }
+        if (standing.undefined() > 0) {
+            notes.add(
+                    "no " + Metric.title(metric) + (runs > 1 ? " (" + standing.undefined() + " of " + runs + ")" : ""));
         }
         if (standing.skipped() > 0) {
             notes.add(standing.skipped() + (standing.skipped() == 1 ? " step" : " steps") + " skipped");
@@ -168,6 +177,11 @@ public final class SummaryTable {
                     + " row for the same class, where they are of several.");
         }
         notes.addAll(pairing(summary));
+        if (summary.standings().stream().anyMatch(standing -> standing.undefined() > 0)) {
+            notes.add("no " + Metric.title(summary.metric())
+                    + ": it is no number for what the model says of the " + summary.judged()
+                    + " rows, as a correlation where all answers are the same.");
+        }
         if (summary.standings().stream().anyMatch(standing -> standing.skipped() > 0)) {
             notes.add("skipped: steps of all runs of the row that moved nothing, for their gradient was not finite.");
         }
@@ -178,6 +192,15 @@ public final class SummaryTable {
             notes.add("Other processes were at work on the comparison during " + shared + " of "
                     + summary.results().size()
                     + " runs: seconds and tokens/s are those of a shared machine, if it was one.");
+        }
+        long resumed = summary.results().stream()
+                .filter(result -> result.cost().resumedFrom() > 0)
+                .count();
+        if (resumed > 0) {
+            notes.add(resumed + " of " + summary.results().size()
+                    + (resumed == 1 ? " runs was" : " runs were")
+                    + " interrupted and went on: what seconds and tokens/s say of them is the pace behind that, taken for all"
+                    + " steps; runs.csv says which (resumed_from).");
         }
         List<String> machines = MACHINE.stream()
                 .map(name -> Map.entry(
@@ -276,7 +299,9 @@ public final class SummaryTable {
         }
         return List.of("To " + contender.title() + (contender.method().usesAdapter() ? " at the same rank" : "")
                 + ": mean difference of runs with the same seed" + (summary.folds() > 0 ? " and fold" : "")
-                + ", and its 95 % confidence interval by Student's t" + FoldNotes.correction(summary) + "."
+                + (hasInterval(summary)
+                        ? ", and its 95 % confidence interval by Student's t" + FoldNotes.correction(summary) + "."
+                        : "; with one of them there is no confidence interval.")
                 + (summary.folds() > 0
                         ? ""
                         : " The same test rows judge all of them: what other rows would say, it does not cover.")
@@ -290,6 +315,12 @@ public final class SummaryTable {
     private static boolean lacksPairs(Standing standing) {
         Sample difference = standing.toBaseline();
         return difference != null && difference.count() < standing.runs();
+    }
+
+    private static boolean hasInterval(Summary summary) {
+        return summary.standings().stream()
+                .map(Standing::toBaseline)
+                .anyMatch(difference -> difference != null && Double.isFinite(difference.halfWidth()));
     }
 
     private static boolean has(Summary summary, BestRate.Edge edge) {

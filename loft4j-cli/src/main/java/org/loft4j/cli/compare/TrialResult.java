@@ -56,8 +56,16 @@ public record TrialResult(
      * @param tokensPerSecond that went through the optimizer steps, padding not counted
      * @param peakBytes largest resident memory of the process after a step
      * @param trained number of parameters that were trained
+     * @param resumedFrom the step that it went on from after an interruption, which the times are of the steps behind; 0 of a run
+     *     without one
      */
-    public record Cost(double seconds, double wallSeconds, double tokensPerSecond, long peakBytes, long trained) {}
+    public record Cost(
+            double seconds,
+            double wallSeconds,
+            double tokensPerSecond,
+            long peakBytes,
+            long trained,
+            long resumedFrom) {}
 
     /** In what is told of the machine: how many processes were at work on the comparison. */
     static final String PROCESSES = "processes";
@@ -121,6 +129,7 @@ public record TrialResult(
         tree.put("tokens_per_second", finite(cost.tokensPerSecond()));
         tree.put("peak_resident_bytes", cost.peakBytes());
         tree.put("trainable_parameters", cost.trained());
+        tree.put("resumed_from", cost.resumedFrom());
         tree.put("settings", settings);
         tree.put("machine", machine);
         tree.put("evaluations", evaluations.stream().map(TrialResult::finite).toList());
@@ -180,7 +189,8 @@ public record TrialResult(
                         json.doubleOr("wall_seconds", Double.NaN),
                         json.doubleOr("tokens_per_second", Double.NaN),
                         json.requireLong("peak_resident_bytes"),
-                        json.requireLong("trainable_parameters")),
+                        json.requireLong("trainable_parameters"),
+                        json.has("resumed_from") ? json.requireLong("resumed_from") : 0),
                 curve(json.requireObject("training_loss").toTree(), "loss"),
                 curve(json.toTree().path("training_reward"), "reward"),
                 evaluations,

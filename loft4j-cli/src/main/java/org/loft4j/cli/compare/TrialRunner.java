@@ -132,7 +132,7 @@ final class TrialRunner {
                     Map.of(),
                     false,
                     null,
-                    new TrialResult.Cost(Double.NaN, secondsSince(start), Double.NaN, 0, 0),
+                    new TrialResult.Cost(Double.NaN, secondsSince(start), Double.NaN, 0, 0, 0),
                     new Curve(),
                     new Curve(),
                     List.of(),
@@ -173,13 +173,11 @@ final class TrialRunner {
     }
 
     /** Weights that have gone bad end a run: in the trainer, or in a decomposition of libtorch's. Anything else is a fault. */
-    private static boolean isOfTheNumbers(RuntimeException e) {
+    static boolean isOfTheNumbers(RuntimeException e) {
         String message = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT);
         // what a smaller batch or a quieter machine would cure is no property of the method
         return !message.contains("memory")
-                && (e instanceof IllegalStateException
-                        // of answers that a model makes
-                        || e instanceof NotFiniteException
+                && (e instanceof NotFiniteException
                         || e.getClass() == RuntimeException.class && message.contains("linalg"));
     }
 
@@ -223,14 +221,14 @@ final class TrialRunner {
                 return null;
             }
             if (trained.outcome() == TrainResult.Outcome.DIVERGED) {
-                throw new IllegalStateException(trained.summary());
+                throw new NotFiniteException(trained.summary());
             }
             Evaluation test = run.test(data.test(), stopped::get);
             if (test == null) {
                 return null;
             }
             if (!Double.isFinite(test.loss())) {
-                throw new IllegalStateException(
+                throw new NotFiniteException(
                         "after the last step the loss of the test data is not finite: lower the learning rate");
             }
             ConfusionMatrix confusion = test.confusion();
@@ -249,7 +247,8 @@ final class TrialRunner {
                             secondsSince(start),
                             metrics.tokens() / seconds,
                             metrics.peakBytes(),
-                            run.trainable().elements()),
+                            run.trainable().elements(),
+                            trained.step() - clock.steps()),
                     metrics.loss(),
                     metrics.reward(),
                     metrics.evaluations(),

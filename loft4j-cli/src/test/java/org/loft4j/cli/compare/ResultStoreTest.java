@@ -29,7 +29,7 @@ class ResultStoreTest {
                 Map.of("loss", 1.0),
                 false,
                 0L,
-                new TrialResult.Cost(10, 12, 1000, 1, 1),
+                new TrialResult.Cost(10, 12, 1000, 1, 1, 0),
                 new Curve(),
                 new Curve(),
                 List.of(),

@@ -16,12 +16,13 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.io.Json;
 
 /** Which rate is the best, and what its figures are, where runs are few, are of folds or differ in one thing alone. */
 class SummaryFiguresTest {
     private final List<TrialResult> results = new ArrayList<>();
     private Map<String, Object> settings = Map.of();
-    private TrialResult.Cost cost = new TrialResult.Cost(10, 12, 1000, 1, 1);
+    private TrialResult.Cost cost = new TrialResult.Cost(10, 12, 1000, 1, 1, 0);
     private @Nullable String failure;
     private int rank = 4;
 
@@ -87,14 +88,73 @@ class SummaryFiguresTest {
 
     @Test
     void theLargestMemoryOfTheRunsCounts() {
-        cost = new TrialResult.Cost(10, 12, 1000, 5_000_000, 8);
+        cost = new TrialResult.Cost(10, 12, 1000, 5_000_000, 8, 0);
         run("lora", 1e-3, 0, 0, 0.9, 0.3);
-        cost = new TrialResult.Cost(20, 22, 3000, 9_000_000, 8);
+        cost = new TrialResult.Cost(20, 22, 3000, 9_000_000, 8, 0);
         run("lora", 1e-3, 1, 0, 0.9, 0.3);
         Standing lora = standing("lora", "accuracy", 0L, 1L, 2L);
-        assertEquals(15, lora.seconds());
+        assertEquals(15, lora.seconds().mean());
         assertEquals(2000, lora.tokensPerSecond());
         assertEquals(9_000_000, lora.peakBytes());
+    }
+
+    /** 10 and 20 seconds: their standard deviation is √50. */
+    @Test
+    void secondsHaveTheirSpreadAndThoseOfAResumedRunAreNamed() throws IOException {
+        run("lora", 1e-3, 0, 0, 0.9, 0.3);
+        String one = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(one.contains(" 10.0 "), one);
+        assertFalse(one.contains("±  "), one);
+        assertFalse(one.contains("interrupted"), one);
+        cost = new TrialResult.Cost(20, 22, 500, 1, 1, 7);
+        run("lora", 1e-3, 1, 0, 0.9, 0.3);
+        Summary both = summary("accuracy", 0L);
+        String text = SummaryTable.text(both);
+        assertTrue(text.contains(" 15.0 ± 7.1 "), text);
+        assertTrue(text.contains("1 of 2 runs was interrupted and went on: what seconds"), text);
+        String json = Json.text(SummaryFiles.tree(both));
+        assertTrue(json.contains("\"seconds_sd\":7.0710"), json);
+        assertTrue(json.contains("\"resumed_from\":7"), json);
+    }
+
+    @Test
+    void anIntervalIsPromisedOnlyWhereThereIsOne() {
+        run("full", 1e-4, 0, 0, 0.8, 0.5);
+        run("lora", 1e-3, 0, 0, 0.9, 0.3);
+        assertTrue(SummaryTable.headings(summary("accuracy", 0L)).contains("to full fine-tuning"));
+        String one = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(one.contains("with one of them there is no confidence interval"), one);
+        run("full", 1e-4, 1, 0, 0.8, 0.5);
+        run("lora", 1e-3, 1, 0, 0.85, 0.3);
+        assertTrue(SummaryTable.headings(summary("accuracy", 0L)).contains("to full fine-tuning, 95 % CI"));
+        String two = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(two.contains("and its 95 % confidence interval by Student's t"), two);
+    }
+
+    /** A correlation of answers that are all the same. */
+    @Test
+    void aScoreThatIsNoNumberIsToldOfAndIsNoFailure() {
+        run("lora", 1e-3, 0, 0, 0.9, 0.3);
+        run("lora", 1e-3, 1, 0, Double.NaN, 0.3);
+        Standing lora = standing("lora", "accuracy", 0L);
+        assertEquals(1, lora.undefined());
+        assertEquals(0, lora.failed());
+        String text = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(text.contains("no accuracy (1 of 2)"), text);
+        assertTrue(text.contains("no accuracy: it is no number"), text);
+        failure = "the loss is not finite";
+        run("lora", 1e-3, 2, 0, Double.NaN, Double.NaN);
+        Standing failed = standing("lora", "accuracy", 0L);
+        assertEquals(1, failed.undefined());
+        assertEquals(1, failed.failed());
+    }
+
+    @Test
+    void whatCountsRowsIsInPercent() {
+        assertEquals("81.25", Metric.text("f1", 0.8125));
+        assertEquals("recall_at_10 %", Metric.heading("recall_at_10"));
+        assertEquals("0.8125", Metric.text("roc_auc", 0.8125));
+        assertEquals("pearson", Metric.heading("pearson"));
     }
 
     private void threeFolds(String test) {
@@ -204,7 +264,7 @@ class SummaryFiguresTest {
                 Map.of("accuracy", 0.25),
                 true,
                 7L,
-                new TrialResult.Cost(1.5, 2.5, 3.5, 4, 6),
+                new TrialResult.Cost(1.5, 2.5, 3.5, 4, 6, 9),
                 loss,
                 new Curve(),
                 List.of(Map.of("step", 1.0, "accuracy", 0.5)),

@@ -48,7 +48,7 @@ class SummaryTest {
                 Map.of("accuracy", test, "loss", 1 - test),
                 false,
                 skipped,
-                new TrialResult.Cost(10, 12, 1000, 1, 1),
+                new TrialResult.Cost(10, 12, 1000, 1, 1, 0),
                 loss,
                 new Curve(),
                 List.of(),
@@ -64,7 +64,7 @@ class SummaryTest {
                 Map.of(),
                 false,
                 null,
-                new TrialResult.Cost(Double.NaN, 12, Double.NaN, 0, 0),
+                new TrialResult.Cost(Double.NaN, 12, Double.NaN, 0, 0, 0),
                 new Curve(),
                 new Curve(),
                 List.of(),
@@ -247,12 +247,12 @@ class SummaryTest {
                 timed.test(),
                 false,
                 0L,
-                new TrialResult.Cost(Double.NaN, 1, Double.NaN, 1, 1),
+                new TrialResult.Cost(Double.NaN, 1, Double.NaN, 1, 1, 0),
                 new Curve(),
                 new Curve(),
                 List.of(),
                 Map.of()));
-        assertEquals(10, standing("lora", 0L).seconds());
+        assertEquals(10, standing("lora", 0L).seconds().mean());
         assertEquals(1000, standing("lora", 0L).tokensPerSecond());
     }
 
@@ -329,7 +329,7 @@ class SummaryTest {
                 scores,
                 false,
                 0L,
-                new TrialResult.Cost(10, 12, 1000, 1, 1),
+                new TrialResult.Cost(10, 12, 1000, 1, 1, 0),
                 new Curve(),
                 new Curve(),
                 List.of(),

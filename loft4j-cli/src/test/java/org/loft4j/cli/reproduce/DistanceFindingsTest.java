@@ -73,7 +73,7 @@ class DistanceFindingsTest {
                 failure == null ? Map.of("accuracy", 0.75, "loss", 0.5) : Map.of(),
                 false,
                 skipped,
-                new TrialResult.Cost(1, 1, 1, 1, 1),
+                new TrialResult.Cost(1, 1, 1, 1, 1, 0),
                 new Curve(),
                 new Curve(),
                 List.of(),

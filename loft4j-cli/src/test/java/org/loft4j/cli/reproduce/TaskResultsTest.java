@@ -43,7 +43,7 @@ class TaskResultsTest {
                 test,
                 false,
                 failure == null ? 2L : null,
-                new TrialResult.Cost(seconds, 1, 1, 1, 1),
+                new TrialResult.Cost(seconds, 1, 1, 1, 1, 0),
                 new Curve(),
                 new Curve(),
                 List.of(),
