@@ -14,7 +14,11 @@ final class Pace {
     private record Step(double seconds, long tokens) {}
 
     private final LongSupplier nanos;
-    private final long born;
+    /** The moment that it would have begun without its pauses. */
+    private long born;
+
+    private long left;
+    private boolean resting;
     private final Deque<Step> latest = new ArrayDeque<>();
     private long stepStart;
     private long steps;
@@ -27,6 +31,21 @@ final class Pace {
     Pace(LongSupplier nanos) {
         this.nanos = nanos;
         this.born = nanos.getAsLong();
+    }
+
+    /** The time until {@link #goOn} is not the run's. */
+    void rest() {
+        if (!resting) {
+            left = nanos.getAsLong();
+            resting = true;
+        }
+    }
+
+    void goOn() {
+        if (resting) {
+            resting = false;
+            born += nanos.getAsLong() - left;
+        }
     }
 
     void startStep() {
@@ -68,8 +87,8 @@ final class Pace {
         return latest.stream().mapToDouble(Step::seconds).sum();
     }
 
-    /** Since this process began with the run. */
+    /** Since this process began with the run, pauses left out. */
     double seconds() {
-        return (nanos.getAsLong() - born) / 1e9;
+        return ((resting ? left : nanos.getAsLong()) - born) / 1e9;
     }
 }

@@ -272,8 +272,10 @@ public final class TrainingRun implements AutoCloseable {
         atWork.lock();
         try (listeners) {
             requireOpen();
+            parts.pace().goOn();
             return trained();
         } finally {
+            parts.pace().rest();
             stopRequest.end();
             atWork.unlock();
         }

@@ -128,6 +128,29 @@ class InterruptedRunEndToEndTest {
         TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, stopped, LAST);
     }
 
+    /** By a clock of which each step takes a minute. */
+    @Test
+    void theSecondsOfARunThatIsCalledAgainLeaveOutThePause() throws IOException {
+        long[] nanos = {0};
+        TrainData data = new TrainData(TinyRun.counting(50, 1), TinyRun.counting(12, 2), 0, 16);
+        try (Model model = TinyRun.model();
+                TrainingRun run = TrainingRun.open(
+                        model, data, CONFIG, null, TinyRun.lora(), stopped, OnExisting.RESUME, () -> nanos[0])) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    nanos[0] += 60_000_000_000L;
+                    if (event.step() == 5) {
+                        run.requestStop();
+                    }
+                }
+            });
+            assertEquals(300, run.run().seconds(), 1e-9);
+            nanos[0] += 9_000_000_000_000L;
+            assertEquals(60 * LAST, run.run().seconds(), 1e-9);
+        }
+    }
+
     private TrainingRun open(Model model, Examples heldOut) throws IOException {
         TrainData data = new TrainData(TinyRun.counting(50, 1), heldOut, 0, 16);
         return TrainingRun.open(model, data, CONFIG, TinyRun.lora(), stopped, OnExisting.RESUME);

@@ -32,6 +32,21 @@ class PaceTest {
     }
 
     @Test
+    void aPauseIsNotTheRuns() {
+        step(2, 10);
+        pace.rest();
+        nanos += 60_000_000_000L;
+        assertEquals(3, pace.seconds(), 1e-9);
+        // a call that is refused
+        pace.rest();
+        pace.goOn();
+        step(3, 10);
+        assertEquals(7, pace.seconds(), 1e-9);
+        pace.goOn();
+        assertEquals(7, pace.seconds(), 1e-9);
+    }
+
+    @Test
     void onlyTheLatestStepsCount() {
         for (int i = 0; i < 40; i++) {
             step(5, 10);
