@@ -77,6 +77,16 @@ class ModelShardsTest {
         assertFalse(Files.exists(folder.resolve("model.safetensors")));
     }
 
+    /** No file is empty, whatever comes first. */
+    @Test
+    void aTensorBeyondTheBoundMayComeFirst() throws IOException {
+        assertEquals(List.of("model.safetensors"), write(4, 5));
+        List<String> files = write(4, 5, 1);
+        assertEquals(3, files.size());
+        assertEquals(Set.of("a"), names(files.get(0)));
+        assertEquals(Set.of("b"), names(files.get(1)));
+    }
+
     @Test
     void whatFitsIntoOneFileHasNoIndex() throws IOException {
         assertEquals(List.of("model.safetensors"), write(16, 2, 2));

@@ -13,6 +13,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -311,6 +312,12 @@ class SafetensorsHostileTest {
         Path file = Files.write(folder.resolve("w.safetensors"), of("{" + GOOD + "}", 8));
         try (SafetensorsFile read = SafetensorsFile.open(file);
                 NativeScope scope = new NativeScope()) {
+            FileTime opened = Files.getLastModifiedTime(file);
+            // other numbers of the same length
+            Files.setLastModifiedTime(file, FileTime.fromMillis(opened.toMillis() + 2000));
+            assertThrows(CheckpointException.class, () -> read.read("w"));
+            Files.setLastModifiedTime(file, opened);
+            assertEquals(2, read.read("w").numel());
             Files.write(file, of("{" + GOOD + "}", 4));
             var e = assertThrows(CheckpointException.class, () -> read.read("w"));
             assertTrue(String.valueOf(e.getMessage()).contains("\"w\": the file was changed"), e.getMessage());

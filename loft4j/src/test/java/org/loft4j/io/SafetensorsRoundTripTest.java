@@ -11,12 +11,18 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -138,6 +144,117 @@ class SafetensorsRoundTripTest {
             Files.delete(file);
             x.add_(new org.bytedeco.pytorch.Scalar(1f));
             assertArrayEquals(new float[] {2, 3, 4}, Tensors.toFloats(x));
+        }
+    }
+
+    /** More than the 64 MiB that are written at once. */
+    @Test
+    void whatIsWrittenInPiecesIsWhole() throws Exception {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor numbers = torch.arange(new org.bytedeco.pytorch.Scalar((16L << 20) + 5))
+                    .to(Dtype.I32.scalarType());
+            Path file = folder.resolve("pieces.safetensors");
+            SafetensorsWriter.write(file, Map.of("numbers", numbers), Map.of());
+            try (SafetensorsFile read = SafetensorsFile.open(file)) {
+                assertTrue(torch.equal(numbers, read.read("numbers")));
+            }
+        }
+    }
+
+    @Test
+    void theSameTensorsMakeTheSameFileInWhateverOrder() throws Exception {
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            for (String name : List.of("b", "c", "a")) {
+                tensors.put(name, random(Dtype.F32, new long[] {3}));
+            }
+            Path one = folder.resolve("one.safetensors");
+            SafetensorsWriter.write(one, tensors, Map.of("format", "tf"));
+            Path other = folder.resolve("other.safetensors");
+            SafetensorsWriter.write(other, new TreeMap<>(tensors), Map.of());
+            assertArrayEquals(Files.readAllBytes(one), Files.readAllBytes(other));
+        }
+    }
+
+    @Test
+    void anEmptyTensorMayLieWhereAnotherBegins() throws Exception {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor filled = random(Dtype.F32, new long[] {2});
+            Path file = folder.resolve("empty.safetensors");
+            SafetensorsWriter.write(file, Map.of("a", filled, "z", random(Dtype.F64, new long[] {0, 3})), Map.of());
+            try (SafetensorsFile read = SafetensorsFile.open(file)) {
+                assertTrue(Tensors.bitEqual(filled, read.read("a")));
+                assertArrayEquals(new long[] {0, 3}, Shapes.of(read.read("z")));
+            }
+        }
+    }
+
+    @Test
+    void valuesThatAreNotWhatWasAnnouncedAreRefused() throws Exception {
+        Path file = Files.writeString(folder.resolve("kept.safetensors"), "as it was");
+        TensorInfo announced = new TensorInfo("w", Dtype.F32, new long[] {2, 3}, 24);
+        try (NativeScope scope = new NativeScope()) {
+            for (Tensor other : List.of(
+                    random(Dtype.I32, new long[] {2, 3}),
+                    random(Dtype.F32, new long[] {3, 2}),
+                    random(Dtype.F32, new long[] {2, 4}))) {
+                ShapeException refused = assertThrows(
+                        ShapeException.class,
+                        () -> SafetensorsWriter.write(file, List.of(announced), name -> other, Map.of()));
+                assertTrue(
+                        String.valueOf(refused.getMessage()).startsWith("tensor to save must be w F32"),
+                        refused.getMessage());
+            }
+        }
+        assertEquals("as it was", Files.readString(file));
+    }
+
+    /** Some files have other bytes than 0 and 1. */
+    @Test
+    void everyByteButZeroIsTrue() throws Exception {
+        Path file = Files.write(
+                folder.resolve("flags.safetensors"),
+                SafetensorsBytes.of("{" + SafetensorsBytes.tensor("b", "BOOL", "[4]", "[0,4]") + "}", 4));
+        try (NativeScope scope = new NativeScope();
+                SafetensorsFile read = SafetensorsFile.open(file)) {
+            Tensor flags = read.read("b");
+            assertEquals(Dtype.BOOL, Dtype.of(flags));
+            Tensor bytes = Tensors.of(new long[] {0, 1, 1, 1}, 4).to(Dtype.U8.scalarType());
+            assertTrue(torch.equal(bytes, flags.view(Dtype.U8.scalarType())));
+        }
+    }
+
+    /** They are not read, and the tensors beside them are: each must take the room that it has. */
+    @ParameterizedTest
+    @CsvSource({
+        "F4, 4",
+        "F6_E2M3, 6",
+        "F6_E3M2, 6",
+        "F8_E4M3, 8",
+        "F8_E4M3FNUZ, 8",
+        "F8_E5M2, 8",
+        "F8_E5M2FNUZ, 8",
+        "F8_E8M0, 8",
+        "I8, 8",
+        "I16, 16",
+        "U16, 16",
+        "U32, 32",
+        "U64, 64",
+        "C64, 64"
+    })
+    void typesThatAreNotReadHaveTheirSize(String type, int bits) throws Exception {
+        Path file = folder.resolve("foreign.safetensors");
+        String header = "{" + SafetensorsBytes.tensor("f", type, "[2,4]", "[0," + bits + "]") + "}";
+        Files.write(file, SafetensorsBytes.of(header, bits));
+        try (SafetensorsFile read = SafetensorsFile.open(file)) {
+            assertEquals(bits, read.foreign().get("f").bytes());
+        }
+        String odd = "{" + SafetensorsBytes.tensor("f", type, "[3]", "[0," + 3 * bits / 8 + "]") + "}";
+        Files.write(file, SafetensorsBytes.of(odd, 3 * bits / 8));
+        if (bits < 8) {
+            assertThrows(CheckpointException.class, () -> SafetensorsFile.open(file));
+        } else {
+            SafetensorsFile.open(file).close();
         }
     }
 
