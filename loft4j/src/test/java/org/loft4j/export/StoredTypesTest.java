@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Scalar;
@@ -16,6 +17,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.MergeReport;
@@ -45,13 +48,20 @@ class StoredTypesTest {
     void writeBase() throws IOException {
         base = Files.createDirectories(directory.resolve("base"));
         Files.copy(LLAMA.resolve("config.json"), base.resolve("config.json"));
+        writeBase("");
+    }
+
+    /** @param dropped what names begin with in the fixture, and not here */
+    private void writeBase(String dropped) throws IOException {
         try (NativeScope scope = new NativeScope();
                 ModelDirectory source = ModelDirectory.open(LLAMA)) {
             Map<String, Tensor> tensors = new TreeMap<>();
             for (String name : source.names()) {
                 // numbers that bfloat16 has not
                 Tensor odd = source.read(name).mul(new Scalar(1 + 1.0 / (1 << 12)));
-                tensors.put(name, isWide(name) ? odd : odd.to(Dtype.BF16.scalarType()));
+                tensors.put(
+                        name.startsWith(dropped) ? name.substring(dropped.length()) : name,
+                        isWide(name) ? odd : odd.to(Dtype.BF16.scalarType()));
             }
             SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
         }
@@ -82,9 +92,37 @@ class StoredTypesTest {
                 assertEquals(Dtype.F32, StoredTypes.of(model, base).toMerge(adapter));
             }
         }
-        try (Model model = open(Dtype.F32);
+        for (String module : List.of("q_proj", "k_proj")) {
+            try (Model model = open(Dtype.F32);
+                    LoraAdapter adapter = adapter(model, 0, module)) {
+                assertNull(StoredTypes.of(model, base).toMerge(adapter), module);
+            }
+        }
+    }
+
+    /** Of as many bits, and neither has the numbers of the other. */
+    @Test
+    void aModelInBfloat16IsOpenedWiderForWhatIsInFloat16() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(LLAMA)) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            for (String name : source.names()) {
+                Dtype type = name.contains("q_proj") ? Dtype.F16 : Dtype.BF16;
+                tensors.put(name, source.read(name).to(type.scalarType()));
+            }
+            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
+        }
+        try (Model model = open(Dtype.BF16);
                 LoraAdapter adapter = adapter(model, 0, "q_proj")) {
-            assertNull(StoredTypes.of(model, base).toMerge(adapter));
+            assertEquals(Dtype.F32, StoredTypes.of(model, base).toMerge(adapter));
+        }
+    }
+
+    @Test
+    void expertsInOneTensorHaveTheTypeThatTheFilesHaveOfEach() throws IOException {
+        Path files = LLAMA.resolveSibling("qwen3_5_moe_text");
+        try (Model model = Models.open(files, ModelOptions.of(Task.CAUSAL_LM).withDtype(Dtype.BF16))) {
+            assertEquals(Dtype.F32, StoredTypes.of(model, files).of("model.layers.0.mlp.experts.down_proj"));
         }
     }
 
@@ -138,9 +176,11 @@ class StoredTypesTest {
         }
     }
 
-    /** What an export reads: norms as the files have them, whatever the model is in. */
-    @Test
-    void whatTheAdapterLeavesIsReadFromTheFiles() throws IOException {
+    /** What an export reads: norms as the files have them, whatever the model is in, and whatever they are called there. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "model."})
+    void whatTheAdapterLeavesIsReadFromTheFiles(String dropped) throws IOException {
+        writeBase(dropped);
         Path files = Files.createDirectories(directory.resolve("adapter"));
         try (NativeScope scope = new NativeScope();
                 Model model = open(Dtype.BF16);
@@ -149,14 +189,15 @@ class StoredTypesTest {
             PeftFiles.save(files, adapter, model, PeftMetadata.of(null));
             try (MergedTensors merged = new MergedTensors(base, model, adapter, files)) {
                 for (String name : merged.names()) {
+                    String there = name.startsWith(dropped) ? name.substring(dropped.length()) : name;
                     assertEquals(
                             isWide(name) ? Dtype.F32 : Dtype.BF16,
                             merged.info(name).dtype(),
                             name);
                     boolean adapted = name.contains("k_proj");
-                    assertEquals(!adapted, Tensors.bitEqual(source.read(name), merged.read(name)), name);
+                    assertEquals(!adapted, Tensors.bitEqual(source.read(there), merged.read(name)), name);
                     if (!adapted) {
-                        assertTrue(Tensors.bitEqual(source.read(name).narrow(0, 1, 2), merged.read(name, 1, 2)), name);
+                        assertTrue(Tensors.bitEqual(source.read(there).narrow(0, 1, 2), merged.read(name, 1, 2)), name);
                     }
                 }
                 assertFalse(merged.names().isEmpty());

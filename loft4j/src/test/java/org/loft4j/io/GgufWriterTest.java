@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -214,6 +215,29 @@ class GgufWriterTest {
         assertArrayEquals(
                 new float[] {1, 4, 2, 5, 3, 6},
                 new GgufReader(file).tensors.get("t").values());
+    }
+
+    /** A block's scale is its greatest number by 127, in float16. */
+    @Test
+    void aBlockWhoseScaleFloat16CannotHoldIsRefused() throws IOException {
+        Path file = directory.resolve("scales.gguf");
+        try (NativeScope scope = new NativeScope()) {
+            float[] values = new float[32];
+            values[3] = -127f * 65504;
+            Tensor most = Tensors.of(values, 1, 32);
+            GgufWriter.write(
+                    file,
+                    new GgufMetadata(),
+                    List.of(new GgufTensor("w", new long[] {1, 32}, GgufType.Q8_0, () -> most)));
+            Tensor more = most.mul(new Scalar(1.01));
+            ConfigException refused = assertThrows(
+                    ConfigException.class,
+                    () -> GgufWriter.write(
+                            file,
+                            new GgufMetadata(),
+                            List.of(new GgufTensor("w", new long[] {1, 32}, GgufType.Q8_0, () -> more))));
+            assertTrue(refused.getMessage().contains("use bf16 or f32"), refused.getMessage());
+        }
     }
 
     @Test
