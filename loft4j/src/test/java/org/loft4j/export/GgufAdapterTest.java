@@ -15,6 +15,8 @@ import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.GgufReader;
@@ -144,6 +146,28 @@ class GgufAdapterTest {
         Path file = directory.resolve("adapter.gguf");
         GgufAdapter.write(adapter(Map.of()), base.directory, GgufType.F32, file);
         assertEquals(4, new GgufReader(file).tensors.size());
+    }
+
+    /** By the settings alone, where the base's own tensors say nothing. */
+    @ParameterizedTest
+    @ValueSource(strings = {"A", "B"})
+    void aFactorOfAnotherRankThanTheSettingsIsRefused(String side) throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
+        base.config.put("quantization_config", Map.of("quant_method", "bitsandbytes"));
+        base.write();
+        Path adapter = adapter(Map.of());
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            Random random = new Random(3);
+            put(tensors, random, QUERY + ".lora_A", side.equals("A") ? 2 : 4, 64);
+            put(tensors, random, QUERY + ".lora_B", 128, side.equals("B") ? 2 : 4);
+            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), tensors, Map.of());
+        }
+        Path file = directory.resolve("adapter.gguf");
+        CheckpointException refused = assertThrows(
+                CheckpointException.class, () -> GgufAdapter.write(adapter, base.directory, GgufType.F32, file));
+        assertTrue(refused.getMessage().contains("must have rank 4"), refused.getMessage());
+        assertFalse(Files.exists(file));
     }
 
     @Test

@@ -175,7 +175,7 @@ class GgufWriterTest {
         }
     }
 
-    /** By hand: 127 steps of 1/127·254 = 2; 3 and −3 are 1.5 steps and go away from zero; a block of zeros has scale 0. */
+    /** By hand: 127 steps of 1/127·254 = 2; 3 and −3 are 1.5 steps and go away from zero, and so do 5 and −5; a block of zeros has scale 0. */
     @Test
     void blocksAreLaidOutAndRoundedAsGgmlDoes() throws IOException {
         float[] values = new float[64];
@@ -184,6 +184,8 @@ class GgufWriterTest {
         values[2] = -3;
         values[3] = -254;
         values[4] = 0.99f;
+        values[5] = 5;
+        values[6] = -5;
         Path file = directory.resolve("blocks.gguf");
         GgufTensor tensor = new GgufTensor("t", new long[] {64}, GgufType.Q8_0, () -> Tensors.of(values, 64));
         GgufWriter.write(file, new GgufMetadata(), List.of(tensor));
@@ -197,7 +199,9 @@ class GgufWriterTest {
         assertEquals(-2, data.get());
         assertEquals(-127, data.get());
         assertEquals(0, data.get());
-        data.position(data.position() + 27);
+        assertEquals(3, data.get());
+        assertEquals(-3, data.get());
+        data.position(data.position() + 25);
         for (int i = 0; i < 34; i++) {
             assertEquals(0, data.get());
         }
@@ -271,6 +275,12 @@ class GgufWriterTest {
         assertThrows(
                 ConfigException.class, () -> new GgufTensor("x", new long[] {3, 1}, GgufType.F32, List.of(none, none)));
         assertThrows(ConfigException.class, () -> new GgufMetadata().count("n", -1));
+        long beyond = 1L << 31;
+        assertEquals(beyond - 1, new GgufValue.Whole(GgufValue.Kind.I32, beyond - 1).value());
+        assertThrows(ConfigException.class, () -> new GgufValue.Whole(GgufValue.Kind.I32, beyond));
+        assertThrows(
+                ConfigException.class,
+                () -> new GgufValue.Array(GgufValue.TEXT, List.of(new GgufValue.Text("a"), new GgufValue.Truth(true))));
         assertThrows(
                 ConfigException.class, () -> new GgufMetadata().count("n", 1).flag("n", true));
         assertThrows(ConfigException.class, () -> GgufType.parse("q4_0"));
