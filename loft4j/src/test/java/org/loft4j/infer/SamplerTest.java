@@ -74,6 +74,29 @@ class SamplerTest {
         }
     }
 
+    /** Those that are as likely as the last of top-k are in the order of their ids, wherever they stood. */
+    @Test
+    void equalOnesAreInOrderHoweverManyAreAskedFor() {
+        SplittableRandom random = new SplittableRandom(7);
+        float[] logits = new float[5000];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = random.nextInt(10);
+        }
+        List<Integer> inOrder = IntStream.range(0, logits.length)
+                .boxed()
+                .sorted(Comparator.<Integer>comparingDouble(i -> -logits[i]).thenComparing(i -> i))
+                .toList();
+        for (int most : new int[] {1, 3, 64, 65, 700, 3000, 4999}) {
+            FallingLogits order = new FallingLogits(logits);
+            int end = order.withEqual(most);
+            float last = logits[inOrder.get(most - 1)];
+            assertEquals(inOrder.stream().filter(i -> logits[i] >= last).count(), end);
+            for (int i = 0; i < end; i++) {
+                assertEquals(inOrder.get(i), order.id(i), most + " " + i);
+            }
+        }
+    }
+
     private static int plain(SamplingConfig config, float[] logits, int step) {
         List<Integer> ids = IntStream.range(0, logits.length)
                 .boxed()

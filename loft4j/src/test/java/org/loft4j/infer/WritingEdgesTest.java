@@ -111,6 +111,25 @@ class WritingEdgesTest {
         assertEquals(0, one.id(0));
     }
 
+    /** Of a prompt that is longer than the room for the first tokens behind it. */
+    @Test
+    void manyTokensBehindALongPromptAreKept() {
+        int limit = 1000;
+        TokenRules rules = TokenRules.of(WritingRules.NONE, SamplingConfig.GREEDY, Set.of());
+        Sampler sampler = new Sampler(SamplingConfig.GREEDY, 0, new long[0]);
+        WrittenRow row = new WrittenRow(0, sampler, rules, new long[700], limit, Stop.MAX_NEW_TOKENS);
+        long[] expected = new long[limit];
+        for (int i = 0; i < limit; i++) {
+            assertTrue(row.isOpen());
+            expected[i] = i % 7;
+            float[] logits = new float[8];
+            logits[i % 7] = 1;
+            assertEquals(expected[i], row.take(logits, (number, id) -> true));
+        }
+        assertFalse(row.isOpen());
+        assertArrayEquals(expected, row.continuation().ids());
+    }
+
     /** As sentence-transformers does it, whatever the tokenizer makes of blanks. */
     @Test
     void blanksAroundATextAreNoPartOfIt() throws Exception {
