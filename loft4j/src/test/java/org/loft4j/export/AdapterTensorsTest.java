@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -87,6 +88,9 @@ class AdapterTensorsTest {
             assertTrue(says(vector, Consumer.PEFT, "q_proj, (128) and (256), are no matrices"), vector.toString());
             assertFalse(vector.loadsSomewhere(), vector.toString());
         }
+        Diagnosis unlike = examine(Map.of(), null, pair(query, new long[] {2, 64}, new long[] {128, 3}));
+        assertTrue(says(unlike, Consumer.PEFT, "q_proj, (2, 64) and (128, 3), do not fit"), unlike.toString());
+        assertFalse(unlike.loadsSomewhere(), unlike.toString());
         Map<String, long[]> three = pair(query, new long[] {3, 64}, new long[] {128, 3});
         Diagnosis rank = examine(Map.of(), base, three);
         assertTrue(says(rank, Consumer.PEFT, "have rank 3, and the settings say 2"), rank.toString());
@@ -95,6 +99,24 @@ class AdapterTensorsTest {
                 .loadsSomewhere());
         Diagnosis convolution = examine(Map.of(), null, pair("conv", new long[] {2, 3, 3, 3}, new long[] {8, 2, 1, 1}));
         assertEquals(Verdict.UNKNOWN, convolution.verdict(Consumer.PEFT), convolution.toString());
+    }
+
+    @Test
+    void layersThatWereNotTrainedAreCounted() throws IOException {
+        Map<String, long[]> both = pair("model.layers.0.self_attn.q_proj", new long[] {2, 64}, new long[] {128, 2});
+        both.putAll(pair("model.layers.1.self_attn.q_proj", new long[] {2, 64}, new long[] {128, 2}));
+        Diagnosis none = examine(Map.of(), null, both);
+        assertTrue(says(none, Consumer.PEFT, "every lora_B is zero"), none.toString());
+        Path weights = directory.resolve("adapter/adapter_model.safetensors");
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            both.forEach((name, shape) -> tensors.put(
+                    "base_model.model." + name,
+                    Tensors.zeros(Dtype.F32, DeviceSpec.CPU, shape).fill_(new Scalar(name.contains(".1.") ? 1 : 0))));
+            SafetensorsWriter.write(weights, tensors, Map.of());
+        }
+        Diagnosis one = AdapterDoctor.examine(directory.resolve("adapter"), null);
+        assertTrue(says(one, Consumer.PEFT, "1 of 2 lora_B are zero"), one.toString());
     }
 
     /** The modules around a language model differ by the class that opens it, and by the version of Transformers. */

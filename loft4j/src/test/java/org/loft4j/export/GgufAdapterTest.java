@@ -22,7 +22,9 @@ import org.loft4j.ConfigException;
 import org.loft4j.io.GgufReader;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
+import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -101,6 +103,32 @@ class GgufAdapterTest {
         assertScales(Map.of(), 8.0 / 4, 8.0 / 2);
         assertScales(Map.of("use_rslora", true), 8 / Math.sqrt(4), 8 / Math.sqrt(2));
         assertScales(Map.of("alpha_pattern", Map.of("q_proj", 3)), 3.0 / 4, 8.0 / 2);
+        assertScales(Map.of("alpha_pattern", Map.of("q_proj", 7.99)), 7.99 / 4, 8.0 / 2);
+    }
+
+    /** What is multiplied into a factor is not rounded to the type of the adapter's file. */
+    @Test
+    void theScaleIsNotRoundedToTheTypeOfTheFactors() throws IOException {
+        Path adapter = adapter(Map.of("use_rslora", true));
+        Path weights = adapter.resolve("adapter_model.safetensors");
+        float[] factor;
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            try (SafetensorsFile read = SafetensorsFile.open(weights)) {
+                for (String name : read.names()) {
+                    tensors.put(name, read.read(name).to(Dtype.BF16.scalarType()));
+                }
+            }
+            factor = Tensors.toFloats(tensors.get("base_model.model." + DOWN + ".lora_B.weight"));
+            SafetensorsWriter.write(weights, tensors, Map.of());
+        }
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("qwen2"), "qwen2").write();
+        Path file = directory.resolve("adapter.gguf");
+        GgufAdapter.write(adapter, base.directory, GgufType.F32, file);
+        values.put(DOWN + ".lora_B", factor);
+        GgufReader read = new GgufReader(file);
+        float alpha = (Float) read.metadata.get("adapter.lora.alpha");
+        assertScale(read, "blk.1.ffn_down.weight", DOWN, alpha, 8 / Math.sqrt(2));
     }
 
     private void assertScales(Map<String, Object> settings, double query, double down) throws IOException {

@@ -135,6 +135,9 @@ class SamplerTest {
         assertEquals(1, sampler.next(logits));
         assertArrayEquals(new float[] {2, 3, -2, -1.5f}, logits);
         assertEquals(0, sampler.next(new float[] {4, 3, -1, -1.5f}), "1 has come now as well");
+        Sampler forced = new Sampler(config, 0, new long[0]);
+        forced.take(0);
+        assertEquals(1, forced.next(new float[] {4, 3, -1, -1.5f}), "so has what was not chosen");
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -12,6 +13,7 @@ import java.util.TreeSet;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.BeamConfig.EarlyStopping;
@@ -109,6 +111,38 @@ class WritingEdgesTest {
         BestTokens one = new BestTokens(1);
         one.offer(0, 0, new float[] {-1, -1});
         assertEquals(0, one.id(0));
+    }
+
+    /** Of ids that may stand behind the first of a text. */
+    @ParameterizedTest
+    @CsvSource({
+        "0, '1 2 1', ''",
+        "1, '1 2 1', '1 2'",
+        "2, '1 2 1', '2'",
+        "2, '1 1', '1'",
+        "2, '1', ''",
+        "2, '1 2 1 3 1', '2 3'",
+        "3, '1 1', ''",
+        "3, '1 1 1', '1'",
+        "3, '1 2 3 1 2', '3'",
+        "3, '1 2 3 2 2', ''"
+    })
+    void whatHasComeInARowComesNoMore(int size, String text, String hidden) {
+        long[] ids = Arrays.stream(text.split(" ")).mapToLong(Long::parseLong).toArray();
+        SamplingConfig sampling = SamplingConfig.GREEDY.withNoRepeatNgramSize(size);
+        TokenRules rules = TokenRules.of(WritingRules.NONE, sampling, Set.of());
+        float[] logits = new float[5];
+        // with room behind the text
+        rules.hide(logits, Arrays.copyOf(ids, ids.length + 3), ids.length, 0);
+        List<String> gone = new ArrayList<>();
+        for (int id = 0; id < logits.length; id++) {
+            if (logits[id] == Float.NEGATIVE_INFINITY) {
+                gone.add(String.valueOf(id));
+            }
+        }
+        assertEquals(hidden, String.join(" ", gone));
+        WrittenRow row = new WrittenRow(0, new Sampler(sampling, 0, ids), rules, ids, 1, Stop.MAX_NEW_TOKENS);
+        assertEquals(gone.contains("1") ? 0 : 1, row.take(new float[] {0, 1, -1, -1, -1}, (number, id) -> true));
     }
 
     /** Of a prompt that is longer than the room for the first tokens behind it. */
