@@ -56,8 +56,12 @@ class GgufDeepseekTest {
     }
 
     private GgufReader export(Path model) throws IOException {
+        return export(model, GgufType.F32);
+    }
+
+    private GgufReader export(Path model, GgufType type) throws IOException {
         try (ModelDirectory source = ModelDirectory.open(model)) {
-            var options = new GgufModel.Options(model, model, GgufType.F32, null, null, null, null);
+            var options = new GgufModel.Options(model, model, type, null, null, null, null);
             return new GgufReader(GgufModel.write(source, options, directory.resolve("model.gguf"))
                     .file());
         }
@@ -177,6 +181,9 @@ class GgufDeepseekTest {
                 new long[] {4, 2}, read.tensors.get("blk.1.attn_k_norm.weight").sizes());
         float[] norms = GgufModelTest.values(read, "blk.1.attn_q_norm.weight");
         assertEquals(16, norms.length);
+        GgufReader half = export(model, GgufType.F16);
+        assertEquals(1, half.tensors.get("blk.1.attn_q.weight").type());
+        assertEquals(0, half.tensors.get("blk.1.attn_q_norm.weight").type(), "norms stay in float32");
         try (ModelDirectory source = ModelDirectory.open(model)) {
             for (int head = 0; head < 4; head++) {
                 assertArrayEquals(

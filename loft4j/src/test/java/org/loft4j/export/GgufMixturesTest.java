@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -295,5 +296,24 @@ class GgufMixturesTest {
         CheckpointException fault =
                 assertThrows(CheckpointException.class, () -> GgufModelTest.export(checkpoint, null));
         assertTrue(fault.getMessage().contains("has 11 experts"), fault.getMessage());
+    }
+
+    /** One is missing among the others, or is numbered beyond them. */
+    @ParameterizedTest
+    @CsvSource({"3, , has 10 experts", "3, 11, has 11 experts"})
+    void expertsAreNumberedWithoutAHole(String number, @Nullable String other, String why) throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("qwen3_moe"), "qwen3_moe");
+        for (String name : List.copyOf(checkpoint.shapes.keySet())) {
+            if (name.contains(".experts." + number + ".")) {
+                long[] shape = checkpoint.shapes.remove(name);
+                if (other != null) {
+                    checkpoint.shapes.put(name.replace(".experts." + number, ".experts." + other), shape);
+                }
+            }
+        }
+        checkpoint.write();
+        CheckpointException fault =
+                assertThrows(CheckpointException.class, () -> GgufModelTest.export(checkpoint, null));
+        assertTrue(fault.getMessage().contains(why), fault.getMessage());
     }
 }

@@ -292,6 +292,14 @@ class GgufModelTest {
         assertRefused(checkpoint, "has no input embedding");
     }
 
+    /** llama.cpp would take the input embedding in its place. */
+    @Test
+    void aHeadThatIsNotTiedMustBeThere() throws IOException {
+        TinyCheckpoint checkpoint = tiny("llama");
+        checkpoint.shapes.remove("lm_head.weight");
+        assertRefused(checkpoint, "lacks the tensors that llama.cpp calls output.weight");
+    }
+
     static void assertRefused(TinyCheckpoint checkpoint, String why) throws IOException {
         checkpoint.write();
         String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, null))

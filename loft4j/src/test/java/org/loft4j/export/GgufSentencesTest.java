@@ -231,6 +231,18 @@ class GgufSentencesTest {
                         "encoder.layer.0.output.LayerNorm.bias", "blk.0.layer_output_norm.bias")
                 .forEach((from, to) ->
                         assertArrayEquals(checkpoint.values.get(from), GgufModelTest.values(read, to), from));
+        try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
+            Path dir = checkpoint.directory;
+            var half = new GgufModel.Options(dir, dir, GgufType.F16, null, null, null, PooledVectors.ANY);
+            Map<String, GgufReader.Entry> tensors = new GgufReader(
+                            GgufModel.write(source, half, dir.resolve("half.gguf"))
+                                    .file())
+                    .tensors;
+            assertEquals(1, tensors.get("token_embd.weight").type());
+            for (String wide : List.of("position_embd.weight", "token_types.weight", "token_embd_norm.weight")) {
+                assertEquals(0, tensors.get(wide).type(), wide);
+            }
+        }
         assertEquals("bert", metadata.get("tokenizer.ggml.model"));
         List<?> tokens = (List<?>) metadata.get("tokenizer.ggml.tokens");
         assertEquals(List.of("[MASK]", "▁the", "▁a"), tokens.subList(4, 7));
