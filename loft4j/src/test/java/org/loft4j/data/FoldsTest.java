@@ -60,6 +60,34 @@ class FoldsTest {
         assertNotEquals(sets(Folds.of(rows, 4, 3, true)), sets(Folds.of(rows, 4, 4, true)));
     }
 
+    /** A text that is there three times makes a fold larger, which is no reason to leave another class out of it. */
+    @Test
+    void eachClassIsPartedByItself() {
+        List<Row> rows = new ArrayList<>(Collections.nCopies(3, new LabeledText("the same", "a")));
+        for (int i = 0; i < 4; i++) {
+            rows.add(new LabeledText("other " + i, "b"));
+        }
+        for (int seed = 0; seed < 5; seed++) {
+            for (List<Row> part : Folds.of(rows, 2, seed, true).parts()) {
+                assertEquals(2, Folds.labelCounts(part).get("b"), part.toString());
+            }
+        }
+    }
+
+    /** What comes behind a text that is there four times goes into the other fold, until that has as many rows. */
+    @Test
+    void foldsHaveAboutAsManyRowsAndNotTexts() {
+        List<Row> rows = new ArrayList<>(Collections.nCopies(4, new LabeledText("the same", "a")));
+        for (int i = 0; i < 4; i++) {
+            rows.add(new LabeledText("other " + i, "a"));
+        }
+        int even = 0;
+        for (int seed = 0; seed < 20; seed++) {
+            even += Folds.of(rows, 2, seed, true).largest() == 4 ? 1 : 0;
+        }
+        assertTrue(even > 0, "never four and four");
+    }
+
     @Test
     void rowsWithOneTextAreInOneFoldWhateverTheirLabels() {
         List<Row> rows = classes();

@@ -106,4 +106,22 @@ class WordTokensTest {
                     Dataset.tokenClassification(rows, labels, tokenizer, 4).truncations());
         }
     }
+
+    /** Of a tokenizer that puts nothing before a text the first token of all is that of a word. */
+    @Test
+    void theFirstTokenOfATextIsATargetToo() throws Exception {
+        List<Row> rows = List.of(new TaggedWords(List.of("ab", "c"), List.of("A", "B")));
+        try (Tokenizer tokenizer = Tokenizer.open(ByteModel.write(folder, "{}"))) {
+            Dataset dataset = Dataset.tokenClassification(rows, Labels.ofNames(List.of("A", "B")), tokenizer, 8);
+            long no = Encoded.NO_LOSS;
+            assertArrayEquals(new long[] {0, no, no, 1}, dataset.get(0).labels());
+            assertEquals(2, Batch.collate(dataset, new int[] {0}, 0).targets());
+            DataException alone = assertThrows(
+                    DataException.class, () -> Dataset.causalLm(List.of(new PlainText("a")), tokenizer, 8));
+            assertTrue(alone.getMessage().contains("fewer than two tokens"), alone.getMessage());
+            assertEquals(
+                    2,
+                    Dataset.causalLm(List.of(new PlainText("ab")), tokenizer, 8).length(0));
+        }
+    }
 }
