@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.compare.SummaryFiles;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.DataReference;
 import org.loft4j.train.ChatDate;
@@ -191,6 +192,7 @@ final class RunFlags {
                     // it may hold a run, which must not be overwritten then
                     StartingAdapter.requireBeside(start, output);
                 }
+                SummaryFiles.requireNoComparison(output);
                 Path settings = output.resolve(TrainCommand.SETTINGS);
                 boolean mayBeWritten = resume
                         || (config != null && Files.exists(settings) && Files.isSameFile(config, settings))

@@ -71,6 +71,22 @@ class CompareRefusalsEndToEndTest {
         }
     }
 
+    /** Without its settings a run cannot be resumed, nor a comparison be gone on with. */
+    @Test
+    void aRunAndAComparisonDoNotShareADirectory() throws IOException {
+        Path output = Files.createDirectory(directory.resolve("mine"));
+        Path settings = Files.writeString(output.resolve("config.yaml"), "output_dir: " + output + "\n");
+        Path state = Files.writeString(output.resolve("trainer_state.json"), "{}");
+        Captured compared = Captured.loft(calls.call(output, "--methods", "lora"));
+        assertEquals(2, compared.status());
+        assertTrue(compared.err().contains(output + " holds a run of loft train, whose settings"), compared.err());
+        Files.delete(state);
+        Files.writeString(output.resolve("comparison.json"), "{}");
+        Captured trained = Captured.loft("train", "--config", settings.toString(), "--overwrite");
+        assertEquals(2, trained.status());
+        assertTrue(trained.err().contains(output + " holds a comparison (loft compare), whose"), trained.err());
+    }
+
     @Test
     void everythingThatIsWrongIsSaidBeforeAnythingIsRead() {
         Path output = directory.resolve("refused");

@@ -17,6 +17,8 @@ import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Figure;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
+import org.loft4j.train.OnExisting;
+import org.loft4j.train.RunAbout;
 
 /**
  * A summary as files: {@code summary.json}, {@code summary.csv} and {@code runs.csv} for programs; {@code summary.txt},
@@ -37,13 +39,18 @@ public final class SummaryFiles {
     private SummaryFiles() {}
 
     /**
-     * Refuses a directory without a comparison where one would write over what is there.
+     * Refuses a directory without a comparison where one would write over what is there, such as the settings of a training.
      *
      * @param more the name of a file that is written beside; null where that there is none of others
      */
     public static Path requireNoOthers(Path output, @Nullable String more) {
         if (SummaryRule.exists(output)) {
             return output;
+        }
+        if (holdsTraining(output)) {
+            throw new ConfigException(
+                    "output_dir " + output + " holds a run of loft train, whose settings a comparison would"
+                            + " write over: choose another directory");
         }
         List<String> others = Stream.concat(NAMES.stream(), Stream.ofNullable(more))
                 .filter(name -> Files.exists(output.resolve(name)))
@@ -53,6 +60,24 @@ public final class SummaryFiles {
                     + ", which one would write over: choose another directory");
         }
         return output;
+    }
+
+    private static boolean holdsTraining(Path output) {
+        try {
+            return OnExisting.holdsRun(output) || Files.exists(output.resolve(RunAbout.FILE));
+        } catch (IOException e) {
+            // whoever writes there says what is wrong with it
+            return false;
+        }
+    }
+
+    /** Refuses a training in the directory of a comparison, whose settings it would write over. */
+    public static void requireNoComparison(Path output) throws IOException {
+        if (SummaryRule.exists(output) && !OnExisting.holdsRun(output)) {
+            throw new ConfigException(
+                    "output_dir " + output + " holds a comparison (loft compare), whose settings a run would"
+                            + " write over: choose another directory");
+        }
     }
 
     /**
