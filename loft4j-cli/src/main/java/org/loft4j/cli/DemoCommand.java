@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -114,6 +115,7 @@ final class DemoCommand implements Verb {
         }
         // a word that is no method has been reported; the other settings are looked at all the same
         List<Method> trained = chosen.size() == methods.size() ? chosen : List.of(Method.LOFT);
+        trained.forEach(method -> requireNoRun(problems, output.resolve(method.word())));
         DemoModel encoder = problems.of(() -> DemoModel.parse(model.strip()));
         settings = problems.of(() -> new DemoSettings(
                 Objects.requireNonNullElse(encoder, DemoModel.MINILM),
@@ -126,6 +128,14 @@ final class DemoCommand implements Verb {
                 device,
                 CacheDirectory.ofUser(),
                 output));
+    }
+
+    /** Runs of the demo are begun anew; those of a training leave their settings beside them. */
+    private static void requireNoRun(Problems problems, Path directory) {
+        if (Files.exists(directory.resolve(TrainCommand.SETTINGS))) {
+            problems.add("--output: " + directory
+                    + " holds a run of loft train, which the demo would overwrite: choose another" + " directory");
+        }
     }
 
     @Override
