@@ -98,6 +98,9 @@ final class Utf8Reader extends Reader {
         if (startsWith(0xFF, 0xFE) || startsWith(0xFE, 0xFF)) {
             throw new DataException(file, 1, "is UTF-16; " + REMEDY);
         }
+        if (startsWith(0x1F, 0x8B)) {
+            throw new DataException(file, "is packed by gzip: put .gz behind its name");
+        }
         if (startsWith(0xEF, 0xBB, 0xBF)) {
             bytes.position(bytes.position() + 3);
         }

@@ -214,6 +214,8 @@ class DataFilesTest {
         Path wide = Files.write(folder.resolve("c.csv"), "\uFEFFtext".getBytes(UTF_16LE));
         assertFault(", line 1: is UTF-16; save it as UTF-8 (in Excel as the type \"CSV UTF-8\")", wide);
         assertFault(", line 2: holds a NUL character: not a text file", file("d.txt", "a\nb\0\n"));
+        Path packed = Files.write(folder.resolve("e.csv"), new byte[] {0x1F, (byte) 0x8B, 8, 0});
+        assertFault(": is packed by gzip: put .gz behind its name", packed);
     }
 
     @Test
