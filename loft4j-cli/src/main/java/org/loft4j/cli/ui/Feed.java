@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -39,8 +38,14 @@ final class Feed {
         this.roots = List.copyOf(roots);
     }
 
-    /** Everything that was not told yet. */
-    List<UiEvent> poll() throws IOException {
+    /** Takes an event. The next one is made when it has been taken. */
+    @FunctionalInterface
+    interface Listener {
+        void take(UiEvent event) throws IOException;
+    }
+
+    /** Tells everything that was not told yet. However much that is, little of it is held at a time. */
+    void poll(Listener listener) throws IOException {
         long now = System.nanoTime();
         if (searched == 0 || now - searched > pause) {
             for (Path root : roots) {
@@ -50,11 +55,13 @@ final class Feed {
             // a directory of thousands is not searched all the time
             pause = Math.max(SEARCH_NANOS, SEARCH_SHARE * (searched - now));
         }
-        List<UiEvent> events = new ArrayList<>();
         for (RunFeed run : runs.values()) {
-            events.addAll(run.poll());
+            do {
+                for (UiEvent event : run.poll()) {
+                    listener.take(event);
+                }
+            } while (run.isBehind());
         }
-        return events;
     }
 
     private void search(Path root) throws IOException {

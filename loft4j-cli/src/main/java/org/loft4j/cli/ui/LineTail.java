@@ -12,12 +12,16 @@ import java.util.List;
 
 /** The lines of a file that grows, each once. A file that became shorter is read again from its beginning. */
 final class LineTail {
-    /** What one look reads at most; a line that is longer is left out. */
+    /** What one look reads, but for one line that is longer: who looks holds no more than that. */
+    private static final int LOOK = 1 << 18;
+
+    /** A line that is longer is left out. */
     private static final int MOST = 4 << 20;
 
     private final Path file;
     private long position;
     private boolean skipping;
+    private boolean behind;
 
     LineTail(Path file) {
         this.file = file;
@@ -31,6 +35,11 @@ final class LineTail {
      */
     record News(List<String> lines, boolean fromStart) {}
 
+    /** Whether the last look has left lines to the next one. */
+    boolean isBehind() {
+        return behind;
+    }
+
     /** Reads the file again from its beginning at the next look. */
     void rewind() {
         position = 0;
@@ -39,6 +48,7 @@ final class LineTail {
 
     /** The next lines, not always all of them; none if the file is missing or cannot be read, which is then read anew. */
     News next() {
+        behind = false;
         try {
             long size = Files.size(file);
             if (size < position) {
@@ -59,7 +69,7 @@ final class LineTail {
         long start = position;
         long at = start;
         try (FileChannel channel = FileChannel.open(file)) {
-            while (at - start < MOST || lines.isEmpty()) {
+            while (!behind) {
                 buffer.clear();
                 int count = channel.read(buffer, at);
                 if (count < 0) {
@@ -84,6 +94,7 @@ final class LineTail {
                     skipping = true;
                     position = at;
                 }
+                behind = at - start >= LOOK && !lines.isEmpty();
             }
         }
         return lines;

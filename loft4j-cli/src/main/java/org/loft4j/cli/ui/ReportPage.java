@@ -24,12 +24,8 @@ public final class ReportPage {
 
     /** The page of all runs in or under some directories. */
     static String html(String title, List<Path> directories) throws IOException {
-        Feed feed = new Feed(directories);
         List<UiEvent> all = new ArrayList<>();
-        // a look at a long file does not read all of it
-        for (List<UiEvent> some = feed.poll(); !some.isEmpty(); some = feed.poll()) {
-            all.addAll(some);
-        }
+        new Feed(directories).poll(all::add);
         return PageFiles.report(title, all);
     }
 }

@@ -91,7 +91,12 @@ final class RunFeed {
                         .readTree(COMMENT.matcher(Files.readString(file)).replaceAll(""));
     }
 
-    /** What is new; nothing at all when nothing is. A fault of reading is left to the next look, and to the files it concerns. */
+    /** Whether files hold more than the last poll has told. */
+    boolean isBehind() {
+        return tails.values().stream().anyMatch(LineTail::isBehind);
+    }
+
+    /** What is new, of a long file a part; nothing at all when nothing is. A fault of reading is left to the next look, and to the files it concerns. */
     List<UiEvent> poll() throws IOException {
         Instant written;
         try {

@@ -18,8 +18,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.loft4j.ConfigException;
 
 /**
@@ -31,19 +32,31 @@ public final class UiServer implements AutoCloseable {
     private static final Set<String> HOSTS = Set.of("127.0.0.1", "localhost", "[::1]");
     private static final int HEARTBEATS = 10;
 
+    /** So many browsers are told of runs at a time. */
+    static final int CONNECTIONS = 16;
+
+    /** A browser that takes nothing for so long is let go. */
+    private static final long PATIENCE_MILLIS = 30_000;
+
+    /** What is written at once: a slow connection takes that much in time. */
+    private static final int PIECE = 1 << 14;
+
     private final HttpServer server;
     private final ExecutorService threads;
     private final List<Path> roots;
     private final long pauseMillis;
     private final Map<String, PageFiles.Served> files;
     private final SecureRandom random = new SecureRandom();
+    private final Semaphore connections = new Semaphore(CONNECTIONS);
+    private final Patience patience;
     private volatile boolean closed;
 
-    private UiServer(HttpServer server, List<Path> roots, long pauseMillis) throws IOException {
+    private UiServer(HttpServer server, List<Path> roots, long pauseMillis, long patienceMillis) throws IOException {
         this.server = server;
         this.roots = List.copyOf(roots);
         this.pauseMillis = pauseMillis;
         this.files = PageFiles.served();
+        this.patience = new Patience(patienceMillis);
         this.threads = Executors.newCachedThreadPool(task -> {
             Thread thread = new Thread(task, "loft-ui");
             thread.setDaemon(true);
@@ -59,10 +72,14 @@ public final class UiServer implements AutoCloseable {
      * @throws ConfigException if the port is taken
      */
     public static UiServer start(List<Path> roots, int port) throws IOException {
-        return start(roots, port, 400);
+        return start(roots, port, 400, PATIENCE_MILLIS);
     }
 
     static UiServer start(List<Path> roots, int port, long pauseMillis) throws IOException {
+        return start(roots, port, pauseMillis, PATIENCE_MILLIS);
+    }
+
+    static UiServer start(List<Path> roots, int port, long pauseMillis, long patienceMillis) throws IOException {
         InetAddress loopback = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
         HttpServer http;
         try {
@@ -71,7 +88,7 @@ public final class UiServer implements AutoCloseable {
             throw new ConfigException(
                     "port must be free, got " + port + " (" + e.getMessage() + "): leave it out for any", e);
         }
-        UiServer server = new UiServer(http, roots, pauseMillis);
+        UiServer server = new UiServer(http, roots, pauseMillis, patienceMillis);
         http.createContext("/", server::answer);
         http.setExecutor(server.threads);
         http.start();
@@ -84,31 +101,51 @@ public final class UiServer implements AutoCloseable {
     }
 
     private void answer(HttpExchange exchange) throws IOException {
-        try (exchange) {
-            exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
-            exchange.getResponseHeaders().set("Cross-Origin-Resource-Policy", "same-origin");
-            exchange.getResponseHeaders().set("Cache-Control", "no-store");
+        exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
+        exchange.getResponseHeaders().set("Cross-Origin-Resource-Policy", "same-origin");
+        exchange.getResponseHeaders().set("Cache-Control", "no-store");
+        try {
             String path = exchange.getRequestURI().getRawPath();
-            PageFiles.Served file = files.get(path);
-            if (!isOurs(exchange.getRequestHeaders().getFirst("Host"))) {
-                send(exchange, 403, "this server answers to 127.0.0.1 and localhost only\n");
-            } else if (!exchange.getRequestMethod().equals("GET")) {
-                exchange.getResponseHeaders().set("Allow", "GET");
-                send(exchange, 405, "there is nothing to change here\n");
-            } else if (file != null) {
-                send(exchange, 200, file.type(), file.content());
-            } else if (path.equals("/")) {
-                page(exchange);
-            } else if (path.equals("/events")) {
-                events(exchange);
+            if (isOurs(exchange)
+                    && exchange.getRequestMethod().equals("GET")
+                    && path.equals("/events")
+                    && connections.tryAcquire()) {
+                try {
+                    events(exchange);
+                } finally {
+                    connections.release();
+                }
             } else {
-                send(exchange, 404, "there is no such page\n");
+                patience.during(() -> reply(exchange, path));
             }
+        } finally {
+            // which reads what is left of the request, and writes what is left of the answer
+            patience.during(exchange::close);
+        }
+    }
+
+    private void reply(HttpExchange exchange, String path) throws IOException {
+        PageFiles.Served file = files.get(path);
+        if (!isOurs(exchange)) {
+            send(exchange, 403, "this server answers to 127.0.0.1 and localhost only\n");
+        } else if (!exchange.getRequestMethod().equals("GET")) {
+            exchange.getResponseHeaders().set("Allow", "GET");
+            send(exchange, 405, "there is nothing to change here\n");
+        } else if (file != null) {
+            send(exchange, 200, file.type(), file.content());
+        } else if (path.equals("/")) {
+            page(exchange);
+        } else if (path.equals("/events")) {
+            exchange.getResponseHeaders().set("Retry-After", "5");
+            send(exchange, 503, CONNECTIONS + " pages are open, and no more are served: close one\n");
+        } else {
+            send(exchange, 404, "there is no such page\n");
         }
     }
 
     /** Any port will do: a tunnel gives this one another number. */
-    private static boolean isOurs(@Nullable String host) {
+    private static boolean isOurs(HttpExchange exchange) {
+        String host = exchange.getRequestHeaders().getFirst("Host");
         return host != null && HOSTS.contains(host.toLowerCase(Locale.ROOT).replaceFirst(":[0-9]{1,5}$", ""));
     }
 
@@ -128,28 +165,36 @@ public final class UiServer implements AutoCloseable {
     /** Server-sent events: everything from the start, then what comes. A browser that lost its connection begins anew. */
     private void events(HttpExchange exchange) throws IOException {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream; charset=utf-8");
-        exchange.sendResponseHeaders(200, 0);
-        Feed feed = new Feed(roots);
+        patience.during(() -> exchange.sendResponseHeaders(200, 0));
         OutputStream out = exchange.getResponseBody();
-        out.write("retry: 1000\nevent: hello\ndata: {}\n\n".getBytes(StandardCharsets.UTF_8));
-        out.flush();
+        Feed feed = new Feed(roots);
+        write(out, "retry: 1000\nevent: hello\ndata: {}\n\n");
+        patience.during(out::flush);
         boolean last = false;
         for (int quiet = 1; !last; quiet++) {
             last = closed;
-            List<UiEvent> events = feed.poll();
-            for (UiEvent event : events) {
-                out.write(("event: " + event.name() + "\ndata: " + event.data() + "\n\n")
-                        .getBytes(StandardCharsets.UTF_8));
-            }
-            if (!events.isEmpty()) {
+            AtomicBoolean any = new AtomicBoolean();
+            feed.poll(event -> {
+                write(out, "event: " + event.name() + "\ndata: " + event.data() + "\n\n");
+                any.set(true);
+            });
+            if (any.get()) {
                 quiet = 0;
             } else if (quiet % HEARTBEATS == 0) {
-                out.write(": still here\n\n".getBytes(StandardCharsets.UTF_8));
+                write(out, ": still here\n\n");
             }
-            out.flush();
+            patience.during(out::flush);
             if (!last) {
                 pause();
             }
+        }
+    }
+
+    private void write(OutputStream out, String text) throws IOException {
+        byte[] content = text.getBytes(StandardCharsets.UTF_8);
+        for (int from = 0; from < content.length; from += PIECE) {
+            int start = from;
+            patience.during(() -> out.write(content, start, Math.min(PIECE, content.length - start)));
         }
     }
 
@@ -187,5 +232,6 @@ public final class UiServer implements AutoCloseable {
         }
         server.stop(0);
         threads.shutdownNow();
+        patience.close();
     }
 }

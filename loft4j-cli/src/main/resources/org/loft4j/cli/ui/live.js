@@ -5,11 +5,15 @@ import {Store} from "loft/store";
 /** A page that nobody looks at lets go of its connection, of which a browser has six: a seventh page would wait for ever. */
 const OUT_OF_SIGHT = 2000;
 
+/** Before a server that has let no further page in is asked again. */
+const REFUSED = 5000;
+
 const store = new Store();
 const page = new Page(store);
 const connection = document.getElementById("connection");
 let source = null;
 let letGo;
+let again;
 
 function say(text, state) {
     connection.textContent = text;
@@ -17,6 +21,12 @@ function say(text, state) {
 }
 
 function lost() {
+    if (source?.readyState === EventSource.CLOSED) {
+        // the browser takes a refusal for the end
+        say("the server lets no further page in, as too many are open; asking again", "lost");
+        again = setTimeout(connect, REFUSED);
+        return;
+    }
     const over = store.all.length > 0 && store.all.every(run => !["running", "quiet"].includes(run.info.status));
     say(over ? "no run goes on, and the server is gone" : "the server is gone; looking for it", over ? "" : "lost");
 }
@@ -35,7 +45,8 @@ function connect() {
 
 document.addEventListener("visibilitychange", () => {
     clearTimeout(letGo);
-    if (!document.hidden && source === null) {
+    clearTimeout(again);
+    if (!document.hidden && (source === null || source.readyState === EventSource.CLOSED)) {
         connect();
     } else if (document.hidden) {
         letGo = setTimeout(() => {

@@ -4,9 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.InputStream;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Assumptions;
@@ -204,6 +206,28 @@ class LivePageSlowTest {
             browser.evaluate(slider + ".value = 2; " + slider + ".dispatchEvent(new Event('input'))");
             browser.await(said + " === 'thirty'");
             assertQuiet(browser);
+        }
+    }
+
+    /** A browser takes a refusal for the end, and does not ask again by itself. */
+    @Test
+    void aPageTooManyWaitsForItsTurn() throws Exception {
+        List<InputStream> others = new ArrayList<>();
+        try (UiServer server = UiServer.start(List.of(directory.resolve("runs")), 0, 50);
+                Chromium browser = chromium()) {
+            for (int i = 0; i < UiServer.CONNECTIONS; i++) {
+                others.add(server.address().resolve("/events").toURL().openStream());
+            }
+            browser.open(server.address());
+            String said = "document.getElementById('connection')?.textContent";
+            browser.await(said + "?.startsWith('the server lets no further page in')");
+            others.get(0).close();
+            browser.await(said + " === 'live'");
+            browser.await(POINTS.formatted("loss") + " === 41");
+        } finally {
+            for (InputStream other : others) {
+                other.close();
+            }
         }
     }
 

@@ -67,7 +67,7 @@ class RunFeedTest {
 
     private static List<String> names(Path... roots) throws IOException {
         List<String> names = new ArrayList<>();
-        for (UiEvent event : new Feed(List.of(roots)).poll()) {
+        for (UiEvent event : poll(new Feed(List.of(roots)))) {
             if (event.name().equals("run")) {
                 names.add(new ObjectMapper().readTree(event.data()).get("name").asText());
             }
@@ -82,15 +82,15 @@ class RunFeedTest {
         RunFolder.create(run, 10).train(1, 9);
         Path root = Files.createSymbolicLink(directory.resolve("runs"), directory.resolve("disk"));
         Files.createSymbolicLink(directory.resolve("disk/round"), directory.resolve("disk"));
-        assertFalse(new Feed(List.of(root)).poll().isEmpty());
+        assertFalse(poll(new Feed(List.of(root))).isEmpty());
         Path one = Files.createSymbolicLink(directory.resolve("one"), run);
-        assertFalse(new Feed(List.of(one)).poll().isEmpty());
+        assertFalse(poll(new Feed(List.of(one))).isEmpty());
         // a run that is a link itself, and data beside it that hold one
         Path other = Files.createDirectories(directory.resolve("other"));
         Files.createSymbolicLink(other.resolve("data"), directory.resolve("disk"));
-        assertTrue(new Feed(List.of(other)).poll().isEmpty());
+        assertTrue(poll(new Feed(List.of(other))).isEmpty());
         Files.createSymbolicLink(other.resolve("run"), run);
-        assertFalse(new Feed(List.of(other)).poll().isEmpty());
+        assertFalse(poll(new Feed(List.of(other))).isEmpty());
     }
 
     /** {@code loft compare} clears the folder of a trial as soon as that is over, faster than anybody looks. */
@@ -100,25 +100,31 @@ class RunFeedTest {
         RunFolder run = RunFolder.create(directory.resolve("trial/training"), 10);
         run.train(1, 9);
         Feed feed = new Feed(List.of(directory));
-        JsonNode before = described(feed.poll());
+        JsonNode before = described(poll(feed));
         assertEquals("running", before.get("status").asText());
         if (result != null) {
             Files.writeString(directory.resolve("trial/result.json"), result);
         }
         Files.delete(run.directory().resolve("run.json"));
-        assertEquals(status, described(feed.poll()).get("status").asText());
+        assertEquals(status, described(poll(feed)).get("status").asText());
         Files.delete(run.directory().resolve("metrics.jsonl"));
-        assertEquals(List.of(), feed.poll());
+        assertEquals(List.of(), poll(feed));
         run.about(10, null, 0);
         run.train(1, 2);
-        JsonNode again = described(feed.poll());
+        JsonNode again = described(poll(feed));
         assertEquals("running", again.get("status").asText());
         Files.delete(run.directory().resolve("metrics.jsonl"));
-        JsonNode after = described(feed.poll());
+        JsonNode after = described(poll(feed));
         assertEquals(status, after.get("status").asText());
         assertEquals(again.get("about"), after.get("about"));
         assertEquals(before.get("settings"), after.get("settings"));
-        assertEquals(List.of(), feed.poll());
+        assertEquals(List.of(), poll(feed));
+    }
+
+    private static List<UiEvent> poll(Feed feed) throws IOException {
+        List<UiEvent> events = new ArrayList<>();
+        feed.poll(events::add);
+        return events;
     }
 
     private static JsonNode described(List<UiEvent> events) throws IOException {
@@ -127,6 +133,26 @@ class RunFeedTest {
                 .findFirst()
                 .orElseThrow();
         return new ObjectMapper().readTree(event.data());
+    }
+
+    /** Of a long file little is held while a browser takes it. */
+    @Test
+    void aLongFileIsToldInParts() throws IOException {
+        RunFolder run = RunFolder.create(directory.resolve("run"), 100_000);
+        run.train(1, 50_000);
+        RunFeed part = new RunFeed(run.directory(), "run");
+        long held = 0;
+        for (UiEvent event : part.poll()) {
+            held += event.data().length();
+        }
+        assertTrue(Files.size(run.directory().resolve("metrics.jsonl")) > 5 << 20);
+        assertTrue(held < 1 << 20, held + " characters");
+        assertTrue(part.isBehind());
+        int lines = 0;
+        for (UiEvent event : poll(new Feed(List.of(directory)))) {
+            lines += new ObjectMapper().readTree(event.data()).path("lines").size();
+        }
+        assertEquals(50_000, lines);
     }
 
     @Test
@@ -138,7 +164,7 @@ class RunFeedTest {
         RunFolder.create(directory.resolve("second"), 10).train(1, 3);
         Feed feed = new Feed(List.of(directory));
         List<String> told =
-                feed.poll().stream().map(event -> event.name() + event.data()).toList();
+                poll(feed).stream().map(event -> event.name() + event.data()).toList();
         for (String run : List.of("first", "second")) {
             for (String name : List.of("run", "lines")) {
                 assertTrue(
@@ -146,7 +172,7 @@ class RunFeedTest {
                         run + " in " + told);
             }
         }
-        assertEquals(List.of(), feed.poll());
+        assertEquals(List.of(), poll(feed));
     }
 
     @Test

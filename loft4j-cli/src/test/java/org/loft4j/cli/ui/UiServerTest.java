@@ -20,6 +20,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
@@ -229,5 +230,84 @@ class UiServerTest {
                 described = stream.next("run");
             }
         }
+    }
+
+    @Test
+    void noMoreThanSomeBrowsersAreTold() throws Exception {
+        RunFolder.create(directory.resolve("run"), 2).train(1, 2);
+        List<Stream> open = new ArrayList<>();
+        try {
+            for (int i = 0; i < UiServer.CONNECTIONS; i++) {
+                open.add(new Stream(server.address()));
+            }
+            HttpResponse<String> refused = get("/events");
+            assertEquals(503, refused.statusCode());
+            assertTrue(refused.body().startsWith("16 pages are open"), refused.body());
+            assertEquals(200, get("/").statusCode(), "the page says so");
+            open.remove(0).close();
+            int status = 503;
+            while (status != 200) {
+                status = client.send(
+                                HttpRequest.newBuilder(server.address().resolve("/events"))
+                                        .build(),
+                                BodyHandlers.ofInputStream())
+                        .statusCode();
+            }
+        } finally {
+            for (Stream stream : open) {
+                stream.close();
+            }
+        }
+    }
+
+    /** One that reads is told everything meanwhile, and stays. */
+    @Test
+    void aBrowserThatTakesNothingIsLetGo() throws Exception {
+        RunFolder run = RunFolder.create(directory.resolve("run"), 1_000_000);
+        run.train(1, 100_000);
+        List<AutoCloseable> open = new ArrayList<>();
+        try (UiServer hasty = UiServer.start(List.of(directory), 0, 20, 500)) {
+            for (int i = 1; i < UiServer.CONNECTIONS; i++) {
+                open.add(asked(hasty, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+            }
+            Stream reader = new Stream(hasty.address());
+            open.add(reader);
+            int told = 0;
+            while (told < 100_000) {
+                told += reader.next("lines").get("lines").size();
+            }
+            while (open.size() < 2 * UiServer.CONNECTIONS - 1) {
+                try {
+                    open.add(new Stream(hasty.address()));
+                } catch (IOException stillFull) {
+                    Thread.sleep(50);
+                }
+            }
+            run.train(100_001, 100_001);
+            assertFalse(reader.next("lines").get("from_start").asBoolean());
+        } finally {
+            for (AutoCloseable one : open) {
+                one.close();
+            }
+        }
+    }
+
+    @Test
+    void aRequestThatDoesNotComeWholeIsLetGo() throws Exception {
+        String request = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome";
+        try (UiServer hasty = UiServer.start(List.of(directory), 0, 20, 500);
+                Socket socket = asked(hasty, request)) {
+            socket.setSoTimeout(20_000);
+            String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertTrue(answer.startsWith("HTTP/1.1 405 "), answer);
+        }
+    }
+
+    private static Socket asked(UiServer server, String request) throws IOException {
+        Socket socket =
+                new Socket(InetAddress.getLoopbackAddress(), server.address().getPort());
+        socket.setReceiveBufferSize(4096);
+        socket.getOutputStream().write(request.getBytes(StandardCharsets.UTF_8));
+        return socket;
     }
 }
