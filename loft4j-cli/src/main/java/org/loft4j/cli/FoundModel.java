@@ -21,6 +21,7 @@ import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.train.BaseFiles;
 
 /** A model, and an adapter on it, as a call names them, found before either is opened. */
 final class FoundModel {
@@ -47,6 +48,13 @@ final class FoundModel {
         Path described = adapter != null ? adapter : given;
         TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
         Path directory = given != null ? given : base(flags, trainedAs, HubAccess::resolve);
+        if (adapter != null && BaseFiles.areOthers(adapter, directory)) {
+            flags.verb
+                    .commandLine()
+                    .getErr()
+                    .println("loft: warning: " + adapter + " was trained on other weights than those in " + directory
+                            + ": together they are right only where these are the same numbers in other files");
+        }
         return new FoundModel(directory, adapter, trainedAs);
     }
 

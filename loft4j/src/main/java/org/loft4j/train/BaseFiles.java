@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -17,6 +18,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.ModelDirectory;
@@ -61,6 +63,34 @@ public final class BaseFiles {
             }
         }
         return new BaseFiles(directory, files);
+    }
+
+    /**
+     * Whether an adapter was trained on other weights than a model has, by what its training left beside it. False where nothing tells,
+     * or where a file is the same one, whatever its name.
+     */
+    public static boolean areOthers(Path adapter, Path model) throws IOException {
+        if (!Files.isRegularFile(adapter.resolve(RunState.FILE))) {
+            return false;
+        }
+        Set<String> before;
+        try {
+            before = weights(RunPlan.baseFiles(adapter));
+        } catch (CheckpointException e) {
+            // other trainers have a file of this name, and a damaged one stops nobody but who goes on with the run
+            return false;
+        }
+        Set<String> now = weights(of(model).fingerprint());
+        return !before.isEmpty() && !now.isEmpty() && Collections.disjoint(before, now);
+    }
+
+    /** Length and checksum of the files of weights in a fingerprint, without those of folders. */
+    private static Set<String> weights(String fingerprint) {
+        return Stream.of(fingerprint.split(", "))
+                .map(file -> file.split(".safetensors ", 2))
+                .filter(parts -> parts.length == 2 && !parts[0].contains("/"))
+                .map(parts -> parts[1])
+                .collect(Collectors.toSet());
     }
 
     /** Those of an adapter that a run starts from in one line, its tokenizer's among them, to be compared on resume. */

@@ -187,6 +187,13 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
                 .toList();
     }
 
+    /** The fingerprint of the model that the run of a directory began with; empty where none was written down. */
+    static String baseFiles(Path saved) throws CheckpointException {
+        JsonNode base =
+                Json.read(saved.resolve(RunState.FILE)).requireObject("plan").node(BASE);
+        return base == null ? "" : base.asText();
+    }
+
     private static String before(JsonObject plan, String key) {
         JsonNode node = plan.node(key);
         return node == null ? String.valueOf(UNNAMED.getOrDefault(key, "missing")) : node.asText();

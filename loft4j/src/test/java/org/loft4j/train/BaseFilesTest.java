@@ -1,7 +1,9 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -52,6 +54,28 @@ class BaseFilesTest {
         assertEquals(before.fingerprint(), BaseFiles.of(directory).fingerprint());
         Files.writeString(directory.resolve("model-00002-of-00002.safetensors"), "a part");
         assertNotEquals(before.fingerprint(), BaseFiles.of(directory).fingerprint());
+    }
+
+    @Test
+    void anAdapterOfOtherWeightsIsKnownByWhatItsTrainingLeft() throws IOException {
+        Path adapter = Files.createDirectory(directory.resolve("adapter"));
+        assertFalse(BaseFiles.areOthers(adapter, directory));
+        Path state = adapter.resolve("trainer_state.json");
+        Files.writeString(
+                state,
+                "{\"plan\": {\"base_model\": \""
+                        + BaseFiles.of(directory).fingerprint().replace("model.safetensors", "x.safetensors") + "\"}}");
+        Files.writeString(directory.resolve("config.json"), "{ }");
+        assertFalse(BaseFiles.areOthers(adapter, directory));
+        change(0);
+        assertTrue(BaseFiles.areOthers(adapter, directory));
+        Files.delete(weights);
+        assertFalse(BaseFiles.areOthers(adapter, directory));
+        aModel();
+        for (String ofOthers : new String[] {"{\"log_history\": []}", "{\"plan\": {}}", "{"}) {
+            Files.writeString(state, ofOthers);
+            assertFalse(BaseFiles.areOthers(adapter, directory));
+        }
     }
 
     @Test
