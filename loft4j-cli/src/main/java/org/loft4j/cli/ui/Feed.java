@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.EnumSet;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,12 +29,13 @@ final class Feed {
 
     private final List<Path> roots;
     private final Map<Path, RunFeed> runs = new LinkedHashMap<>();
-    private final Set<String> ids = new HashSet<>();
+    private final RunNames names;
     private long searched;
     private long pause;
 
-    Feed(List<Path> roots) {
+    Feed(List<Path> roots, RunNames names) {
         this.roots = List.copyOf(roots);
+        this.names = names;
     }
 
     /** Takes an event. The next one is made when it has been taken. */
@@ -55,7 +55,12 @@ final class Feed {
             // a directory of thousands is not searched all the time
             pause = Math.max(SEARCH_NANOS, SEARCH_SHARE * (searched - now));
         }
-        for (RunFeed run : runs.values()) {
+        for (RunFeed run : List.copyOf(runs.values())) {
+            if (run.isGone()) {
+                runs.values().remove(run);
+                listener.take(run.gone());
+                continue;
+            }
             do {
                 for (UiEvent event : run.poll()) {
                     listener.take(event);
@@ -101,26 +106,6 @@ final class Feed {
         });
         // by their names, whatever the order of the file system; one that two roots hold is one
         found.forEach(run ->
-                runs.computeIfAbsent(run.toAbsolutePath().normalize(), key -> feed(run, name(root, run), root)));
-    }
-
-    /** Its name tells it from the others, or the name of its root as well, or a number. */
-    private RunFeed feed(Path run, String name, Path root) {
-        String own = name;
-        if (ids.contains(name) && !run.equals(root)) {
-            own = root.toAbsolutePath().normalize().getFileName() + "/" + name;
-        }
-        String id = own;
-        for (int i = 2; !ids.add(id); i++) {
-            id = own + " " + i;
-        }
-        return new RunFeed(run, id);
-    }
-
-    /** The path below the root, or the root's own name. Comparisons have a folder of their own for the training of a trial. */
-    private static String name(Path root, Path run) {
-        Path shown = run.equals(root) ? run.toAbsolutePath().normalize().getFileName() : root.relativize(run);
-        String name = shown == null ? run.toString() : shown.toString().replace('\\', '/');
-        return name.endsWith("/training") ? name.substring(0, name.length() - "/training".length()) : name;
+                runs.computeIfAbsent(run.toAbsolutePath().normalize(), key -> new RunFeed(run, names.of(run, root))));
     }
 }

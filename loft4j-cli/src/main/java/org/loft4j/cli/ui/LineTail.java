@@ -7,10 +7,13 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
-/** The lines of a file that grows, each once. A file that became shorter is read again from its beginning. */
+/** The lines of a file that grows, each once. A file that became shorter, or that another has taken the place of, is read again from its beginning. */
 final class LineTail {
     /** What one look reads, but for one line that is longer: who looks holds no more than that. */
     private static final int LOOK = 1 << 18;
@@ -22,6 +25,7 @@ final class LineTail {
     private long position;
     private boolean skipping;
     private boolean behind;
+    private @Nullable Object key;
 
     LineTail(Path file) {
         this.file = file;
@@ -50,10 +54,12 @@ final class LineTail {
     News next() {
         behind = false;
         try {
-            long size = Files.size(file);
-            if (size < position) {
+            BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
+            long size = now.size();
+            if (size < position || !Objects.equals(now.fileKey(), key)) {
                 rewind();
             }
+            key = now.fileKey();
             boolean fromStart = position == 0;
             return new News(size == position ? List.of() : read(), fromStart);
         } catch (IOException e) {

@@ -25,7 +25,7 @@ public final class ReportPage {
     /** The page of all runs in or under some directories. */
     static String html(String title, List<Path> directories) throws IOException {
         List<UiEvent> all = new ArrayList<>();
-        new Feed(directories).poll(all::add);
+        new Feed(directories, new RunNames()).poll(all::add);
         return PageFiles.report(title, all);
     }
 }

@@ -32,6 +32,9 @@ final class RunFeed {
     /** The file that makes a directory one of a run. */
     static final String METRICS = "metrics.jsonl";
 
+    /** The folder in which a comparison trains a trial. */
+    static final String TRAINING = "training";
+
     private static final List<String> FILES = List.of(METRICS, "diagnostics.jsonl", "samples.jsonl");
     private static final List<String> PRIVATE = List.of("host", "pid", "process_started");
 
@@ -41,7 +44,7 @@ final class RunFeed {
     private static final Pattern COMMENT = Pattern.compile("(?m)^# (?=\\w+: )");
 
     private final Path directory;
-    private final String id;
+    private final RunNames.Name name;
     private final Map<String, LineTail> tails = new LinkedHashMap<>();
     private final LineTail completions;
     private final ShownAnswers answers = new ShownAnswers();
@@ -57,12 +60,12 @@ final class RunFeed {
     private long lines;
 
     /**
-     * @param id by which the page knows the run; where a run lies and whose machine it is are nobody's business who is sent a
+     * @param name by which the page knows the run; where a run lies and whose machine it is are nobody's business who is sent a
      *     report
      */
-    RunFeed(Path directory, String id) {
+    RunFeed(Path directory, RunNames.Name name) {
         this.directory = directory;
-        this.id = id;
+        this.name = name;
         this.aboutFile = new ParsedFile(
                 directory.resolve(RunAbout.FILE), file -> Json.read(file).toTree());
         this.stateFile = new ParsedFile(directory.resolve("trainer_state.json"), RunFeed::state);
@@ -91,6 +94,20 @@ final class RunFeed {
                         .readTree(COMMENT.matcher(Files.readString(file)).replaceAll(""));
     }
 
+    /** Whether its folder is no longer there; that of a trial goes when the trial is over, which leaves a result behind. */
+    boolean isGone() {
+        return Files.notExists(directory) && !(directory.endsWith(TRAINING) && Files.exists(trial()));
+    }
+
+    private Path trial() {
+        return directory.resolveSibling("result.json");
+    }
+
+    /** That there is nothing more to be shown of the run. */
+    UiEvent gone() throws IOException {
+        return new UiEvent("gone", Json.text(Map.of("id", name.id())));
+    }
+
     /** Whether files hold more than the last poll has told. */
     boolean isBehind() {
         return tails.values().stream().anyMatch(LineTail::isBehind);
@@ -102,13 +119,13 @@ final class RunFeed {
         try {
             written = Files.getLastModifiedTime(directory.resolve(METRICS)).toInstant();
         } catch (IOException e) {
-            return gone();
+            return over();
         }
         List<UiEvent> events = new ArrayList<>();
         JsonNode about = aboutFile.tree();
         if (about == null && !started.isEmpty()) {
             // on its way out
-            return gone();
+            return over();
         }
         String startedNow = about == null ? "" : about.path("started").asText("");
         if (!startedNow.equals(started)) {
@@ -151,10 +168,10 @@ final class RunFeed {
     }
 
     /** What was told of a run whose files have gone, with its end: a comparison clears the folder of a trial that is over. */
-    private List<UiEvent> gone() throws IOException {
+    private List<UiEvent> over() throws IOException {
         List<UiEvent> events = new ArrayList<>();
         if (status == RunStatus.RUNNING || status == RunStatus.QUIET) {
-            status = RunStatus.ofTrial(directory.resolveSibling("result.json"));
+            status = RunStatus.ofTrial(trial());
             described.put("status", status.name().toLowerCase(Locale.ROOT));
             described.remove("last_write");
             tell(events);
@@ -178,7 +195,7 @@ final class RunFeed {
             throws IOException {
         for (int from = 0; from == 0 || from < lines.size(); from += LINES_AN_EVENT) {
             Map<String, Object> data = new LinkedHashMap<>();
-            data.put("id", id);
+            data.put("id", name.id());
             data.put("file", file.substring(0, file.indexOf('.')));
             data.put("from_start", replaces && from == 0);
             data.put("lines", lines.subList(from, Math.min(lines.size(), from + LINES_AN_EVENT)));
@@ -222,8 +239,9 @@ final class RunFeed {
 
     private void describe(@Nullable JsonNode about, Instant written) {
         described.clear();
-        described.put("id", id);
-        described.put("name", id);
+        described.put("id", name.id());
+        described.put("name", name.id());
+        described.put("colour", name.number());
         described.put("smaller_is_better", Evaluation.ERRORS.stream().sorted().toList());
         JsonNode state = stateFile.tree();
         status = RunStatus.of(about, state, written, age(about, written).dividedBy(Math.max(1, lines)));

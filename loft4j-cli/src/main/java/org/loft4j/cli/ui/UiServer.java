@@ -48,6 +48,7 @@ public final class UiServer implements AutoCloseable {
     private final Map<String, PageFiles.Served> files;
     private final SecureRandom random = new SecureRandom();
     private final Semaphore connections = new Semaphore(CONNECTIONS);
+    private final RunNames names = new RunNames();
     private final Patience patience;
     private volatile boolean closed;
 
@@ -167,7 +168,7 @@ public final class UiServer implements AutoCloseable {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream; charset=utf-8");
         patience.during(() -> exchange.sendResponseHeaders(200, 0));
         OutputStream out = exchange.getResponseBody();
-        Feed feed = new Feed(roots);
+        Feed feed = new Feed(roots, names);
         write(out, "retry: 1000\nevent: hello\ndata: {}\n\n");
         patience.during(out::flush);
         boolean last = false;

@@ -87,7 +87,7 @@ export class Chart {
         this.data = data;
         this.root.dataset.points =
             String(this.lines.reduce((sum, line) => sum + line.values.filter(Number.isFinite).length, 0));
-        const shape = JSON.stringify(this.lines.map(line => [line.run.id, line.label, line.faint, line.band, this.log]));
+        const shape = JSON.stringify(this.lines.map(line => [line.run.id, line.run.number, line.label, line.faint, line.band, this.log]));
         if (!this.uplot || shape !== this.shape) {
             this.shape = shape;
             this.remake();
@@ -153,7 +153,7 @@ export class Chart {
             ],
             series: [{}, ...this.lines.map(line => this.series(line))],
             bands: this.lines.flatMap((line, index) => line.band === undefined ? [] : [{
-                series: [line.band + 1, index + 1], fill: line.run.colour + "2a",
+                series: [line.band + 1, index + 1], fill: colour(line.run.ink) + "2a",
             }]),
             hooks: {
                 setCursor: [() => this.read()],
@@ -181,7 +181,7 @@ export class Chart {
     series(line) {
         const hidden = line.band !== undefined || line.edge;
         return {
-            stroke: line.run.colour + (line.faint ? "48" : ""),
+            stroke: colour(line.run.ink) + (line.faint ? "48" : ""),
             width: hidden ? 0 : line.faint ? 1 : 1.8,
             dash: line.dash ?? line.run.dash,
             spanGaps: false,

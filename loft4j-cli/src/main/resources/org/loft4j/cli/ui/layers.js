@@ -42,11 +42,15 @@ export class Layers {
         this.picked = null;
         this.tabs = element("div", {class: "tabs", role: "group", "aria-label": "what is shown of the layers"});
         this.choice = element("select", {"aria-label": "run of the map", onchange: () => this.draw()});
+        this.layer = element("select", {"aria-label": "layer to follow", onchange: () => {
+            this.picked = this.layer.value || null;
+            this.draw();
+        }});
         this.hint = element("p", {class: "hint"});
         this.map = new HeatMap(row => this.pick(row));
         this.chart = new Chart({key: "layers", title: "all layers", height: 300});
         root.replaceChildren(
-            element("h2", {}, "Layers"), element("div", {class: "bar"}, this.tabs, this.choice), this.hint,
+            element("h2", {}, "Layers"), element("div", {class: "bar"}, this.tabs, this.choice, this.layer), this.hint,
             element("div", {class: "pair"}, element("div", {class: "panel"}, this.map.root), this.chart.root));
     }
 
@@ -66,10 +70,12 @@ export class Layers {
         const known = QUANTITIES.filter(([key]) => runs.some(run => run.looks.some(look => look[key])));
         const [key, title, log, hint] = known.find(([name]) => name === this.quantity) ?? known[0];
         this.offer(known, key);
-        this.hint.textContent = hint + (this.picked ? "" : ". Click a layer to follow it.");
+        this.hint.textContent = hint + (this.picked ? "" : ". Choose or click a layer to follow it.");
         const looks = this.run.looks.filter(look => look[key]);
+        const short = shortened(this.run.layers);
+        this.offerLayers(short);
         this.map.show({
-            layers: this.run.layers, short: shortened(this.run.layers), log,
+            layers: this.run.layers, short, log,
             steps: looks.map(look => look.step), values: looks.map(look => look[key]),
             picked: this.run.layers.indexOf(this.picked),
         });
@@ -90,6 +96,22 @@ export class Layers {
             }, label)));
         }
         known.forEach(([name], i) => this.tabs.children[i].setAttribute("aria-pressed", String(name === chosen)));
+    }
+
+    /** Those of the map, and the one that is followed where the map is of a run without it. */
+    offerLayers(short) {
+        const {layers} = this.run;
+        const names = layers.map((layer, i) => [layer, short[i]]);
+        if (this.picked !== null && !layers.includes(this.picked)) {
+            names.push([this.picked, this.picked]);
+        }
+        const told = JSON.stringify(names);
+        if (told !== this.layer.told) {
+            this.layer.told = told;
+            this.layer.replaceChildren(element("option", {value: ""}, "all layers"),
+                ...names.map(([layer, name]) => element("option", {value: layer}, name)));
+        }
+        this.layer.value = this.picked ?? "";
     }
 
     choose(runs) {

@@ -33,7 +33,7 @@ function lost() {
 
 function connect() {
     source = new EventSource("/events");
-    for (const name of ["hello", "run", "lines"]) {
+    for (const name of ["hello", "run", "lines", "gone"]) {
         source.addEventListener(name, event => {
             store.apply(name, JSON.parse(event.data));
             store.changed();

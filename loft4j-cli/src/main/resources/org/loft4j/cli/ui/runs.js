@@ -89,7 +89,7 @@ export function drawResults(root, store) {
     const runs = store.shown.filter(run => run.evaluations.length > 0);
     const names = [...new Set(runs.flatMap(run => run.metrics))];
     root.hidden = runs.length === 0;
-    const told = JSON.stringify(runs.map(run => [run.id, run.name, run.evaluations.length, run.evaluations.at(-1)]));
+    const told = JSON.stringify(runs.map(run => [run.id, run.number, run.name, run.evaluations.length, run.evaluations.at(-1)]));
     if (root.hidden || told === root.told) {
         return;
     }

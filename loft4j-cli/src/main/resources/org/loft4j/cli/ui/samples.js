@@ -15,7 +15,7 @@ function prompts(run) {
 export function drawSamples(root, store) {
     const runs = store.shown.filter(run => run.samples.length > 0);
     root.hidden = runs.length === 0;
-    const told = JSON.stringify(runs.map(run => [run.id, run.samples.length, run.samples.at(-1)]));
+    const told = JSON.stringify(runs.map(run => [run.id, run.number, run.samples.length, run.samples.at(-1)]));
     if (root.hidden || told === root.told) {
         return;
     }

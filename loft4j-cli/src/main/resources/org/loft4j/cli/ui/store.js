@@ -1,7 +1,7 @@
 /** What is known of the runs. Fed by events, be they live or those of a report. */
 
-// Okabe and Ito's colours, and Tol's where there are more runs: told apart by those who see red and green alike
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#999933", "#44aa99", "#aa4499"];
+/** The colours of the style; more runs than these are told apart by dashes too. */
+const COLOURS = 10;
 const SHOWN_AT_FIRST = 10;
 
 const TRAINING = ["loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes", "seconds"];
@@ -14,13 +14,25 @@ class Run {
         this.id = id;
         this.name = id;
         this.info = {};
-        this.colour = COLOURS[index % COLOURS.length];
-        this.dash = index < COLOURS.length ? [] : [6, 3];
+        this.number = 0;
         this.shown = index < SHOWN_AT_FIRST;
         this.clear("metrics");
         this.clear("diagnostics");
         this.clear("samples");
         this.clear("completions");
+    }
+
+    /** The name of its colour in the style. */
+    get ink() {
+        return "run-" + this.number % COLOURS;
+    }
+
+    get colour() {
+        return `var(--${this.ink})`;
+    }
+
+    get dash() {
+        return this.number < COLOURS ? [] : [6, 3];
     }
 
     get about() {
@@ -169,6 +181,12 @@ export class Store {
             this.runs.clear();
             return;
         }
+        if (name === "gone") {
+            // one that comes back is another one
+            this.runs.delete(data.id);
+            this.kept?.delete(data.id);
+            return;
+        }
         let run = this.runs.get(data.id);
         if (!run) {
             run = new Run(data.id, this.runs.size);
@@ -180,6 +198,7 @@ export class Store {
                 run.shown = true;
             }
             run.name = data.name;
+            run.number = data.colour;
             run.info = data;
         } else {
             if (data.from_start) {

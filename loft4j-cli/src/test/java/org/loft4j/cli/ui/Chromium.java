@@ -174,6 +174,15 @@ final class Chromium implements AutoCloseable, WebSocket.Listener {
         }
     }
 
+    /** Presses a key wherever the focus is, by its name in the browser and its code on Windows. */
+    void press(String key, int code) throws Exception {
+        for (String type : List.of("rawKeyDown", "keyUp")) {
+            send(
+                    "Input.dispatchKeyEvent",
+                    Map.of("type", type, "key", key, "code", key, "windowsVirtualKeyCode", code));
+        }
+    }
+
     void emulateDark() throws Exception {
         send(
                 "Emulation.setEmulatedMedia",

@@ -7,9 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class LineTailTest {
@@ -47,6 +50,21 @@ class LineTailTest {
         assertTrue(tail.next().lines().isEmpty());
         append("new\n");
         assertEquals(new LineTail.News(List.of("new"), true), tail.next());
+    }
+
+    /** However long the other one is. */
+    @Test
+    @EnabledOnOs({OS.LINUX, OS.MAC})
+    void aFileInThePlaceOfAnotherIsRead() throws IOException {
+        file = directory.resolve("a");
+        LineTail tail = new LineTail(file);
+        append("one\n");
+        tail.next();
+        Path other = Files.writeString(directory.resolve("b"), "two\nthree\n");
+        Files.move(other, file, StandardCopyOption.REPLACE_EXISTING);
+        assertEquals(new LineTail.News(List.of("two", "three"), true), tail.next());
+        append("four\n");
+        assertEquals(new LineTail.News(List.of("four"), false), tail.next());
     }
 
     @Test

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -79,6 +80,16 @@ class LivePageSlowTest {
             browser.await("Number(document.querySelector('.heatmap').dataset.points) === 4");
             // layers are followed by a click, quantities chosen by another
             browser.evaluate("document.querySelectorAll('.names span')[1].click()");
+            browser.await(POINTS.formatted("layers") + " === 2");
+            String layer = "document.querySelector('select[aria-label=\"layer to follow\"]')";
+            assertEquals("model.0.v", browser.evaluate(layer + ".value").asText());
+            browser.evaluate(layer + ".focus()");
+            browser.press("ArrowUp", 38);
+            browser.await(
+                    "document.querySelector('[data-chart=layers] figcaption').textContent.includes('of model.0.q')");
+            browser.press("ArrowUp", 38);
+            browser.await(POINTS.formatted("layers") + " === 6");
+            browser.press("End", 35);
             browser.await(POINTS.formatted("layers") + " === 2");
             browser.evaluate("document.querySelectorAll('.tabs button')[1].click()");
             browser.await("document.querySelector('[data-chart=layers] figcaption').textContent.startsWith('cond')");
@@ -205,6 +216,37 @@ class LivePageSlowTest {
             assertEquals("<b>ten</b>,a second one", browser.evaluate(said).asText());
             browser.evaluate(slider + ".value = 2; " + slider + ".dispatchEvent(new Event('input'))");
             browser.await(said + " === 'thirty'");
+            assertQuiet(browser);
+        }
+    }
+
+    /** And comes back with nothing of what it had. */
+    @Test
+    void aRunWhoseFolderIsDeletedLeavesThePage() throws Exception {
+        RunFolder second = RunFolder.create(directory.resolve("runs/second"), 200);
+        second.train(1, 30);
+        String colour = "getComputedStyle(document.querySelector('[data-run=second] .swatch')).backgroundColor";
+        try (UiServer server = UiServer.start(List.of(directory.resolve("runs")), 0, 50);
+                Chromium browser = chromium()) {
+            browser.open(server.address());
+            browser.await(POINTS.formatted("loss") + " === 41 + 60");
+            assertEquals("rgb(213, 94, 0)", browser.evaluate(colour).asText());
+            try (Stream<Path> files = Files.list(second.directory())) {
+                for (Path file : files.toList()) {
+                    Files.delete(file);
+                }
+            }
+            Files.delete(second.directory());
+            browser.await(POINTS.formatted("loss") + " === 41");
+            assertEquals(
+                    "null",
+                    browser.evaluate("String(document.querySelector('[data-run=second]'))")
+                            .asText());
+            RunFolder.create(directory.resolve("runs/second"), 200).train(1, 10);
+            browser.await(POINTS.formatted("loss") + " === 41 + 20");
+            assertEquals("rgb(213, 94, 0)", browser.evaluate(colour).asText());
+            browser.emulateDark();
+            browser.await(colour + " === 'rgb(240, 127, 55)'");
             assertQuiet(browser);
         }
     }

@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,6 +28,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.io.Json;
 
 class RunFeedTest {
+    private static final RunNames.Name NAME = new RunNames.Name("run", 0);
+
     @TempDir
     Path directory;
 
@@ -45,7 +48,7 @@ class RunFeedTest {
         Files.setLastModifiedTime(
                 directory.resolve("metrics.jsonl"), FileTime.from(Instant.now().minus(Duration.ofMinutes(3))));
         JsonNode described = new ObjectMapper()
-                .readTree(new RunFeed(directory, "run").poll().get(0).data());
+                .readTree(new RunFeed(directory, NAME).poll().get(0).data());
         assertEquals("running", described.get("status").asText());
         // the page has no list of its own by which it looks for the best
         assertEquals(
@@ -67,7 +70,7 @@ class RunFeedTest {
 
     private static List<String> names(Path... roots) throws IOException {
         List<String> names = new ArrayList<>();
-        for (UiEvent event : poll(new Feed(List.of(roots)))) {
+        for (UiEvent event : poll(new Feed(List.of(roots), new RunNames()))) {
             if (event.name().equals("run")) {
                 names.add(new ObjectMapper().readTree(event.data()).get("name").asText());
             }
@@ -82,15 +85,15 @@ class RunFeedTest {
         RunFolder.create(run, 10).train(1, 9);
         Path root = Files.createSymbolicLink(directory.resolve("runs"), directory.resolve("disk"));
         Files.createSymbolicLink(directory.resolve("disk/round"), directory.resolve("disk"));
-        assertFalse(poll(new Feed(List.of(root))).isEmpty());
+        assertFalse(poll(new Feed(List.of(root), new RunNames())).isEmpty());
         Path one = Files.createSymbolicLink(directory.resolve("one"), run);
-        assertFalse(poll(new Feed(List.of(one))).isEmpty());
+        assertFalse(poll(new Feed(List.of(one), new RunNames())).isEmpty());
         // a run that is a link itself, and data beside it that hold one
         Path other = Files.createDirectories(directory.resolve("other"));
         Files.createSymbolicLink(other.resolve("data"), directory.resolve("disk"));
-        assertTrue(poll(new Feed(List.of(other))).isEmpty());
+        assertTrue(poll(new Feed(List.of(other), new RunNames())).isEmpty());
         Files.createSymbolicLink(other.resolve("run"), run);
-        assertFalse(poll(new Feed(List.of(other))).isEmpty());
+        assertFalse(poll(new Feed(List.of(other), new RunNames())).isEmpty());
     }
 
     /** {@code loft compare} clears the folder of a trial as soon as that is over, faster than anybody looks. */
@@ -99,7 +102,7 @@ class RunFeedTest {
     void aTrialWhoseFolderIsClearedIsOver(@Nullable String result, String status) throws IOException {
         RunFolder run = RunFolder.create(directory.resolve("trial/training"), 10);
         run.train(1, 9);
-        Feed feed = new Feed(List.of(directory));
+        Feed feed = new Feed(List.of(directory), new RunNames());
         JsonNode before = described(poll(feed));
         assertEquals("running", before.get("status").asText());
         if (result != null) {
@@ -135,12 +138,88 @@ class RunFeedTest {
         return new ObjectMapper().readTree(event.data());
     }
 
+    @Test
+    void aRunWhoseFolderIsDeletedIsGoneAndComesBackEmpty() throws Exception {
+        RunFolder.create(directory.resolve("a"), 10).train(1, 2);
+        RunFolder run = RunFolder.create(directory.resolve("b"), 10);
+        run.train(1, 9);
+        run.append("samples.jsonl", "{\"step\":9,\"prompt\":\"p\",\"text\":\"t\"}\n");
+        Feed feed = new Feed(List.of(directory), new RunNames());
+        assertEquals(5, poll(feed).size());
+        delete(run.directory());
+        assertEquals(List.of(new UiEvent("gone", "{\"id\":\"b\"}")), poll(feed));
+        assertEquals(List.of(), poll(feed));
+
+        RunFolder.create(directory.resolve("b"), 10).train(1, 3);
+        List<UiEvent> back = poll(feed);
+        while (back.isEmpty()) {
+            Thread.sleep(50);
+            back = poll(feed);
+        }
+        assertEquals(List.of("run", "lines"), back.stream().map(UiEvent::name).toList());
+        JsonNode described = new ObjectMapper().readTree(back.get(0).data());
+        assertEquals("b", described.get("id").asText());
+        assertEquals(1, described.get("colour").asInt());
+        assertEquals(
+                3, new ObjectMapper().readTree(back.get(1).data()).get("lines").size());
+    }
+
+    /** Its result says how it ended, for as long as that is there. */
+    @Test
+    void aTrialThatIsOverIsNotGone() throws IOException {
+        RunFolder run = RunFolder.create(directory.resolve("trial/training"), 10);
+        run.train(1, 9);
+        Feed feed = new Feed(List.of(directory), new RunNames());
+        poll(feed);
+        Path result = Files.writeString(directory.resolve("trial/result.json"), "{}");
+        delete(run.directory());
+        assertEquals("finished", described(poll(feed)).get("status").asText());
+        assertEquals(List.of(), poll(feed));
+        Files.delete(result);
+        assertEquals(List.of(new UiEvent("gone", "{\"id\":\"trial\"}")), poll(feed));
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(folder);
+    }
+
+    /** To someone who comes later, or again, the order in which runs are found is another one. */
+    @Test
+    void aRunKeepsItsNameAndColour() throws IOException {
+        Path one = directory.resolve("one");
+        Path two = directory.resolve("two");
+        RunFolder.create(two.resolve("b"), 10).train(1, 2);
+        RunNames names = new RunNames();
+        List<Path> roots = List.of(one, two);
+        assertEquals("b 0", shown(new Feed(roots, names)));
+        RunFolder.create(one.resolve("b"), 10).train(1, 2);
+        RunFolder.create(one.resolve("a"), 10).train(1, 2);
+        assertEquals("a 1, one/b 2, b 0", shown(new Feed(roots, names)));
+        assertEquals("a 0, b 1, two/b 2", shown(new Feed(roots, new RunNames())));
+    }
+
+    private static String shown(Feed feed) throws IOException {
+        List<String> shown = new ArrayList<>();
+        for (UiEvent event : poll(feed)) {
+            if (event.name().equals("run")) {
+                JsonNode described = new ObjectMapper().readTree(event.data());
+                shown.add(described.get("id").asText() + " " + described.get("colour"));
+            }
+        }
+        return String.join(", ", shown);
+    }
+
     /** Of a long file little is held while a browser takes it. */
     @Test
     void aLongFileIsToldInParts() throws IOException {
         RunFolder run = RunFolder.create(directory.resolve("run"), 100_000);
         run.train(1, 50_000);
-        RunFeed part = new RunFeed(run.directory(), "run");
+        RunFeed part = new RunFeed(run.directory(), NAME);
         long held = 0;
         for (UiEvent event : part.poll()) {
             held += event.data().length();
@@ -149,7 +228,7 @@ class RunFeedTest {
         assertTrue(held < 1 << 20, held + " characters");
         assertTrue(part.isBehind());
         int lines = 0;
-        for (UiEvent event : poll(new Feed(List.of(directory)))) {
+        for (UiEvent event : poll(new Feed(List.of(directory), new RunNames()))) {
             lines += new ObjectMapper().readTree(event.data()).path("lines").size();
         }
         assertEquals(50_000, lines);
@@ -162,7 +241,7 @@ class RunFeedTest {
         Files.createDirectories(directory.resolve("first/samples.jsonl/x"));
         Files.writeString(directory.resolve("first/run.json"), "{\"started\":\"yesterday\"}");
         RunFolder.create(directory.resolve("second"), 10).train(1, 3);
-        Feed feed = new Feed(List.of(directory));
+        Feed feed = new Feed(List.of(directory), new RunNames());
         List<String> told =
                 poll(feed).stream().map(event -> event.name() + event.data()).toList();
         for (String run : List.of("first", "second")) {
@@ -183,7 +262,7 @@ class RunFeedTest {
                 directory.resolve("config.yaml"),
                 "method: loft\nr: 4\n# left open by the call:\n# learning_rate: 3.0E-4\n# chat: false\n");
         JsonNode settings = new ObjectMapper()
-                .readTree(new RunFeed(directory, "run").poll().get(0).data())
+                .readTree(new RunFeed(directory, NAME).poll().get(0).data())
                 .get("settings");
         assertEquals(4, settings.size(), settings.toString());
         assertEquals(3e-4, settings.get("learning_rate").asDouble());

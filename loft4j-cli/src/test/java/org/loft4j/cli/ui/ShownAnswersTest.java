@@ -109,7 +109,7 @@ class ShownAnswersTest {
     void aFileThatIsCutIsReadAnew(@TempDir Path directory) throws IOException {
         RunFolder run = RunFolder.create(directory, 20);
         run.train(1, 2);
-        RunFeed feed = new RunFeed(directory, "run");
+        RunFeed feed = new RunFeed(directory, new RunNames.Name("run", 0));
         String first = line(1, false, "p", "one") + "\nno JSON\n";
         run.append(
                 "completions.jsonl", first + line(2, false, "p", "two") + "\n" + line(3, false, "p", "three") + "\n");
