@@ -52,10 +52,11 @@ export class Page {
         this.layers = new Layers(document.getElementById("layers"), store);
         this.answers = new Answers(document.getElementById("answers"), store);
         store.onChange(() => this.later());
-        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+        // on paper the scheme is the light one
+        ["(prefers-color-scheme: dark)", "print"].forEach(media => matchMedia(media).addEventListener("change", () => {
             this.charts.forEach(chart => chart.remake());
             this.layers.chart.remake();
-        });
+        }));
     }
 
     later() {

@@ -189,6 +189,13 @@ final class Chromium implements AutoCloseable, WebSocket.Listener {
                 Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", "dark"))));
     }
 
+    /** As on paper, of a browser that is dark. */
+    void emulatePrint() throws Exception {
+        send(
+                "Emulation.setEmulatedMedia",
+                Map.of("media", "print", "features", List.of(Map.of("name", "prefers-color-scheme", "value", "dark"))));
+    }
+
     byte[] screenshot() throws Exception {
         JsonNode result = send("Page.captureScreenshot", Map.of("format", "png"));
         return Base64.getDecoder().decode(result.path("data").asText());

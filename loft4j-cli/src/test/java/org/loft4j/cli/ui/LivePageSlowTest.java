@@ -251,6 +251,26 @@ class LivePageSlowTest {
         }
     }
 
+    /** #0072b2 on white, and #56b4e9 on what is dark. */
+    @Test
+    void aDarkPageIsPrintedInTheColoursOfTheLightOne() throws Exception {
+        String drawn = "(() => { const canvas = document.querySelector('[data-chart=loss] canvas');"
+                + " const {data} = canvas.getContext('2d', {willReadFrequently: true})"
+                + ".getImageData(0, 0, canvas.width, canvas.height);"
+                + " for (let i = 0; i < data.length; i += 4)"
+                + " if (data[i] === %d && data[i + 1] === %d && data[i + 2] === %d) return true;"
+                + " return false; })()";
+        try (UiServer server = UiServer.start(List.of(directory.resolve("runs")), 0, 50);
+                Chromium browser = chromium()) {
+            browser.emulateDark();
+            browser.open(server.address());
+            browser.await(POINTS.formatted("loss") + " === 41");
+            browser.await(drawn.formatted(0x56, 0xb4, 0xe9));
+            browser.emulatePrint();
+            browser.await(drawn.formatted(0x00, 0x72, 0xb2));
+        }
+    }
+
     /** A browser takes a refusal for the end, and does not ask again by itself. */
     @Test
     void aPageTooManyWaitsForItsTurn() throws Exception {
