@@ -3,7 +3,6 @@ package org.loft4j.cli.ui;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.loft4j.io.AtomicFiles;
 
@@ -24,8 +23,8 @@ public final class ReportPage {
 
     /** The page of all runs in or under some directories. */
     static String html(String title, List<Path> directories) throws IOException {
-        List<UiEvent> all = new ArrayList<>();
-        new Feed(directories, new RunNames()).poll(all::add);
-        return PageFiles.report(title, all);
+        ReportEvents events = new ReportEvents();
+        new Feed(directories, new RunNames()).poll(events);
+        return PageFiles.report(title, events.all());
     }
 }

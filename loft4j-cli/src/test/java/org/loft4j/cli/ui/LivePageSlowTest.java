@@ -307,6 +307,18 @@ class LivePageSlowTest {
         }
     }
 
+    @Test
+    void aReportOfAVeryLongRunSaysThatItIsThinned() throws Exception {
+        run.train(21, 20_000);
+        try (Chromium browser = chromium()) {
+            browser.open(ReportPage.write(run.directory()).toUri());
+            browser.await(POINTS.formatted("loss") + " > 2000");
+            browser.await("/^thinned: [0-9],[0-9]{3} of 20,000 lines of metrics/"
+                    + ".test(document.getElementById('connection').textContent)");
+            assertQuiet(browser);
+        }
+    }
+
     /** With {@code -Dloft.screenshot=FILE -Dloft.screenshot.of=URL}: the picture of the documentation, from a run that goes on. */
     @Test
     void aPictureOnDemand() throws Exception {

@@ -36,17 +36,44 @@ class ReportPageTest {
         assertTrue(html.contains("alert(2)"), "what the model has answered");
         assertFalse(Pattern.compile("(src|href)=\"(?!data:)").matcher(html).find(), "refers to another file");
         assertTrue(html.contains("uPlot, MIT license: "), "the license of what is copied in");
-        Matcher data =
-                Pattern.compile("id=\"events\">(.*?)</script>", Pattern.DOTALL).matcher(html);
-        assertTrue(data.find());
-        JsonNode events = new ObjectMapper().readTree(data.group(1));
         int lines = 0;
-        for (JsonNode event : events) {
+        for (JsonNode event : events(html)) {
             if (event.get(0).asText().equals("lines")) {
                 lines += event.get(1).get("lines").size();
             }
         }
         assertEquals(4503, lines);
+    }
+
+    private static JsonNode events(String html) throws IOException {
+        Matcher data =
+                Pattern.compile("id=\"events\">(.*?)</script>", Pattern.DOTALL).matcher(html);
+        assertTrue(data.find());
+        return new ObjectMapper().readTree(data.group(1));
+    }
+
+    @Test
+    void ofAVeryLongRunTheReportHasWhatCurvesNeed() throws IOException {
+        RunFolder run = RunFolder.create(directory, 100_000);
+        run.train(1, 30_001);
+        run.append("metrics.jsonl", "{\"step\":30002,\"loss\":777.0}\n{\"step\":30003,\"loss\":null}\n");
+        for (int step = 30_004; step < 31_000; step++) {
+            run.evaluate(step, 0.5);
+        }
+        run.train(31_001, 60_000);
+        JsonNode metrics = null;
+        for (JsonNode event : events(Files.readString(ReportPage.write(directory)))) {
+            metrics = event.get(1).path("file").asText().equals("metrics") ? event.get(1) : metrics;
+        }
+        assertEquals(59_003, metrics.get("of").asInt());
+        int kept = metrics.get("kept").asInt();
+        assertTrue(kept <= ReportEvents.LINES && kept > ReportEvents.LINES / 4, kept + " lines");
+        assertEquals(kept + 996, metrics.get("lines").size(), "all evaluations");
+        assertEquals(1, metrics.get("lines").get(0).get("step").asInt());
+        assertEquals(60_000, metrics.get("lines").get(kept - 1).get("step").asInt());
+        String lines = metrics.get("lines").toString();
+        assertTrue(lines.contains("{\"step\":30002,\"loss\":777.0}"), "a peak");
+        assertTrue(lines.contains("{\"step\":30003,\"loss\":null}"), "a loss that is no number");
     }
 
     @Test

@@ -198,9 +198,10 @@ class UiServerTest {
             JsonNode again = stream.next("lines");
             assertTrue(again.get("from_start").asBoolean());
             JsonNode last = again;
+            // that nothing is left may be told in between
             while (last.get("lines")
-                            .get(last.get("lines").size() - 1)
-                            .get("step")
+                            .path(last.get("lines").size() - 1)
+                            .path("step")
                             .asInt()
                     < 9) {
                 last = stream.next("lines");
