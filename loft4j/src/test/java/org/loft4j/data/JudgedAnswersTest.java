@@ -282,4 +282,17 @@ class JudgedAnswersTest {
                     .contains("holds an answer that is judged, and a language model would learn it here, good or bad"));
         }
     }
+
+    /** One token of a strange answer stays. */
+    @Test
+    void aPromptAsLongAsAllMayBeLeavesRoomForAStrangeAnswer() {
+        JudgedDataset dataset = JudgedDataset.ofIds(
+                List.of(new int[] {1, 2, 3}, new int[] {4, 5, 6}),
+                List.of(new int[] {7, 8}, new int[] {9, 10}),
+                new boolean[] {true, false},
+                2);
+        assertArrayEquals(new long[] {1, 2, 3, 7, 8}, dataset.compared().get(0).ids());
+        assertArrayEquals(new long[] {1, 2, 3, 9}, dataset.compared().get(1).ids());
+        assertArrayEquals(new long[] {4, 5, 6, 7}, dataset.compared().get(3).ids());
+    }
 }

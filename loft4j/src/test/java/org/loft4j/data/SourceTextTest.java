@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,6 +46,19 @@ class SourceTextTest {
         assertEquals(List.of("a", "", "b\rc", "d"), lines(inMemory("a\r\n\nb\rc\nd")));
         assertEquals(List.of("a", ""), lines(inMemory("\uFEFFa\n\r\n")));
         assertEquals(List.of(), lines(inMemory("")));
+    }
+
+    /** As a packed file may be read. */
+    @Test
+    void aMarkOfTheByteOrderMayComeByteByByte() throws DataException {
+        byte[] text = "\uFEFFaé\nb".getBytes(UTF_8);
+        SourceText slow = new SourceText(FILE, () -> new FilterInputStream(new ByteArrayInputStream(text)) {
+            @Override
+            public int read(byte[] target, int offset, int length) throws IOException {
+                return super.read(target, offset, Math.min(1, length));
+            }
+        });
+        assertEquals(List.of("aé", "b"), lines(slow));
     }
 
     @Test

@@ -49,6 +49,14 @@ class TableRowsTest {
     }
 
     @Test
+    void aTsvValueMayBeAQuoteAloneOrNothing() throws DataException {
+        assertEquals(List.of(row("\"", "x", 2), row("b", "\"", 3)), read("text\tlabel\n\"\tx\nb\t\"\n", '\t'));
+        assertEquals(
+                read("instruction,output,input\na,b,\nc,d,e\n", ','),
+                read("instruction\toutput\tinput\na\tb\t\nc\td\te\n", '\t'));
+    }
+
+    @Test
     void csvKeepsBlanksOfTexts() throws DataException {
         assertEquals(
                 List.of(new PromptCompletion(" p ", " c", new Origin(FILE, 2))),
