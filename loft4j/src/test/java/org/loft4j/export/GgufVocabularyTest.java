@@ -85,6 +85,43 @@ class GgufVocabularyTest {
         assertEquals("{{ messages }}", metadata.get("tokenizer.chat_template"));
     }
 
+    /** By the settings where they speak, else by what the tokenizer puts around a text. */
+    @ParameterizedTest
+    @CsvSource({
+        ", '', false, false",
+        ", 'E A', true, false",
+        ", 'A E', false, true",
+        ", 'E A E', true, true",
+        "false, 'E A E', false, false",
+        "true, '', true, true"
+    })
+    void textsGetABeginningAndAnEndWhereTheFilesSaySo(
+            @Nullable Boolean told, String template, boolean begins, boolean ends) throws IOException {
+        Path model = gpt2();
+        ObjectNode settings = Json.read(model.resolve("tokenizer_config.json")).toTree();
+        settings.remove("add_bos_token");
+        if (told != null) {
+            settings.put("add_bos_token", told).put("add_eos_token", told);
+        }
+        Json.write(model.resolve("tokenizer_config.json"), settings);
+        ObjectNode tokenizer = Json.read(model.resolve("tokenizer.json")).toTree();
+        if (!template.isEmpty()) {
+            ArrayNode single = tokenizer
+                    .putObject("post_processor")
+                    .put("type", "TemplateProcessing")
+                    .putArray("single");
+            for (String part : template.split(" ")) {
+                single.addObject()
+                        .putObject(part.equals("E") ? "SpecialToken" : "Sequence")
+                        .put("id", part.equals("E") ? "<|end|>" : part);
+            }
+        }
+        Json.write(model.resolve("tokenizer.json"), tokenizer);
+        Map<String, Object> metadata = read(GgufModel.Options.of(model)).metadata;
+        assertEquals(begins, metadata.get("tokenizer.ggml.add_bos_token"));
+        assertEquals(ends, metadata.get("tokenizer.ggml.add_eos_token"));
+    }
+
     @Test
     void chatTemplatesAreLookedUpInEveryFileThatMayHoldThem() throws IOException {
         Path model = gpt2();
