@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.io.GgufReader;
@@ -95,6 +96,28 @@ class GgufRopeTest {
         assertEquals(7000f, metadata.get("gemma3.rope.freq_base"));
         assertEquals(900f, metadata.get("gemma3.rope.freq_base_swa"));
         assertEquals(2f, metadata.get("gemma3.rope.scaling.factor"));
+    }
+
+    /** llama.cpp has a factor of its own for the scores, and reads no other. */
+    @Test
+    void yarnWithAnotherFactorOfTheScoresIsRefused() throws IOException {
+        double usual = 0.1 * Math.log(4) + 1;
+        for (Map<String, Object> more : List.of(
+                Map.<String, Object>of("attention_factor", usual),
+                Map.<String, Object>of("attention_factor", 1.0),
+                Map.<String, Object>of("mscale", 1.0),
+                Map.<String, Object>of("mscale_all_dim", 1.0),
+                Map.<String, Object>of("truncate", false))) {
+            Map<String, Object> yarn = new TreeMap<>(more);
+            yarn.putAll(Map.of("rope_type", "yarn", "factor", 4.0, "original_max_position_embeddings", 32));
+            TinyCheckpoint qwen = tiny("qwen2");
+            qwen.config.put("rope_scaling", yarn);
+            if (more.containsValue(usual)) {
+                assertEquals("yarn", export(qwen.write(), null).metadata.get("qwen2.rope.scaling.type"));
+            } else {
+                assertRefused(qwen, "is of type yarn: llama.cpp computes yarn with an attention factor");
+            }
+        }
     }
 
     /** llama.cpp rotates OLMo 3's layers with a window plainly, by the base of the others. */

@@ -238,6 +238,28 @@ class GgufVocabularyTest {
         assertEquals(said.isEmpty() ? List.of() : List.of(note + said), notes);
     }
 
+    /** As old files say it, without a scheme. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void oldFilesSayWhetherASpaceIsPut(boolean adds) throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), "llama").write();
+        Path file = checkpoint.directory.resolve("tokenizer.json");
+        ObjectNode tokenizer = Json.read(file).toTree();
+        ((ObjectNode) tokenizer.get("model")).put("byte_fallback", true);
+        tokenizer.putObject("pre_tokenizer").put("type", "Metaspace").put("add_prefix_space", adds);
+        Json.write(file, tokenizer);
+        Map<String, Object> metadata = read(GgufModel.Options.of(checkpoint.directory)).metadata;
+        assertEquals(adds, metadata.get("tokenizer.ggml.add_space_prefix"));
+    }
+
+    /** Some files say -1 for none. */
+    @ParameterizedTest
+    @CsvSource({"-1, ", "12, ", "11, 11"})
+    void anIdThatNoTokenHasIsNotWritten(int id, @Nullable Long written) throws IOException {
+        Map<String, Object> metadata = export(10, "<|user|>", false, Map.of("pad_token_id", id));
+        assertEquals(written, metadata.get("tokenizer.ggml.padding_token_id"));
+    }
+
     /** A byte-level tokenizer that cuts words by a regular expression. */
     private Map<String, Object> cut(String pattern) throws IOException {
         Path file = gpt2().resolve("tokenizer.json");
