@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -133,6 +134,24 @@ class WholeModelRunTest {
         });
         train(base, OnExisting.RESUME, run -> assertEquals(2, run.run().step()));
         assertEquals(once, TinyRun.bits(output.resolve("model.safetensors")));
+    }
+
+    /** A run that goes on from its own result, with new optimizers: until the new one is there, that is all there is. */
+    @Test
+    void theResultThatARunInItsPlaceStartsFromIsLeftUntilThereIsAnother() throws IOException {
+        train(base, OnExisting.REFUSE, TrainingRun::run);
+        Map<String, String> first = TinyRun.bits(output.resolve("model.safetensors"));
+        train(output, OnExisting.OVERWRITE, run -> {
+            run.begin();
+            assertEquals(first, TinyRun.bits(output.resolve("model.safetensors")));
+            assertTrue(Files.exists(output.resolve("config.json")));
+            assertEquals(GENERATION, Files.readString(output.resolve("generation_config.json")));
+            assertFalse(Files.exists(output.resolve("checkpoint-2")));
+            assertEquals(TrainResult.Outcome.FINISHED, run.run().outcome());
+        });
+        assertNotEquals(first, TinyRun.bits(output.resolve("model.safetensors")));
+        assertEquals(GENERATION, Files.readString(output.resolve("generation_config.json")));
+        Models.open(output, ModelOptions.of(Task.CAUSAL_LM)).close();
     }
 
     /** To start anew from a checkpoint of one's own run must not delete that checkpoint. */
