@@ -22,6 +22,9 @@ public final class RunAbout {
     /** The file's name. */
     public static final String FILE = "run.json";
 
+    /** The field of a process that says when it began, among those behind the name of its program. */
+    private static final int STARTED = 19;
+
     /** Whether a directory has such a file, and not another of this name. */
     static boolean isIn(Path directory) {
         Path file = directory.resolve(FILE);
@@ -52,7 +55,26 @@ public final class RunAbout {
                         .startInstant()
                         .map(Instant::toString)
                         .orElse(null));
+        known.put("process_mark", processMark(ProcessHandle.current().pid()));
         write(null, step, false);
+    }
+
+    /**
+     * What tells a process from others that had its number before, or have it later: the start of the machine, and the time from
+     * there to that of the process. The time of day at which a process began is none: it is another one as soon as the clock is
+     * set. Null where the system does not tell, which Linux does.
+     */
+    public static @Nullable String processMark(long pid) {
+        try {
+            String boot =
+                    Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
+            String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
+            // the name of the program, in brackets, may hold anything
+            String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", -1);
+            return fields.length > STARTED ? boot + " " + fields[STARTED] : null;
+        } catch (IOException e) {
+            return null;
+        }
     }
 
     /**

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.NativeMemoryException;
 import org.loft4j.data.Examples;
 import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
 
 /** A stop that is asked for while held-out rows are judged, or a fault there, waits for none of them, and costs the run none. */
@@ -72,7 +73,11 @@ class StopInEvaluationEndToEndTest {
             assertTrue(run.evaluationPending());
         }
         assertEquals(step, lastEvaluated() + 4, "it was told of");
-        assertTrue(Json.read(stopped.resolve(RunAbout.FILE)).booleanOr("evaluation_pending", false));
+        JsonObject about = Json.read(stopped.resolve(RunAbout.FILE));
+        assertTrue(about.booleanOr("evaluation_pending", false));
+        // by which a watcher finds the process
+        String mark = RunAbout.processMark(ProcessHandle.current().pid());
+        assertEquals(mark, about.toTree().path("process_mark").asText(null));
     }
 
     private TrainingRun open(Model model, HeldOut heldOut, TrainConfig config) throws IOException {

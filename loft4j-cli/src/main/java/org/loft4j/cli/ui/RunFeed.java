@@ -36,7 +36,7 @@ final class RunFeed {
     static final String TRAINING = "training";
 
     private static final List<String> FILES = List.of(METRICS, "diagnostics.jsonl", "samples.jsonl");
-    private static final List<String> PRIVATE = List.of("host", "pid", "process_started");
+    private static final List<String> PRIVATE = List.of("host", "pid", "process_started", "process_mark");
 
     private static final String PLACE = "output_dir";
     private static final int LINES_AN_EVENT = 2000;

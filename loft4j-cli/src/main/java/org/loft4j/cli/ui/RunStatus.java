@@ -75,10 +75,16 @@ enum RunStatus {
         }
     }
 
-    /** Numbers of processes are used again, so that the start must agree as well. */
+    /** Numbers of processes are used again, so that the start must agree as well, if possible by what no clock changes. */
     private static boolean isAlive(JsonNode about) {
+        long pid = about.path("pid").asLong(-1);
+        String said = about.path("process_mark").asText(null);
+        String real = said == null ? null : RunAbout.processMark(pid);
+        if (real != null) {
+            return real.equals(said);
+        }
         String started = about.path("process_started").asText(null);
-        return ProcessHandle.of(about.path("pid").asLong(-1))
+        return ProcessHandle.of(pid)
                 .filter(process -> started == null || began(process, started))
                 .isPresent();
     }

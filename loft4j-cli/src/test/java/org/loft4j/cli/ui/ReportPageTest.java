@@ -98,14 +98,16 @@ class ReportPageTest {
                             "started", "2026-01-01T00:00:00Z",
                             "host", "somebodys-machine",
                             "pid", 4711,
-                            "process_started", "2026-01-01T00:00:00Z"));
+                            "process_started", "2026-01-01T00:00:00Z",
+                            "process_mark", "somebodys-boot 4712"));
             Files.writeString(
                     run.directory().resolve("config.yaml"),
                     "method: loft\noutput_dir: " + run.directory().toAbsolutePath() + "\n");
         }
         String html = ReportPage.html("two", List.of(directory.resolve("one/run"), directory.resolve("two/run")));
         assertTrue(html.contains("\"total_steps\":100"));
-        for (String told : List.of(directory.toString(), "somebodys-machine", "4711", "process_started")) {
+        for (String told :
+                List.of(directory.toString(), "somebodys-machine", "4711", "process_started", "somebodys-boot")) {
             assertFalse(html.contains(told), told);
         }
         assertTrue(html.contains("\"method\":\"loft\""), "the other settings");

@@ -8,7 +8,11 @@ import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.loft4j.train.RunAbout;
 
 class RunStatusTest {
     private static JsonNode json(String text) throws IOException {
@@ -33,6 +37,21 @@ class RunStatusTest {
         String before = "{\"pid\": " + pid + ", \"process_started\": \"2001-01-01T00:00:00Z\"}";
         assertEquals(RunStatus.STOPPED, status(before, Duration.ofSeconds(1)));
         assertEquals(RunStatus.STOPPED, status(before.replace("2001-01-01T00:00:00Z", "soon"), Duration.ofSeconds(1)));
+    }
+
+    /** Where it is set, Linux gives the processes that are there another time of day at which they began. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void theClockMayBeSetWhileARunGoesOn() throws IOException {
+        long pid = ProcessHandle.current().pid();
+        String mark = RunAbout.processMark(pid);
+        Assumptions.assumeTrue(mark != null, "the system does not say when a process began");
+        String about = "{\"pid\": %d, \"process_started\": \"%s\", \"process_mark\": \"%s\"}";
+        Instant began = ProcessHandle.current().info().startInstant().orElseThrow();
+        Instant before = began.minusSeconds(3600);
+        assertEquals(RunStatus.RUNNING, status(about.formatted(pid, before, mark), Duration.ofSeconds(1)));
+        assertEquals(RunStatus.STOPPED, status(about.formatted(pid, began, mark + "1"), Duration.ofSeconds(1)));
+        assertEquals(RunStatus.STOPPED, status(about.formatted(99999999, began, mark), Duration.ofSeconds(1)));
     }
 
     @Test
