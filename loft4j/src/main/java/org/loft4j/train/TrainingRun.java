@@ -287,7 +287,7 @@ public final class TrainingRun implements AutoCloseable {
      * @param held preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), if their loss has one,
      *     which was to be taken before {@link #run}
      * @param givenUp asked before each batch
-     * @return of prompts as {@link AnswerJudge#evaluate} has it; null if given up, as by a {@link #close} on another thread
+     * @return of prompts the mean of each reward and its standard error; null if given up, as by a {@link #close} elsewhere
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; what was trained stays
      * @throws IllegalStateException if the run has been closed, and with it what it trained
      */
