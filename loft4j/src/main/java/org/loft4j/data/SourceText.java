@@ -26,7 +26,8 @@ record SourceText(Path file, Bytes bytes) {
 
     static void requireFile(Path file) throws DataException {
         if (Files.isDirectory(file)) {
-            throw new DataException(file, "is a directory; a file is needed");
+            throw new DataException(
+                    file, "is a directory; name a file in it, or several by a pattern (" + file + "/*.csv)");
         }
         if (Files.notExists(file)) {
             throw new DataException(file, "there is no such file");

@@ -226,7 +226,8 @@ class DataFilesTest {
         assertFault(": holds no rows", file("b.csv", "text,label\n"));
         assertFault(": holds no rows", file("b.json", "[]"));
         assertFault(": there is no such file", folder.resolve("none.csv"));
-        assertFault(": is a directory; a file is needed", Files.createDirectory(folder.resolve("d.csv")));
+        Path inside = Files.createDirectory(folder.resolve("d.csv"));
+        assertFault(": is a directory; name a file in it, or several by a pattern (" + inside + "/*.csv)", inside);
         assertFault(
                 ": is of no known format: the name must end in .jsonl, .ndjson, .json, .csv, .tsv or .txt, each also with .gz"
                         + " behind it, in .jsonl.zst or in .parquet",
