@@ -357,8 +357,7 @@ final class CompareCommand implements Verb {
         };
         try (Interruption interruption = new Interruption(stop, Interruption.Deadline.NONE, judging::kill)) {
             Comparison.Outcome outcome = comparison.run();
-            boolean kept = Settings.are(output.resolve(TrainCommand.SETTINGS), spec, resolved(settings));
-            return new CompareReport(spec, output).end(outcome, kept, common.json);
+            return new CompareReport(spec, output).end(outcome, resolved(settings), common.json);
         }
     }
 

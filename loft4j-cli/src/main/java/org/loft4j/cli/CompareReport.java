@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.compare.Comparison;
@@ -52,15 +53,15 @@ final class CompareReport {
     /**
      * Says what became of a call, and sums up what is finished; the exit status.
      *
-     * @param kept whether the settings that lie there are still those of the call
+     * @param resolved what became of settings that the call left open, by key
      */
-    int end(Comparison.Outcome outcome, boolean kept, boolean json) throws IOException {
+    int end(Comparison.Outcome outcome, Map<String, ?> resolved, boolean json) throws IOException {
         PrintWriter err = spec.commandLine().getErr();
         switch (outcome) {
             case STOPPED -> {
                 Path settings = output.resolve(TrainCommand.SETTINGS);
                 err.println(
-                        kept
+                        Settings.are(settings, spec, resolved)
                                 ? "stopped; to go on: " + Pasted.command() + " compare --config "
                                         + Pasted.quoted(settings)
                                 : "stopped; the same call goes on"

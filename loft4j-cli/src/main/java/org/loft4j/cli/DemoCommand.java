@@ -134,7 +134,7 @@ final class DemoCommand implements Verb {
     private static void requireNoRun(Problems problems, Path directory) {
         if (Files.exists(directory.resolve(TrainCommand.SETTINGS))) {
             problems.add("--output: " + directory
-                    + " holds a run of loft train, which the demo would overwrite: choose another" + " directory");
+                    + " holds a run of loft train, which the demo would overwrite: choose another directory");
         }
     }
 

@@ -32,8 +32,7 @@ class CompareReportTest {
     private String stopped(CommandSpec spec) throws IOException {
         StringWriter said = new StringWriter();
         spec.commandLine().setErr(new PrintWriter(said));
-        boolean kept = Settings.are(output.resolve("config.yaml"), spec, Map.of());
-        int status = new CompareReport(spec, output).end(Comparison.Outcome.STOPPED, kept, false);
+        int status = new CompareReport(spec, output).end(Comparison.Outcome.STOPPED, Map.of(), false);
         assertEquals(Interruption.STATUS, status);
         return said.toString();
     }

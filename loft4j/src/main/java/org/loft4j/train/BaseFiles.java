@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -80,14 +81,17 @@ public final class BaseFiles {
             // other trainers have a file of this name, and a damaged one stops nobody but who goes on with the run
             return false;
         }
-        Set<String> now = weights(of(model).fingerprint());
-        return !before.isEmpty() && !now.isEmpty() && Collections.disjoint(before, now);
+        if (before.isEmpty()) {
+            return false;
+        }
+        Collection<String> now = checksums(model, BaseFiles::isWeights).values();
+        return !now.isEmpty() && Collections.disjoint(before, now);
     }
 
     /** Length and checksum of the files of weights in a fingerprint, without those of folders. */
     private static Set<String> weights(String fingerprint) {
         return Stream.of(fingerprint.split(", "))
-                .map(file -> file.split(".safetensors ", 2))
+                .map(file -> file.split("\\.safetensors ", 2))
                 .filter(parts -> parts.length == 2 && !parts[0].contains("/"))
                 .map(parts -> parts[1])
                 .collect(Collectors.toSet());
@@ -120,8 +124,12 @@ public final class BaseFiles {
 
     private static boolean isOfModel(String name) {
         return name.equals("config.json")
-                || (name.endsWith(".safetensors") || name.endsWith(".safetensors.index.json"))
-                        && NOT_READ.stream().noneMatch(name::startsWith);
+                || isWeights(name)
+                || name.endsWith(".safetensors.index.json") && NOT_READ.stream().noneMatch(name::startsWith);
+    }
+
+    private static boolean isWeights(String name) {
+        return name.endsWith(".safetensors") && NOT_READ.stream().noneMatch(name::startsWith);
     }
 
     private static long checksum(Path file) throws IOException {

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -222,12 +223,7 @@ class GgufVocabularyTest {
     })
     void aSpaceBeforeATextAndNotBehindSpecialTokensIsAMatterOfTheTemplate(
             String scheme, boolean converses, boolean adds, String said) throws IOException {
-        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), "llama").write();
-        Path file = checkpoint.directory.resolve("tokenizer.json");
-        ObjectNode tokenizer = Json.read(file).toTree();
-        ((ObjectNode) tokenizer.get("model")).put("byte_fallback", true);
-        tokenizer.putObject("pre_tokenizer").put("type", "Metaspace").put("prepend_scheme", scheme);
-        Json.write(file, tokenizer);
+        TinyCheckpoint checkpoint = metaspace(pieces -> pieces.put("prepend_scheme", scheme));
         if (!converses) {
             Files.delete(checkpoint.directory.resolve("tokenizer_config.json"));
         }
@@ -238,16 +234,22 @@ class GgufVocabularyTest {
         assertEquals(said.isEmpty() ? List.of() : List.of(note + said), notes);
     }
 
-    /** As old files say it, without a scheme. */
-    @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void oldFilesSayWhetherASpaceIsPut(boolean adds) throws IOException {
+    /** A model whose tokenizer turns spaces into a sign of their own. */
+    private TinyCheckpoint metaspace(Consumer<ObjectNode> settings) throws IOException {
         TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), "llama").write();
         Path file = checkpoint.directory.resolve("tokenizer.json");
         ObjectNode tokenizer = Json.read(file).toTree();
         ((ObjectNode) tokenizer.get("model")).put("byte_fallback", true);
-        tokenizer.putObject("pre_tokenizer").put("type", "Metaspace").put("add_prefix_space", adds);
+        settings.accept(tokenizer.putObject("pre_tokenizer").put("type", "Metaspace"));
         Json.write(file, tokenizer);
+        return checkpoint;
+    }
+
+    /** As old files say it, without a scheme. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void oldFilesSayWhetherASpaceIsPut(boolean adds) throws IOException {
+        TinyCheckpoint checkpoint = metaspace(pieces -> pieces.put("add_prefix_space", adds));
         Map<String, Object> metadata = read(GgufModel.Options.of(checkpoint.directory)).metadata;
         assertEquals(adds, metadata.get("tokenizer.ggml.add_space_prefix"));
     }

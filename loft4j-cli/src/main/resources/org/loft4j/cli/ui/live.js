@@ -24,7 +24,7 @@ function lost() {
     if (source?.readyState === EventSource.CLOSED) {
         // the browser takes a refusal for the end
         say("the server lets no further page in, as too many are open; asking again", "lost");
-        again = setTimeout(connect, REFUSED);
+        again = document.hidden ? undefined : setTimeout(connect, REFUSED);
         return;
     }
     const over = store.all.length > 0 && store.all.every(run => !["running", "quiet"].includes(run.info.status));

@@ -144,7 +144,6 @@ export class Store {
     constructor() {
         this.runs = new Map();
         this.listeners = [];
-        this.hidden = new Set();
     }
 
     onChange(listener) {

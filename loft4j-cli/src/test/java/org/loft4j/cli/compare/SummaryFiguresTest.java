@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Figure;
 import org.loft4j.io.Json;
 
 /** Which rate is the best, and what its figures are, where runs are few, are of folds or differ in one thing alone. */
@@ -293,5 +294,34 @@ class SummaryFiguresTest {
         assertTrue(losses.contains(" -0.2500"), losses);
         String shares = SummaryTable.text(summary("accuracy", 0L));
         assertTrue(shares.contains(" +10.00"), shares);
+    }
+
+    @Test
+    void picturesSayWhatTheirBarsAre() {
+        run("lora", 1e-4, 0, 0, 0.8, 0.5);
+        run("lora", 1e-3, 0, 0, 0.7, 0.5);
+        rank = 8;
+        run("lora", 1e-3, 0, 0, 0.7, 0.5);
+        rank = 4;
+        String bars = "; bars: ± the standard deviation over the seeds";
+        assertEquals("test scores over the rank", described(charts(0L).overRanks()));
+        run("lora", 1e-4, 1, 0, 0.6, 0.5);
+        run("lora", 1e-3, 1, 0, 0.5, 0.5);
+        assertEquals("test scores over the rank" + bars, described(charts(0L).overRanks()));
+        assertEquals(
+                "validation accuracy over the learning rate",
+                described(charts(0L).learningRates()));
+        assertEquals(
+                "validation accuracy over the learning rate" + bars,
+                described(charts(0L, 1L).learningRates()));
+    }
+
+    private SummaryCharts charts(Long... sweep) {
+        return new SummaryCharts(summary("accuracy", sweep));
+    }
+
+    private static String described(@Nullable Figure figure) {
+        assertNotNull(figure);
+        return figure.described();
     }
 }

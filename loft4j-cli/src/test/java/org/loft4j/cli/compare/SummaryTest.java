@@ -14,12 +14,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Curve;
-import org.loft4j.cli.report.Figure;
 
 /** What a summary makes of runs whose figures are known. */
 class SummaryTest {
@@ -384,28 +382,5 @@ class SummaryTest {
         assertEquals(List.of(1e-4, 1e-3), charts.overRates(lora.entry()).x());
         assertEquals("LoRA (1 of 3 failed)", SummaryCharts.label(lora));
         assertFalse(SummaryTable.text(summary).contains("– ±"), SummaryTable.text(summary));
-    }
-
-    @Test
-    void picturesSayWhatTheirBarsAre() {
-        run("lora", 4, 1e-4, 0, 0.8, 0.8);
-        run("lora", 4, 1e-3, 0, 0.7, 0.7);
-        run("lora", 8, 1e-3, 0, 0.7, 0.7);
-        String bars = "; bars: ± the standard deviation over the seeds";
-        assertEquals("test scores over the rank", described(new SummaryCharts(summary(0L)).overRanks()));
-        run("lora", 4, 1e-4, 1, 0.8, 0.6);
-        run("lora", 4, 1e-3, 1, 0.7, 0.6);
-        assertEquals("test scores over the rank" + bars, described(new SummaryCharts(summary(0L)).overRanks()));
-        assertEquals(
-                "validation accuracy over the learning rate",
-                described(new SummaryCharts(summary(0L)).learningRates()));
-        assertEquals(
-                "validation accuracy over the learning rate" + bars,
-                described(new SummaryCharts(summary(0L, 1L)).learningRates()));
-    }
-
-    private static String described(@Nullable Figure figure) {
-        assertNotNull(figure);
-        return figure.described();
     }
 }
