@@ -26,7 +26,6 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.Pooling;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Command;
@@ -63,14 +62,6 @@ final class CompareCommand implements Verb {
             description = ModelFlags.MODEL + " Required, but with --report-only.")
     @Nullable
     ModelReference model;
-
-    @Option(
-            names = "--pooling",
-            paramLabel = "POOLING",
-            converter = Words.OfPooling.class,
-            completionCandidates = WordLists.Poolings.class,
-            description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
-    Pooling pooling = Pooling.AUTO;
 
     @Option(
             names = "--output",
@@ -159,6 +150,9 @@ final class CompareCommand implements Verb {
 
     @Mixin(name = "Task")
     LearntFlags learnt;
+
+    @Mixin(name = "Encoders")
+    EncoderFlags encoder;
 
     @Mixin(name = "Data")
     DataFlags data;
@@ -330,7 +324,7 @@ final class CompareCommand implements Verb {
         ModelOptions options = rows.options(new ModelOptions(
                 rows.task(),
                 List.of(),
-                pooling,
+                encoder.pooling,
                 device.dtype(),
                 device.device(),
                 loadIn.value(),

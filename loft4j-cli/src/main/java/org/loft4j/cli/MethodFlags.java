@@ -29,6 +29,11 @@ final class MethodFlags {
             description = "What is trained, and how: ${COMPLETION-CANDIDATES} (every parameter). Default: loft.")
     Method method = Method.LOFT;
 
+    @Option(
+            names = "--from-scratch",
+            description = "New weights of the sizes in config.json, in place of model.safetensors; with --method full.")
+    boolean fromScratch;
+
     @Option(names = "--rank", paramLabel = "R", description = "Rank of the adapter. Default: ${DEFAULT-VALUE}.")
     int rank = 16;
 

@@ -14,11 +14,9 @@ import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
-import org.loft4j.data.image.Augmentation;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.Pooling;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
@@ -34,7 +32,6 @@ import org.loft4j.train.TrainingRun;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code loft train}. */
@@ -55,33 +52,14 @@ import picocli.CommandLine.Spec;
 final class TrainCommand implements Verb {
     static final String SETTINGS = "config.yaml";
 
-    @Option(
-            names = "--pooling",
-            paramLabel = "POOLING",
-            converter = Words.OfPooling.class,
-            completionCandidates = WordLists.Poolings.class,
-            description =
-                    "How an encoder makes one vector of a text: pooler, cls, mean, or auto: as config.json says, else the pooler"
-                            + " if the weights have one, else the mean. Default: auto.")
-    Pooling pooling = Pooling.AUTO;
-
-    @Option(
-            names = "--from-scratch",
-            description = "New weights of the sizes in config.json, in place of model.safetensors; with --method full.")
-    boolean fromScratch;
-
-    @Option(
-            names = "--augment",
-            paramLabel = "HOW",
-            description =
-                    "Of images: crop, flip and shift by chance, in training; with commas between them. Default: none.")
-    String augment = "none";
-
     @Mixin(name = "Model")
     ModelFlags model;
 
     @Mixin(name = "Task")
     LearntFlags learnt;
+
+    @Mixin(name = "Encoders")
+    EncoderFlags encoder;
 
     @Mixin(name = "Data")
     DataFlags data;
@@ -112,6 +90,9 @@ final class TrainCommand implements Verb {
 
     @Mixin(name = "Images")
     ImageFlags images;
+
+    @Mixin(name = "Images in training")
+    AugmentFlags augment;
 
     @Mixin(name = "Held-out data")
     EvalFlags eval;
@@ -172,8 +153,8 @@ final class TrainCommand implements Verb {
         if (run.dryRun && stream.streaming) {
             problems.add("--dry-run reads all rows, which --streaming is there to avoid: leave one of them out");
         }
-        problems.of(this::augmentation);
-        if (fromScratch && method.method != Method.FULL) {
+        problems.of(augment::augmentation);
+        if (method.fromScratch && method.method != Method.FULL) {
             problems.add("--from-scratch needs --method full: an adapter on weights that nobody keeps is of no use");
         }
         device.check(problems);
@@ -207,10 +188,6 @@ final class TrainCommand implements Verb {
         run.apply(config, problem);
         watch.apply(config);
         return config;
-    }
-
-    private Augmentation augmentation() {
-        return Augmentation.parse("augment", augment);
     }
 
     @Override
@@ -332,7 +309,7 @@ final class TrainCommand implements Verb {
 
     /** For a model without numbers: where there is no checkpoint nothing else says their type. */
     private ModelOptions ofShapes(ModelOptions options) {
-        return fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options;
+        return method.fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options;
     }
 
     private int runOnImages(TrainingStart start, TrainConfig config) throws IOException {
@@ -347,7 +324,7 @@ final class TrainCommand implements Verb {
         long states = TrainingImages.states(start.directory(), ofShapes(options));
         MemoryEstimate memory = memory(start, options, some -> rows.largest(some, states), rows.onHeap(), shapes -> {});
         try (Model opened = open(start, options)) {
-            TrainData encoded = rows.encode(opened, start.directory(), augmentation());
+            TrainData encoded = rows.encode(opened, start.directory(), augment.augmentation());
             OpenedTraining training = opened(start, opened, encoded, config);
             return run.dryRun ? training.dryRun(memory) : training.train(Samples.NONE, RewardFlags.Judging.NONE);
         }
@@ -361,7 +338,7 @@ final class TrainCommand implements Verb {
         return new ModelOptions(
                 start.aim().task(),
                 List.of(),
-                start.pooling(pooling),
+                start.pooling(encoder.pooling),
                 device.dtype(),
                 device.device(),
                 loadIn.value(),
@@ -371,7 +348,7 @@ final class TrainCommand implements Verb {
     }
 
     private Model open(TrainingStart start, ModelOptions options) throws IOException {
-        Model opened = start.open(options, fromScratch);
+        Model opened = start.open(options, method.fromScratch);
         DeviceFlags.warn(opened.description(), err());
         return opened;
     }

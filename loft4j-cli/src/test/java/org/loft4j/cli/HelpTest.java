@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.PrintWriter;
@@ -75,12 +76,15 @@ class HelpTest {
         String page = Captured.loft("train", "--help").out();
         int at = -1;
         for (String group : List.of(
-                "Options:",
+                "Model:",
+                "Task:",
+                "Encoders:",
                 "Data:",
                 "Conversations:",
                 "Preferences:",
                 "Sentence embeddings:",
                 "Images:",
+                "Images in training:",
                 "Held-out data:",
                 "Method:",
                 "Adapter:",
@@ -95,5 +99,6 @@ class HelpTest {
             assertTrue(next > at, group + " after the group before it\n" + page);
             at = next;
         }
+        assertFalse(page.contains("\nOptions:"), "an option that no group has\n" + page);
     }
 }
