@@ -364,6 +364,10 @@ sealed interface RowKind {
         // a label that is not read may be in some files and not in others
         boolean labelled =
                 asked.label() != null || asked.textPair() != null || present.contains("label") || !asked.answers();
+        if (recognisable && !labelled && !present.contains("text") && present.size() > 1) {
+            throw origin.fault(where + "has no \"text\" and no \"label\"; it has " + Quoted.list(present)
+                    + " (text_column, --text-column, and of a classifier label_column, --label-column, name others)");
+        }
         return labelled ? RowFormat.LABEL : RowFormat.TEXT;
     }
 

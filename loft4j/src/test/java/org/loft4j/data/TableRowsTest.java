@@ -98,8 +98,9 @@ class TableRowsTest {
     @Test
     void theHeaderIsRequired() {
         assertFault(
-                "line 1: the header (the first line must name the columns) has no \"text\"; it has \"I like it\", \"1\""
-                        + " (text_column, --text-column, names another)",
+                "line 1: the header (the first line must name the columns) has no \"text\" and no \"label\";"
+                        + " it has \"I like it\", \"1\" (text_column, --text-column, and of a classifier label_column,"
+                        + " --label-column, name others)",
                 "I like it,1\n",
                 ',');
         assertFault("line 1: the header names \"text\" twice", "text,text\na,b\n", ',');
