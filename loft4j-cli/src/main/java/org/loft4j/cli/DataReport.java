@@ -50,6 +50,17 @@ record DataReport(
         for (CheckedRows part : parts) {
             part(part, text);
         }
+        if (parts.stream().anyMatch(part -> part.rows().count() > 0)) {
+            repetitions(text);
+        }
+        parts.forEach(part -> faults(part.faults(), text));
+        stops.forEach(stop -> text.append(stop).append('\n'));
+        long faults = stops.size()
+                + parts.stream().mapToLong(part -> part.faults().size()).sum();
+        return text.append(verdict(faults)).toString();
+    }
+
+    private void repetitions(StringBuilder text) {
         String answer = parts.get(0).answer();
         String asked = answer.equals("answer") ? "the same prompt" : "the same text";
         String other = answer.equals("tags") ? " with other tags" : " with another " + answer;
@@ -61,11 +72,6 @@ record DataReport(
                     answer.isEmpty() ? "" : "the same" + other,
                     text);
         }
-        parts.forEach(part -> faults(part.faults(), text));
-        stops.forEach(stop -> text.append(stop).append('\n'));
-        long faults = stops.size()
-                + parts.stream().mapToLong(part -> part.faults().size()).sum();
-        return text.append(verdict(faults)).toString();
     }
 
     /** The first faults of a part, a line each, and how many there are more. */

@@ -311,8 +311,8 @@ class DataCheckTest {
     void whatCannotBeReadAtAllIsOneFault() throws IOException {
         Captured call = Captured.loft("data", "check", "SELECT nothing", "--model", language());
         assertEquals(1, call.status(), call.err());
-        assertTrue(call.out().startsWith("training rows: 0 rows\n"), call.out());
-        assertTrue(call.out().contains("query \"SELECT nothing\": Binder Error"), call.out());
+        // nothing of repetitions, which no row can be
+        assertTrue(call.out().startsWith("training rows: 0 rows\nquery \"SELECT nothing\": Binder Error"), call.out());
         assertTrue(call.out().endsWith("1 fault stops a training on this data\n"), call.out());
     }
 
