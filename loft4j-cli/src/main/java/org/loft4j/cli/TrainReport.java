@@ -36,10 +36,12 @@ record TrainReport(String model, Path output, TrainConfig config) {
     String start(Model opened, TrainData encoded, TrainingRun training) {
         long trained = training.trainable().elements();
         Rewards rewards = encoded.rewards();
+        Examples held = encoded.eval();
         long all = opened.weights().elements() + (config.method().usesAdapter() ? trained : 0);
         return config.method().word() + ": " + Quantities.count(trained) + " of " + Quantities.count(all)
                 + " parameters (" + Quantities.percent(trained, all) + ")" + inside(opened) + ", "
-                + Quantities.of(encoded.train().rows(), "row") + ", "
+                + Quantities.of(encoded.train().rows(), "row")
+                + (held == null ? ", " : " and " + Quantities.count(held.size()) + " held out, ")
                 + Quantities.of(training.totalSteps(), "step") + " on "
                 + opened.description().device()
                 + (training.step() > 0 ? ", going on after step " + training.step() : "")

@@ -70,7 +70,10 @@ class DryRunEndToEndTest {
                                         told.path("trained_parameters").asLong()) + " of "
                                 + Quantities.count(told.path("parameters").asLong()) + " parameters"),
                 run.err());
-        assertTrue(run.err().contains(", " + told.path("total_steps").asLong() + " steps on"), run.err());
+        String rest = ", " + told.path("rows").asInt() + " rows and "
+                + told.path("eval_rows").asInt() + " held out, "
+                + told.path("total_steps").asLong() + " steps on";
+        assertTrue(run.err().contains(rest), run.err());
         told = new ObjectMapper().readTree(train("--dry-run", "--json").out());
         assertTrue(told.path("output_holds_run").asBoolean());
     }

@@ -59,7 +59,7 @@ class StreamingEndToEndTest {
                 "6");
         assertEquals(0, call.status(), call.err());
         assertTrue(call.err().contains("64 rows of \"text\" and \"label\""), call.err());
-        assertTrue(call.err().contains("64 rows, 48 steps"), call.err());
+        assertTrue(call.err().contains("64 rows and 64 held out, 48 steps"), call.err());
         String settings = Files.readString(folder.resolve("run/config.yaml"));
         assertTrue(settings.contains("streaming: true") && settings.contains("shuffle_buffer_size: 24"), settings);
         assertTrue(call.out().contains("accuracy 1.0000"), call.out());
