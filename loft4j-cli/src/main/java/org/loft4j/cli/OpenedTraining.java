@@ -20,7 +20,6 @@ import picocli.CommandLine.Model.CommandSpec;
 /**
  * A training whose model and data are open: it takes a few steps to tell what it would be, or goes to its end, and tells of itself.
  *
- * @param named the model or the adapter in the call
  * @param left what becomes of the settings that the call leaves to others
  * @param json whether its end is told to scripts
  */
@@ -29,7 +28,6 @@ record OpenedTraining(
         Model model,
         TrainData data,
         TrainConfig config,
-        ModelFlags named,
         LeftSettings left,
         RunFlags run,
         WatchFlags watch,
@@ -51,7 +49,7 @@ record OpenedTraining(
     /** Trains to the end, or until it is stopped; the exit status says which. */
     int train(Samples samples, RewardFlags.Judging judging) throws IOException {
         watch.warn(model.task(), err());
-        TrainReport report = new TrainReport(start.model(named), run.output, config);
+        TrainReport report = new TrainReport(run.output, config);
         try (TrainingRun training = start.begin(model, data, config, start.lora(left.shape()), run)) {
             // of a run that goes on they were looked at when it began
             if (training.step() == 0) {

@@ -354,7 +354,7 @@ final class TrainCommand implements Verb {
     }
 
     private OpenedTraining opened(TrainingStart start, Model opened, TrainData encoded, TrainConfig config) {
-        return new OpenedTraining(start, opened, encoded, config, model, left(), run, watch, common.json);
+        return new OpenedTraining(start, opened, encoded, config, left(), run, watch, common.json);
     }
 
     /** What the call leaves to the defaults of its method, by key; null for what it leaves to an adapter, which is not read. */

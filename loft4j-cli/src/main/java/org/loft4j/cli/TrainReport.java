@@ -28,10 +28,9 @@ import org.loft4j.train.TrainingRun;
 /**
  * What {@code loft train} says of a run, at its start and at its end.
  *
- * @param model as the call names it
  * @param output directory of the run
  */
-record TrainReport(String model, Path output, TrainConfig config) {
+record TrainReport(Path output, TrainConfig config) {
     /** In a line: what is trained, on what, for how long. */
     String start(Model opened, TrainData encoded, TrainingRun training) {
         long trained = training.trainable().elements();
@@ -156,9 +155,8 @@ record TrainReport(String model, Path output, TrainConfig config) {
                     "matthews 0: the classes are told no better than by chance, as where all rows are told the same one;"
                             + " more --epochs, or another --learning-rate, may be what it takes\n");
         }
-        String trained = config.method().usesAdapter()
-                ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)
-                : "--model " + Pasted.quoted(output);
+        // an adapter names its model
+        String trained = (config.method().usesAdapter() ? "--adapter " : "--model ") + Pasted.quoted(output);
         // its adapter is made for the rounded weights, and does not say so
         LoadIn bits = opened.weights().loadIn();
         trained += bits == LoadIn.FULL ? "" : " --load-in " + bits.word();

@@ -9,7 +9,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
-import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Labels;
 import org.loft4j.data.RowFormat;
@@ -71,13 +70,6 @@ record TrainingStart(
 
     Path directory() {
         return found.directory();
-    }
-
-    /** The model in a call, be it that the adapter names it. */
-    String model(ModelFlags flags) {
-        return flags.model != null
-                ? flags.model.toString()
-                : PeftMetadata.of(directory()).reference();
     }
 
     /**

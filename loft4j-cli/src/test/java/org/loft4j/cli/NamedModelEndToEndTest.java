@@ -86,7 +86,7 @@ class NamedModelEndToEndTest {
                 "16");
         assertEquals(0, trained.status(), trained.err());
         assertTrue(trained.err().contains("downloading org/tiny: "), trained.err());
-        assertTrue(trained.out().contains("predict --model org/tiny --adapter"), trained.out());
+        assertTrue(trained.out().contains("predict --adapter"), trained.out());
         assertEquals(
                 "org/tiny",
                 json(run.resolve("adapter_config.json"))

@@ -37,15 +37,15 @@ class TrainReportTest {
     @Test
     void howToGoOnCanBePastedWhereThePathHasBlanks() {
         TrainConfig config = TrainConfig.builder(Method.LORA).build();
-        TrainReport report = new TrainReport("models/MiniLM", Path.of("int b"), config);
+        TrainReport report = new TrainReport(Path.of("int b"), config);
         String late = report.late(3, false, Path.of("int b", "checkpoint-1"));
         assertTrue(late.contains(" train --config \"" + Path.of("int b", "config.yaml") + "\" --resume"), late);
     }
 
     @Test
     void noStepIsLateBeforeTheFirst() {
-        TrainReport report = new TrainReport(
-                "m", Path.of("r"), TrainConfig.builder(Method.LORA).build());
+        TrainReport report =
+                new TrainReport(Path.of("r"), TrainConfig.builder(Method.LORA).build());
         assertEquals(
                 "loft: the look at the preferences before the first step was not left within 3 s (--stop-deadline): ending"
                         + " now; there was nothing to save, and the same call begins anew",
@@ -56,8 +56,8 @@ class TrainReportTest {
 
     @Test
     void toGoOnRegardlessIsOfNoUseWhereStepsWereSkipped() {
-        TrainReport report = new TrainReport(
-                "m", Path.of("r"), TrainConfig.builder(Method.LORA).build());
+        TrainReport report =
+                new TrainReport(Path.of("r"), TrainConfig.builder(Method.LORA).build());
         assertTrue(report.end(diverged(7.5), null, rows(false, null)).contains("--divergence-factor 0"));
         String skipped = report.end(diverged(Double.NaN), null, rows(false, null));
         assertTrue(skipped.contains("--resume --learning-rate"), skipped);
@@ -66,8 +66,8 @@ class TrainReportTest {
 
     @Test
     void classesThatAreToldByChanceAreNoResultToBeSilentOf() throws IOException {
-        TrainReport report = new TrainReport(
-                "m", Path.of("r"), TrainConfig.builder(Method.LORA).build());
+        TrainReport report =
+                new TrainReport(Path.of("r"), TrainConfig.builder(Method.LORA).build());
         try (Model model = Models.open(Fixtures.of("bert_cls"), ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
             TrainingSet train = rows(false, null).train();
             for (double matthews : new double[] {0, 0.2}) {
@@ -93,25 +93,24 @@ class TrainReportTest {
     @Test
     void whatToCallNextAsksAsWasLearnt() throws IOException {
         TrainConfig config = TrainConfig.builder(Method.LORA).build();
-        TrainReport report = new TrainReport("m", Path.of("r"), config);
+        TrainReport report = new TrainReport(Path.of("r"), config);
         Map<String, Double> none = Map.of();
         TrainResult done = new TrainResult(
                 TrainResult.Outcome.FINISHED, 1, 1, 0, 0, 0, none, none, 1, 1, Path.of("r"), null, null);
         try (Model model = Models.open(Fixtures.of("bert_cls"), ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
             assertTrue(report.end(done, model, rows(true, null))
-                    .endsWith(" predict --model m --adapter r --text \"…\" --text-pair \"…\"\n"));
-            assertTrue(report.end(done, model, rows(false, null))
-                    .endsWith(" predict --model m --adapter r --text \"…\"\n"));
+                    .endsWith(" predict --adapter r --text \"…\" --text-pair \"…\"\n"));
+            assertTrue(report.end(done, model, rows(false, null)).endsWith(" predict --adapter r --text \"…\"\n"));
         }
         ChatTemplate template =
                 ChatTemplate.read(Files.writeString(folder.resolve("chat.jinja"), "{{ messages[0].content }}"), folder);
         try (Model model = Models.open(Fixtures.of("stories260K"), ModelOptions.of(Task.CAUSAL_LM))) {
             assertTrue(report.end(done, model, rows(false, new ChatFormat(template)))
-                    .endsWith(" generate --model m --adapter r --chat --text \"…\"\n"));
+                    .endsWith(" generate --adapter r --chat --text \"…\"\n"));
             ChatFormat wrapped = new ChatFormat(template, LossOn.ASSISTANT, true, Map.of());
             for (ChatFormat format : Arrays.asList(null, wrapped)) {
-                assertTrue(report.end(done, model, rows(false, format))
-                        .endsWith(" generate --model m --adapter r --text \"…\"\n"));
+                assertTrue(
+                        report.end(done, model, rows(false, format)).endsWith(" generate --adapter r --text \"…\"\n"));
             }
         }
     }

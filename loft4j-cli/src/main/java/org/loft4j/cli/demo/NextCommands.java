@@ -12,9 +12,7 @@ final class NextCommands {
     /** @param method whose run came to its end */
     static List<String> of(DemoAssets assets, DemoSettings settings, Method method) {
         Path run = settings.output().resolve(method.word());
-        String trained = method.usesAdapter()
-                ? " --model " + Pasted.quoted(assets.model()) + " --adapter " + Pasted.quoted(run)
-                : " --model " + Pasted.quoted(run);
+        String trained = (method.usesAdapter() ? " --adapter " : " --model ") + Pasted.quoted(run);
         Path test = assets.data().resolve(SentencePair.Split.TEST.fileName());
         return List.of(
                 Pasted.command() + " predict" + trained + " --text \"He should of called me yesterday.\"",

@@ -82,7 +82,7 @@ class DemoEndToEndTest {
         assertTrue(Files.readString(output.resolve("report.html")).contains("<td>" + accuracy + "</td>"));
         String said = text.toString();
         assertTrue(said.contains(DemoTable.text(runs)), said);
-        assertTrue(said.contains("loft predict --model "), said);
+        assertTrue(said.contains("loft predict --adapter "), said);
         assertTrue(said.contains("--adapter \"" + output.resolve("loft")), said);
     }
 

@@ -107,8 +107,7 @@ class DemoSettingsTest {
         assertEquals(3, commands.size());
         assertTrue(
                 commands.get(0)
-                        .matches(
-                                "(\\./)?loft predict --model cache.model --adapter out.loft --text \"He should of called me yesterday.\""),
+                        .matches("(\\./)?loft predict --adapter out.loft --text \"He should of called me yesterday.\""),
                 commands.get(0));
         assertTrue(commands.get(1).contains("--data \"my cache"), commands.get(1));
     }
