@@ -73,9 +73,9 @@ final class BraceFormat {
         }
         boolean zeros = matcher.group(4) != null;
         return new Conversion(
-                matcher.group(1) != null ? matcher.group(1).charAt(0) : zeros ? '0' : ' ',
-                matcher.group(2) != null ? matcher.group(2).charAt(0) : zeros ? '=' : 0,
-                "+".equals(matcher.group(3)),
+                matcher.group(1) != null ? matcher.group(1).codePointAt(0) : zeros ? '0' : ' ',
+                matcher.group(2) != null ? matcher.group(2).charAt(0) : 0,
+                matcher.group(3) == null || matcher.group(3).equals("-") ? "" : matcher.group(3),
                 matcher.group(5).isEmpty() ? 0 : Integer.parseInt(matcher.group(5)),
                 matcher.group(6) == null ? -1 : Integer.parseInt(matcher.group(6)),
                 matcher.group(7) == null ? 0 : matcher.group(7).charAt(0));

@@ -9,12 +9,12 @@ import org.jspecify.annotations.Nullable;
  *
  * @param fill what pads
  * @param align {@code <}, {@code >}, {@code ^} or {@code =} (between sign and digits)
- * @param plus whether a positive number gets a sign
+ * @param sign what stands before a number that is not negative
  * @param width characters at least
- * @param precision digits behind the point, or characters of a string at most; -1 if not said
+ * @param precision digits behind the point, of a whole number at least, or characters of a string at most; -1 if not said
  * @param type letter; 0 if not said
  */
-record Conversion(int fill, char align, boolean plus, int width, int precision, char type) {
+record Conversion(int fill, char align, String sign, int width, int precision, char type) {
     private static final int WIDEST = 10_000;
 
     Conversion {
@@ -25,10 +25,10 @@ record Conversion(int fill, char align, boolean plus, int width, int precision, 
 
     String apply(@Nullable Object value) {
         return switch (type) {
-            case 'd', 'i' -> number(String.valueOf(whole(value)));
-            case 'x' -> number(Long.toHexString(whole(value)));
-            case 'X' -> number(Long.toHexString(whole(value)).toUpperCase(java.util.Locale.ROOT));
-            case 'o' -> number(Long.toOctalString(whole(value)));
+            case 'd', 'i' -> number(whole(value, 10));
+            case 'x' -> number(whole(value, 16));
+            case 'X' -> number(Strings.upper(whole(value, 16)));
+            case 'o' -> number(whole(value, 8));
             case 'f', 'F' -> number(fixed(Values.real(Operators.number(value)), precision < 0 ? 6 : precision));
             case '%' -> number(fixed(100 * Values.real(Operators.number(value)), precision < 0 ? 6 : precision) + "%");
             case 's', 'r', 0 -> {
@@ -43,8 +43,13 @@ record Conversion(int fill, char align, boolean plus, int width, int precision, 
         };
     }
 
-    private static long whole(@Nullable Object value) {
-        return value instanceof Double real ? (long) (double) real : Values.integer(value);
+    private String whole(@Nullable Object value, int radix) {
+        long number = value instanceof Double real ? (long) (double) real : Values.integer(value);
+        String digits = Long.toString(number, radix);
+        int missing = precision - digits.length() + (number < 0 ? 1 : 0);
+        return missing <= 0
+                ? digits
+                : (number < 0 ? "-" : "") + "0".repeat(missing) + digits.substring(number < 0 ? 1 : 0);
     }
 
     private String clipped(String text) {
@@ -52,19 +57,29 @@ record Conversion(int fill, char align, boolean plus, int width, int precision, 
     }
 
     private static String fixed(double value, int digits) {
-        return new BigDecimal(value).setScale(digits, RoundingMode.HALF_EVEN).toPlainString();
+        if (Double.isNaN(value) || Double.isInfinite(value)) {
+            return Values.digits(value);
+        }
+        // a zero has a sign
+        return (Math.copySign(1, value) < 0 ? "-" : "")
+                + new BigDecimal(Math.abs(value))
+                        .setScale(digits, RoundingMode.HALF_EVEN)
+                        .toPlainString();
     }
 
     private String number(String digits) {
         boolean negative = digits.startsWith("-");
-        return pad(negative ? "-" : plus ? "+" : "", negative ? digits.substring(1) : digits, align == 0 ? '>' : align);
+        return pad(
+                negative ? "-" : sign,
+                negative ? digits.substring(1) : digits,
+                align != 0 ? align : fill == '0' ? '=' : '>');
     }
 
-    private String pad(String sign, String text, char side) {
-        int room = Math.max(0, width - sign.length() - Strings.length(text));
+    private String pad(String before, String text, char side) {
+        int room = Math.max(0, width - before.length() - Strings.length(text));
         int left = side == '<' ? 0 : side == '^' ? room / 2 : room;
-        String before = Character.toString(fill).repeat(left);
-        String after = Character.toString(fill).repeat(room - left);
-        return side == '=' ? sign + before + text + after : before + sign + text + after;
+        String near = Character.toString(fill).repeat(left);
+        String far = Character.toString(fill).repeat(room - left);
+        return side == '=' ? before + near + text + far : near + before + text + far;
     }
 }

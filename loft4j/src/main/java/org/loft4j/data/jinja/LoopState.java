@@ -33,9 +33,12 @@ final class LoopState {
             case "nextitem" ->
                 index == items.size() - 1 ? new Undefined("there is no next item") : items.get(index + 1);
             case "cycle" ->
-                (Callable) arguments -> arguments.values().isEmpty()
-                        ? new Undefined("no items for cycling given")
-                        : arguments.values().get(index % arguments.values().size());
+                (Callable) arguments -> {
+                    if (arguments.values().isEmpty()) {
+                        throw new TemplateException("no items for cycling given");
+                    }
+                    return arguments.values().get(index % arguments.values().size());
+                };
             case "changed" -> (Callable) this::changed;
             default -> new Undefined("'loop' has no attribute '" + name + "'");
         };

@@ -1,7 +1,9 @@
 package org.loft4j.data.jinja;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.math.RoundingMode;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** The filters that make numbers. */
@@ -9,25 +11,28 @@ final class Numbers {
     /** More digits than a number has; the pattern below would try them again and again. */
     private static final int LONGEST = 400;
 
+    private static final Pattern MISPLACED = Pattern.compile("(?<!\\w)_|_(?!\\w)|__");
+
     private Numbers() {}
 
     static @Nullable Object whole(@Nullable Object value, Arguments call) {
         Object otherwise = call.atMost(2, "default", "base").get(0, "default", 0L);
-        int base = (int) Math.max(2, Math.min(36, call.number(1, "base", 10)));
+        // one beyond those that there are is none
+        int base = (int) Math.max(1, Math.min(37, call.number(1, "base", 10)));
         if (value instanceof Undefined undefined) {
             throw undefined.fault();
         } else if (value instanceof Double real) {
-            return Double.isNaN(real) || Double.isInfinite(real) ? otherwise : (Object) (long) (double) real;
+            return Double.isNaN(real) || Double.isInfinite(real) ? otherwise : cut(real);
         } else if (Values.isWhole(value)) {
             return value;
         } else if (value instanceof Boolean) {
             return Values.integer(value);
         } else if (value instanceof String text) {
             try {
-                return Long.parseLong(Strings.strip(text, true, true).replace("_", ""), base);
+                return held(new BigInteger(unprefixed(digits(text), base), base));
             } catch (NumberFormatException e) {
                 Double real = parsed(text);
-                return real == null || Double.isInfinite(real) ? otherwise : (Object) (long) (double) real;
+                return real == null || Double.isInfinite(real) ? otherwise : cut(real);
             }
         }
         return otherwise;
@@ -44,27 +49,56 @@ final class Numbers {
         return real == null ? otherwise : real;
     }
 
+    private static Object cut(double real) {
+        return held(new BigDecimal(real).toBigInteger());
+    }
+
+    private static Object held(BigInteger whole) {
+        return whole.bitLength() < Long.SIZE ? (Object) whole.longValue() : whole;
+    }
+
+    /** Without blanks around them, and without underscores, which may stand between two digits; nothing of too many. */
+    private static String digits(String text) {
+        String digits = Strings.strip(text, true, true);
+        return digits.length() > LONGEST ? "" : MISPLACED.matcher(digits).find() ? digits : digits.replace("_", "");
+    }
+
+    /** Without 0x, 0o or 0b where the base is that of the letter. */
+    private static String unprefixed(String digits, int base) {
+        String letter = base == 16 ? "[xX]" : base == 8 ? "[oO]" : base == 2 ? "[bB]" : "$.";
+        return digits.replaceFirst("^([-+]?)0" + letter + "(?=\\w)", "$1");
+    }
+
     private static @Nullable Double parsed(String text) {
-        String digits = Strings.strip(text, true, true).replace("_", "");
-        return digits.length() <= LONGEST && digits.matches("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d{1,4})?")
-                ? Double.valueOf(digits)
-                : null;
+        String digits = digits(text);
+        return digits.matches("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d{1,4})?") ? Double.valueOf(digits) : null;
     }
 
     static Object round(@Nullable Object value, Arguments call) {
         int digits = (int) Math.max(
                 -300, Math.min(300, call.atMost(2, "precision", "method").number(0, "precision", 0)));
         String method = Values.text(call.get(1, "method", "common"));
-        if (Operators.number(value) instanceof Long whole && digits >= 0 && method.equals("common")) {
-            return whole;
+        if (Operators.number(value) instanceof Long whole && method.equals("common")) {
+            return digits >= 0
+                    ? whole
+                    : held(BigDecimal.valueOf(whole)
+                            .setScale(digits, RoundingMode.HALF_EVEN)
+                            .toBigInteger());
         }
         double number = Values.real(Operators.number(value));
         double factor = Math.pow(10, digits);
         return switch (method) {
-            case "ceil" -> Math.ceil(number * factor) / factor;
+            // of Python's whole numbers, in which there is no zero below zero
+            case "ceil" -> (Math.ceil(number * factor) + 0.0) / factor;
             case "floor" -> Math.floor(number * factor) / factor;
+            case "common" ->
+                Math.copySign(
+                        new BigDecimal(number)
+                                .setScale(digits, RoundingMode.HALF_EVEN)
+                                .doubleValue(),
+                        number);
             default ->
-                new BigDecimal(number).setScale(digits, RoundingMode.HALF_EVEN).doubleValue();
+                throw new TemplateException("round goes by 'common', 'ceil' or 'floor', not by '" + method + "'");
         };
     }
 

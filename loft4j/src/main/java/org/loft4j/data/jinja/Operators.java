@@ -65,15 +65,21 @@ final class Operators {
         if (value instanceof String text) {
             rendering.make((long) text.length() * times);
             return text.repeat(times);
+        } else if (value instanceof Tuple tuple) {
+            return new Tuple(repeated(tuple.values(), times, rendering));
         } else if (value instanceof List<?> list) {
-            rendering.make(24 + 2L * list.size() * times);
-            List<@Nullable Object> all = new ArrayList<>();
-            for (int i = 0; i < times && !list.isEmpty(); i++) {
-                all.addAll(list);
-            }
-            return all;
+            return repeated(list, times, rendering);
         }
         throw Values.fault(value, "cannot be multiplied");
+    }
+
+    private static List<@Nullable Object> repeated(List<?> list, int times, Rendering rendering) {
+        rendering.make(24 + 2L * list.size() * times);
+        List<@Nullable Object> all = new ArrayList<>();
+        for (int i = 0; i < times && !list.isEmpty(); i++) {
+            all.addAll(list);
+        }
+        return all;
     }
 
     private static Object whole(String operator, long left, long right) {
@@ -84,7 +90,7 @@ final class Operators {
             case "/" -> (double) left / divisor(right);
             case "//" -> Math.floorDiv(left, divisor(right));
             case "%" -> Math.floorMod(left, divisor(right));
-            default -> right < 0 ? (Object) Math.pow(left, right) : power(left, right);
+            default -> right < 0 ? (Object) real(operator, left, right) : power(left, right);
         };
     }
 
@@ -107,7 +113,8 @@ final class Operators {
     }
 
     private static double real(String operator, double left, double right) {
-        if (right == 0 && (operator.equals("/") || operator.equals("//") || operator.equals("%"))) {
+        boolean divides = operator.equals("/") || operator.equals("//") || operator.equals("%");
+        if (divides && right == 0 || operator.equals("**") && left == 0 && right < 0) {
             throw new TemplateException("division by zero");
         }
         return switch (operator) {
@@ -115,10 +122,24 @@ final class Operators {
             case "-" -> left - right;
             case "*" -> left * right;
             case "/" -> left / right;
-            case "//" -> Math.floor(left / right);
-            case "%" -> left - right * Math.floor(left / right);
+            case "//" -> floored(left, right);
+            case "%" -> rest(left, right);
             default -> Math.pow(left, right);
         };
+    }
+
+    /** A quotient rounded down, of the exact one: 1.0 // 0.1 is 9.0, for 0.1 is a little more than a tenth. */
+    private static double floored(double left, double right) {
+        double rest = left % right;
+        boolean apart = rest != 0 && rest < 0 != right < 0;
+        double whole = Math.rint((left - rest) / right) - (apart ? 1 : 0);
+        return whole == 0 ? Math.copySign(0, left / right) : whole;
+    }
+
+    /** What is left of a division that rounds down, exactly, with the sign of the divisor. */
+    private static double rest(double left, double right) {
+        double rest = left % right;
+        return rest == 0 ? Math.copySign(0, right) : rest < 0 == right < 0 ? rest : rest + right;
     }
 
     static Object negate(@Nullable Object value) {

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /** {@code "%s is %d" % (name, age)}. */
 final class PercentFormat {
     private static final Pattern PLACE =
-            Pattern.compile("%(?:\\((\\w+)\\))?([-+0 #]*)(\\d{0,6})(?:\\.(\\d{0,6}))?([a-zA-Z%])?");
+            Pattern.compile("%(?:\\((\\w+)\\))?([-+0 ]*)(\\d{0,6})(?:\\.(\\d{0,6}))?([a-zA-Z%])?");
 
     private static final int LONGEST = 16 << 20;
 
@@ -35,7 +35,7 @@ final class PercentFormat {
             }
             Object value;
             if (place.group(1) != null) {
-                value = Attributes.item(values, place.group(1));
+                value = named(values, place.group(1));
                 byName = true;
             } else if (given.hasNext()) {
                 value = given.next();
@@ -56,15 +56,22 @@ final class PercentFormat {
         return made.append(format, at, format.length()).toString();
     }
 
+    private static @Nullable Object named(@Nullable Object values, String name) {
+        if (!(values instanceof Map<?, ?> map) || !map.containsKey(name)) {
+            throw new TemplateException("the format needs an argument '" + name + "'");
+        }
+        return map.get(name);
+    }
+
     private static Conversion conversion(Matcher place) {
         String flags = place.group(2);
         boolean left = flags.contains("-");
-        boolean zeros = flags.contains("0") && !left;
         char type = place.group(5).charAt(0);
+        boolean zeros = flags.contains("0") && !left && type != 's' && type != 'r';
         return new Conversion(
                 zeros ? '0' : ' ',
                 left ? '<' : zeros ? '=' : '>',
-                flags.contains("+"),
+                flags.contains("+") ? "+" : flags.contains(" ") ? " " : "",
                 place.group(3).isEmpty() ? 0 : Integer.parseInt(place.group(3)),
                 place.group(4) == null ? -1 : place.group(4).isEmpty() ? 0 : Integer.parseInt(place.group(4)),
                 type);

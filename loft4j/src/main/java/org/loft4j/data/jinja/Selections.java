@@ -12,15 +12,29 @@ final class Selections {
 
     /** {@code a.b.0} of an element. */
     static @Nullable Object attribute(@Nullable Object item, @Nullable Object path, Rendering rendering) {
+        return attribute(item, path, null, rendering);
+    }
+
+    /** @param otherwise goes on in place of what an element lacks on the way; null for nothing */
+    private static @Nullable Object attribute(
+            @Nullable Object item, @Nullable Object path, @Nullable Object otherwise, Rendering rendering) {
         rendering.work(Cost.length(item) + Cost.length(path));
-        if (path instanceof Long index) {
-            return Attributes.item(item, index);
-        }
         Object value = item;
-        for (String part : Values.text(path).split("\\.", -1)) {
-            value = Attributes.item(value, part.matches("\\d{1,9}") ? (Object) Long.valueOf(part) : part);
+        for (Object step : path instanceof Long ? List.of(path) : steps(Values.text(path))) {
+            value = Attributes.item(value, step);
+            if (value instanceof Undefined && otherwise != null) {
+                value = otherwise;
+            }
         }
         return value;
+    }
+
+    private static List<Object> steps(String path) {
+        List<Object> steps = new ArrayList<>();
+        for (String part : path.split("\\.", -1)) {
+            steps.add(part.matches("\\d{1,9}") ? (Object) Long.valueOf(part) : part);
+        }
+        return steps;
     }
 
     /** The elements; none of a value that is false. */
@@ -31,13 +45,10 @@ final class Selections {
     static Object map(@Nullable Object value, Arguments call) {
         List<@Nullable Object> made = new ArrayList<>();
         if (call.values().isEmpty()) {
-            Object attribute = call.required(0, "attribute");
+            Object attribute = call.atMost(0, "attribute", "default").required(0, "attribute");
+            Object otherwise = call.named().get("default");
             for (Object item : chosenFrom(value, call)) {
-                Object found = attribute(item, attribute, call.frame().rendering);
-                made.add(
-                        found instanceof Undefined && call.named().containsKey("default")
-                                ? call.named().get("default")
-                                : found);
+                made.add(attribute(item, attribute, otherwise, call.frame().rendering));
             }
             return made;
         }
@@ -118,14 +129,17 @@ final class Selections {
 
     static Object dictsort(@Nullable Object value, Arguments call) {
         boolean exact = call.atMost(3, "case_sensitive", "by", "reverse").flag(0, "case_sensitive", false);
-        long by = Values.text(call.get(1, "by", "key")).equals("value") ? 1 : 0;
+        String by = Values.text(call.get(1, "by", "key"));
+        if (!by.equals("key") && !by.equals("value")) {
+            throw new TemplateException("dictsort goes by 'key' or 'value', not by '" + by + "'");
+        }
         boolean reverse = call.flag(2, "reverse", false);
         if (!(value instanceof Map<?, ?> map)) {
             throw Values.fault(value, "is no mapping to sort");
         }
         List<@Nullable Object> pairs = new ArrayList<>();
         map.forEach((key, held) -> pairs.add(Methods.pair(key, held)));
-        Comparator<@Nullable Object> order = byKey(by, exact, call.frame().rendering);
+        Comparator<@Nullable Object> order = byKey(by.equals("key") ? 0L : 1L, exact, call.frame().rendering);
         pairs.sort(reverse ? (a, b) -> order.compare(b, a) : order);
         return pairs;
     }

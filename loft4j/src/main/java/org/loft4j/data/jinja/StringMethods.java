@@ -187,20 +187,23 @@ final class StringMethods {
         String to = call.text(1, "new");
         long most = call.number(2, "count", -1);
         call.frame().rendering.make(text.length() + (long) count(text, from) * to.length());
-        if (most < 0) {
-            return text.replace(from, to);
-        }
         StringBuilder made = new StringBuilder();
         int at = 0;
-        for (long i = 0; i < most && !from.isEmpty(); i++) {
-            int next = text.indexOf(from, at);
-            if (next < 0) {
-                break;
-            }
+        int next = text.indexOf(from);
+        for (long i = 0; i != most && next >= 0; i++) {
             made.append(text, at, next).append(to);
             at = next + from.length();
+            next = following(text, from, at);
         }
         return made.append(text, at, text.length()).toString();
+    }
+
+    /** Where a part stands next behind itself, or -1; an empty one is before each character, and behind the last. */
+    private static int following(String text, String part, int end) {
+        if (!part.isEmpty()) {
+            return text.indexOf(part, end);
+        }
+        return end == text.length() ? -1 : text.offsetByCodePoints(end, 1);
     }
 
     private static long index(String text, int at) {
