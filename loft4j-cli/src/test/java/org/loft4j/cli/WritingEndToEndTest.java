@@ -91,7 +91,7 @@ class WritingEndToEndTest {
                 "--sample-prompt",
                 "light: red");
         assertEquals(0, call.status(), call.err());
-        assertTrue(call.out().contains("generate --model"), call.out());
+        assertTrue(call.out().contains("generate --adapter"), call.out());
         assertEquals(List.of("stop", "go"), written("--adapter", run.toString()));
         List<String> samples = Files.readAllLines(run.resolve("samples.jsonl"));
         assertTrue(samples.get(samples.size() - 1).contains("\"stop\""), samples.toString());
