@@ -1,6 +1,7 @@
 package org.loft4j.infer;
 
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.infer.Continuation.Stop;
@@ -62,7 +63,8 @@ final class WrittenRow {
         return id;
     }
 
+    /** Once it has ended. */
     Continuation continuation() {
-        return new Continuation(Arrays.copyOfRange(ids, begun, begun + size), stop == null ? last : stop);
+        return new Continuation(Arrays.copyOfRange(ids, begun, begun + size), Objects.requireNonNull(stop));
     }
 }

@@ -254,5 +254,8 @@ class BeamSearchTest {
         assertArrayEquals(new float[] {-2, -2, -2}, new float[] {best.score(0), best.score(1), best.score(2)});
         assertArrayEquals(new long[] {2, 0, 1}, new long[] {best.id(0), best.id(1), best.id(2)});
         assertArrayEquals(new int[] {0, 1, 1}, new int[] {best.beam(0), best.beam(1), best.beam(2)});
+        BestTokens few = new BestTokens(3);
+        few.offer(0, 0, new float[] {Float.NEGATIVE_INFINITY, -1, Float.NEGATIVE_INFINITY});
+        assertEquals(1, few.count());
     }
 }

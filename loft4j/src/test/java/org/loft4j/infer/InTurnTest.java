@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -238,6 +239,85 @@ class InTurnTest {
         assertEquals(List.of("answered", "closed"), done);
     }
 
+    /** Who asks again at once comes behind those that wait. */
+    @Test
+    @Timeout(60)
+    void whoCameFirstIsServedFirst() throws InterruptedException {
+        List<String> served = Collections.synchronizedList(new ArrayList<>());
+        for (int i = 0; i < 50; i++) {
+            Thread waiting = new Thread(() -> inTurn.use(() -> served.add("waiting")));
+            inTurn.use(() -> {
+                startAndAwait(waiting);
+                return true;
+            });
+            inTurn.use(() -> served.add("again"));
+            waiting.join(60_000);
+            assertEquals(List.of("waiting", "again"), served.subList(2 * i, 2 * i + 2));
+        }
+    }
+
+    /** A caller's list may belong to its thread, and change. */
+    @Test
+    void whatIsAskedIsReadByWhoAsks() {
+        Set<Thread> readers = ConcurrentHashMap.newKeySet();
+        List<String> asked = new AbstractList<>() {
+            @Override
+            public String get(int index) {
+                readers.add(Thread.currentThread());
+                return "question";
+            }
+
+            @Override
+            public int size() {
+                return 1;
+            }
+        };
+        assertEquals(List.of("question"), inTurn.ask(asked, some -> List.copyOf(some.subList(0, 1))));
+        assertEquals(Set.of(Thread.currentThread()), readers);
+    }
+
+    /** Though the answer before it takes its time. */
+    @Test
+    @Timeout(60)
+    void whoComesWhileItClosesIsRefusedAtOnce() throws InterruptedException {
+        Thread closing = new Thread(() -> inTurn.close(() -> {}));
+        List<Object> ends = Collections.synchronizedList(new ArrayList<>());
+        Thread late =
+                new Thread(() -> ends.add(assertThrows(IllegalStateException.class, () -> inTurn.use(() -> "late"))
+                        .getMessage()));
+        inTurn.use(() -> {
+            startAndAwait(closing);
+            late.start();
+            assertEnds(late);
+            return true;
+        });
+        closing.join(60_000);
+        assertEquals(List.of("the generator is closed"), ends);
+    }
+
+    /** As soon as the listener has returned, and no longer than until it clears it. */
+    @Test
+    @Timeout(60)
+    void anInterruptByAListenerIsSeenAtOnce() {
+        Thread asking = Thread.currentThread();
+        inTurn.use(() -> inTurn.apart(() -> {
+            for (int i = 0; i < 200; i++) {
+                inTurn.back(asking::interrupt);
+                assertThrows(CancellationException.class, inTurn::requireWanted);
+                inTurn.back(() -> {
+                    assertTrue(Thread.interrupted());
+                    inTurn.use(() -> inTurn.apart(() -> {
+                        inTurn.requireWanted();
+                        return true;
+                    }));
+                });
+                inTurn.requireWanted();
+            }
+            return true;
+        }));
+        assertFalse(Thread.interrupted());
+    }
+
     /** A listener may ask for another answer, and so may the model. */
     @Test
     void whatIsHandedBackMayAskAgain() {
@@ -262,6 +342,8 @@ class InTurnTest {
                     return "not reached";
                 })));
         assertEquals("of the inner one", inner.getMessage());
+        List<StackTraceElement> trace = Arrays.asList(inner.getStackTrace());
+        assertEquals(1, count(trace, "whatIsHandedBackMayAskAgain"), trace.toString());
         assertEquals(worker(), worker());
     }
 

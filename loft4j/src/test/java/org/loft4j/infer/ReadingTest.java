@@ -218,6 +218,15 @@ class ReadingTest {
             });
             assertEquals(generator.greedy(FIRST, ANSWER, Set.of()), made);
             assertEquals(baseline, NativeScope.liveObjects());
+            // used by a listener, whose answer is kept first
+            try (Reading shared = new Reading()) {
+                goOn(
+                        generator,
+                        FIRST,
+                        shared,
+                        (row, id) -> goOn(generator, FIRST, shared).ids().length > 0);
+            }
+            assertEquals(baseline, NativeScope.liveObjects());
             IllegalStateException closed =
                     assertThrows(IllegalStateException.class, () -> goOn(generator, FIRST, reading));
             assertEquals("the reading is closed", closed.getMessage());

@@ -94,6 +94,7 @@ class SamplerTest {
             for (int i = 0; i < end; i++) {
                 assertEquals(inOrder.get(i), order.id(i), most + " " + i);
             }
+            assertEquals(inOrder.get(most), new FallingLogits(logits).id(most), "asked for alone");
         }
     }
 

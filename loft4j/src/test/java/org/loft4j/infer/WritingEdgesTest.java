@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -143,6 +144,47 @@ class WritingEdgesTest {
         assertEquals(hidden, String.join(" ", gone));
         WrittenRow row = new WrittenRow(0, new Sampler(sampling, 0, ids), rules, ids, 1, Stop.MAX_NEW_TOKENS);
         assertEquals(gone.contains("1") ? 0 : 1, row.take(new float[] {0, 1, -1, -1, -1}, (number, id) -> true));
+    }
+
+    /** A model may be told of ends that are none of its tokens. */
+    @Test
+    void endsThatAreNoTokensAreNoneToForbid() {
+        TokenRules rules =
+                TokenRules.of(WritingRules.NONE, SamplingConfig.GREEDY.withMinNewTokens(1), Set.of(1L, 5L, -1L));
+        float[] logits = {1, 3, 2, 0, 0};
+        rules.hide(logits, PROMPT, PROMPT.length, 0);
+        assertArrayEquals(new float[] {1, Float.NEGATIVE_INFINITY, 2, 0, 0}, logits);
+    }
+
+    /** The code of a language is a token of the text, and is penalised as the others are. */
+    @Test
+    void aTokenThatIsForcedHasCome() {
+        SamplingConfig sampling = new SamplingConfig(0, 0, 1, 0, 2, 0);
+        TokenRules rules = TokenRules.of(WritingRules.NONE.withFirst(1), sampling, Set.of());
+        Sampler sampler = new Sampler(sampling, 0, new long[0]);
+        WrittenRow row = new WrittenRow(0, sampler, rules, PROMPT, 4, Stop.MAX_NEW_TOKENS);
+        assertEquals(1, row.take(new float[] {2, 3, 1}, (number, id) -> true));
+        assertEquals(0, row.take(new float[] {2, 3, 1}, (number, id) -> true));
+        assertEquals(new Continuation(new long[] {1, 0}, Stop.LISTENER), stopped(row));
+    }
+
+    private static Continuation stopped(WrittenRow row) {
+        row.take(new float[] {-1, -2, -3}, (number, id) -> false);
+        long[] ids = row.continuation().ids();
+        return new Continuation(
+                Arrays.copyOf(ids, ids.length - 1), row.continuation().stop());
+    }
+
+    @Test
+    void aContinuationIsAValue() {
+        long[] ids = {1, 2};
+        Continuation made = new Continuation(ids, Stop.STOP_ID);
+        ids[0] = 9;
+        made.ids()[1] = 9;
+        assertArrayEquals(new long[] {1, 2}, made.ids());
+        assertEquals(new Continuation(new long[] {1, 2}, Stop.STOP_ID), made);
+        assertNotEquals(new Continuation(new long[] {1, 2}, Stop.MAX_NEW_TOKENS), made);
+        assertNotEquals(new Continuation(new long[] {1}, Stop.STOP_ID), made);
     }
 
     /** Of a prompt that is longer than the room for the first tokens behind it. */

@@ -106,7 +106,7 @@ final class Operators {
             throw new TemplateException(base + " ** " + exponent + " is too large");
         }
         long result = 1;
-        for (long i = 0; i < exponent % 64 && base != 0 && base != 1; i++) {
+        for (long i = 0; i < exponent % 64; i++) {
             result = Math.multiplyExact(result, base);
         }
         return base == 0 && exponent > 0 ? 0 : result;

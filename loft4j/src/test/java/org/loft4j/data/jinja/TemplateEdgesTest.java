@@ -55,6 +55,8 @@ class TemplateEdgesTest {
                 "{{ [{'a': {'b': 1}}, {'a': {}}, {}] | map(attribute='a.b', default='-') | join }} § 1--",
                 "{{ [{'n': 1}, {}] | map(attribute='n', default=none) | map('default', 'gone') | join(',') }} § 1,gone",
                 "{{ {'b': 1, 'a': 2} | dictsort(by='value') }} {{ {'b': 1, 'a': 2} | dictsort(by='key') }} § [('b', 1), ('a', 2)] [('a', 2), ('b', 1)]",
+                "{{ missing | items | list }} {{ 'abc'.startswith(('x', 'y')) }} {{ 'abc'.endswith(('c',)) }} § [] False True",
+                "{{ (1e308 * 10 - 1e308 * 10) | int(7) }} {{ '99999999999999999999' | int | float }} § 7 1e+20",
             })
     void rendersAsJinja2Does(String source, String expected) {
         assertEquals(
@@ -69,6 +71,8 @@ class TemplateEdgesTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "{{ 'abc'.index('x') }}",
+                "{{ 'abc'.rindex('x') }}",
                 "{{ 0 ** (0 - 1) }}",
                 "{{ 0.0 ** (0 - 1.5) }}",
                 "{{ 1.5 % 0 }}",

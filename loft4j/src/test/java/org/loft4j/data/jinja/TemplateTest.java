@@ -122,6 +122,21 @@ class TemplateTest {
         }
     }
 
+    /** Of a Sunday evening, whose day has two digits, and of the first minutes of one that has one. */
+    @Test
+    void timesAreWrittenAsPythonWritesThem() {
+        ZonedDateTime late = ZonedDateTime.of(2024, 12, 29, 23, 45, 6, 7_000_000, ZoneOffset.UTC);
+        assertEquals("2024 24 12 29 23 11 45 06 007000 PM", TimeFormat.format("%Y %y %m %d %H %I %M %S %f %p", late));
+        assertEquals("December Dec Dec Sunday Sun 364", TimeFormat.format("%B %b %h %A %a %j", late));
+        assertEquals(
+                "2024-12-29 23:45:06 23:45 12/29/24 12/29/24 23:45:06", TimeFormat.format("%F %T %R %D %x %X", late));
+        assertEquals("29 7 0 52 [%\n\t] a%", TimeFormat.format("%e %u %w %V [%z%Z%%%n%t] a%", late));
+        ZonedDateTime early = ZonedDateTime.of(2025, 1, 5, 0, 5, 0, 0, ZoneOffset.UTC);
+        assertEquals(
+                "00 12 AM 005  5 000000 7 0 01 5 0 12 5 0 25",
+                TimeFormat.format("%H %I %p %j %e %f %u %w %V %-j %-H %-I %-M %-S %-y", early));
+    }
+
     @Test
     void placesOfGeneratedTextAreThoseOfTheWhole() {
         String marked = "{% generation %}A{% endgeneration %}";
