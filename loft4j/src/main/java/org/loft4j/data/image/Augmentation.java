@@ -46,7 +46,7 @@ public record Augmentation(boolean crop, boolean flip, boolean shift) {
     }
 
     private static int side(int whole, double share) {
-        return Math.max(1, Math.min(whole, (int) Math.round(whole * share)));
+        return Math.min(whole, (int) Math.round(whole * share));
     }
 
     /** What is done when the picture has its size. */

@@ -30,7 +30,7 @@ final class Inks {
                 int black = row[4 * x + 3];
                 for (int c = 0; c < 3; c++) {
                     int ink = (MOST - row[4 * x + c]) * black + 128;
-                    values[(y * width + x) * 3 + c] = (byte) Math.max(0, black - ((ink >> 8) + ink >> 8));
+                    values[(y * width + x) * 3 + c] = (byte) (black - ((ink >> 8) + ink >> 8));
                 }
             }
         }

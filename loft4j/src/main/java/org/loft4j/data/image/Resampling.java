@@ -124,8 +124,7 @@ public enum Resampling {
             case NEAREST -> throw new IllegalStateException("nearest has no filter");
             case BOX -> x > -0.5 && x <= 0.5 ? 1 : 0;
             case BILINEAR -> distance < 1 ? 1 - distance : 0;
-            case HAMMING ->
-                distance >= 1 ? 0 : distance == 0 ? 1 : sinc(distance) * (0.54 + 0.46 * Math.cos(Math.PI * distance));
+            case HAMMING -> distance >= 1 ? 0 : sinc(distance) * (0.54 + 0.46 * Math.cos(Math.PI * distance));
             case BICUBIC -> cubic(distance);
             case LANCZOS -> distance < 3 ? sinc(x) * sinc(x / 3) : 0;
         };

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 final class LoopState {
     private final List<@Nullable Object> items;
     private int index;
-    private @Nullable Object last = Undefined.name("changed");
+    private @Nullable Object last;
 
     LoopState(List<@Nullable Object> items) {
         this.items = items;

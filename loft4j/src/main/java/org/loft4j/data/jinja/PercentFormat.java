@@ -20,7 +20,6 @@ final class PercentFormat {
         Iterator<?> given = values instanceof Tuple tuple
                 ? tuple.values().iterator()
                 : java.util.Collections.singletonList(values).iterator();
-        boolean byName = false;
         StringBuilder made = new StringBuilder();
         Matcher place = PLACE.matcher(format);
         int at = 0;
@@ -36,7 +35,6 @@ final class PercentFormat {
             Object value;
             if (place.group(1) != null) {
                 value = named(values, place.group(1));
-                byName = true;
             } else if (given.hasNext()) {
                 value = given.next();
             } else {
@@ -47,10 +45,7 @@ final class PercentFormat {
                 throw new TemplateException("a format makes more than " + LONGEST + " characters");
             }
         }
-        if (given.hasNext()
-                && !byName
-                && !(values instanceof Map)
-                && !(values instanceof List<?> list && list.isEmpty())) {
+        if (given.hasNext() && !(values instanceof Map) && !(values instanceof List<?> list && list.isEmpty())) {
             throw new TemplateException("not all arguments are used by the format");
         }
         return made.append(format, at, format.length()).toString();

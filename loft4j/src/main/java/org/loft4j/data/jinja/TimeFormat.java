@@ -20,7 +20,7 @@ final class TimeFormat {
             boolean bare = format.charAt(i + 1) == '-' && i + 2 < format.length();
             i += bare ? 2 : 1;
             String part = part(format.charAt(i), time);
-            made.append(bare && part.length() > 1 ? part.replaceFirst("^0+(?=.)", "") : part);
+            made.append(bare ? part.replaceFirst("^0+(?=.)", "") : part);
         }
         return made.toString();
     }

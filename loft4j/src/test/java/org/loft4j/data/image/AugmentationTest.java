@@ -1,12 +1,15 @@
 package org.loft4j.data.image;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.IntSummaryStatistics;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
 
 /** How far pictures are moved and how much of them is left. */
 class AugmentationTest {
@@ -54,6 +57,30 @@ class AugmentationTest {
             assertTrue(sides.getMin() >= 402 && sides.getMin() < 435, sides.toString());
             assertEquals(600, sides.getMax());
         }
+    }
+
+    @Test
+    void wordsAreReadInAnyCaseAndNoneStandsAlone() {
+        assertEquals(new Augmentation(true, true, false), of(" Crop , FLIP "));
+        assertEquals(Augmentation.NONE, of("none"));
+        assertThrows(ConfigException.class, () -> of("none, crop"));
+        assertThrows(ConfigException.class, () -> of("crop flip"));
+        assertThrows(ConfigException.class, () -> of(""));
+    }
+
+    /** In the size of the model, and not before. */
+    @Test
+    void aPictureIsChangedOnItsWayToTheModel() {
+        Pixels pair = new Pixels(1, 2, 1, new byte[] {1, 9});
+        ImageProcessor twice = ImageProcessor.plain(1, 2, 4);
+        Set<Integer> first = new TreeSet<>();
+        SplittableRandom random = new SplittableRandom(4);
+        for (int draw = 0; draw < 50; draw++) {
+            Pixels seen = of("flip").apply(pair, twice, 1, random);
+            assertEquals(8, seen.values().length);
+            first.add((int) seen.values()[0]);
+        }
+        assertEquals(Set.of(1, 9), first);
     }
 
     @Test

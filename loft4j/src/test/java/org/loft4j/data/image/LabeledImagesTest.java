@@ -2,6 +2,7 @@ package org.loft4j.data.image;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -122,7 +124,12 @@ class LabeledImagesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz", "x-images.idx3-ubyte, x-labels.idx1-ubyte"})
+    @CsvSource({
+        "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz",
+        "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte",
+        "x-images.idx3-ubyte, x-labels.idx1-ubyte",
+        "x-images.idx3-ubyte, x-labels.idx1-ubyte.gz"
+    })
     void idxFilesWithTheirLabelsBesideThem(String imageName, String labelName) throws IOException {
         idx(folder.resolve(imageName), 3, new int[] {2, 1, 3}, new byte[] {1, 2, 3, (byte) 200, 5, 6});
         DataException alone = assertThrows(DataException.class, () -> LabeledImages.read(folder.resolve(imageName)));
@@ -134,6 +141,39 @@ class LabeledImagesTest {
         assertArrayEquals(
                 new byte[] {(byte) 200, 5, 6},
                 images.select(i -> i == 1).read(0).values());
+    }
+
+    /** Also of those that were chosen before. */
+    @Test
+    void whatIsChosenKeepsItsPictureItsLabelAndItsName() throws IOException {
+        Path file = folder.resolve("images-idx3-ubyte");
+        idx(file, 3, new int[] {4, 1, 1}, new byte[] {1, 2, 3, 4});
+        idx(folder.resolve("labels-idx1-ubyte"), 1, new int[] {4}, new byte[] {0, 1, 2, (byte) 200});
+        LabeledImages later = LabeledImages.read(file).select(i -> i > 0).select(i -> i > 1);
+        assertEquals(1, later.size());
+        assertEquals("200", later.label(0));
+        assertEquals(file + ", image 3", later.name(0));
+        assertArrayEquals(new byte[] {4}, later.read(0).values());
+        idx(folder.resolve("labels-idx1-ubyte"), 1, new int[] {3}, new byte[3]);
+        assertTrue(fault(file).contains("must have a label for each of 4 images, has 3"), fault(file));
+        List<Path> files = List.of(file, file.resolveSibling("labels-idx1-ubyte"));
+        LabeledImages several = LabeledImages.ofSeveral(folder, files, List.of(List.of("a"), List.of("b", "c")));
+        assertEquals(List.of("b", "c"), several.select(i -> i == 1).labels(0));
+        List<Path> missing = List.of(folder.resolve("missing.png"));
+        assertThrows(DataException.class, () -> LabeledImages.of(folder, missing, List.of("a")));
+    }
+
+    @Test
+    void whatIsHiddenIsNoClassAndClassesMayBeLeftOut() throws IOException {
+        Path picture = Files.createDirectories(folder.resolve("cat")).resolve("a.png");
+        Files.write(picture, new byte[] {1});
+        Files.write(Files.createDirectories(folder.resolve(".hidden")).resolve("b.png"), new byte[] {1});
+        LabeledImages images = LabeledImages.read(folder);
+        assertEquals(Set.of(picture.toString()), names(images));
+        assertEquals(0, LabeledImages.read(folder, label -> false).size());
+        byte[] before = images.identity(0);
+        Files.write(picture, new byte[] {1, 2});
+        assertFalse(Arrays.equals(before, images.identity(0)), "another length is another picture");
     }
 
     @Test
@@ -151,6 +191,13 @@ class LabeledImagesTest {
         assertTrue(fault(images).contains("ends within its header"));
         Files.write(images, new byte[] {0, 0, 13, 3, 0, 0, 0, 1});
         assertTrue(fault(images).contains("begins with 0xd03"));
+        Files.write(images, new byte[] {1, 0, 8, 3, 0, 0, 0, 1});
+        assertTrue(fault(images).contains("begins with 0x1000803"));
+        idx(images, 3, new int[] {2, 0, 2}, new byte[0]);
+        assertTrue(fault(images).contains("has a dimension of 0"));
+        Path zipped = folder.resolve("images-idx3-ubyte.gz");
+        Files.write(zipped, new byte[] {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1});
+        assertTrue(fault(zipped).contains("gzip"), fault(zipped));
     }
 
     @Test

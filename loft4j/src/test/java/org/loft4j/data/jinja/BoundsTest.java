@@ -34,6 +34,7 @@ class BoundsTest {
                 "{% for x in range(99999) %}{% for y in range(99999) %}{% endfor %}{% endfor %}",
                 "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
                 "{{ '%9999d' * 9999 % 1 }}",
+                "{{ ('{0:9999}' * 9999).format(1) }}",
                 "{{ ('a b ' * 9999999).split() | join(' ' * 9999) }}",
                 "{% set s = 'é' * 999999 %}{% for i in range(99999) %}{% set x = s[999998] %}{% endfor %}",
                 "{{ ('z' * 999999) | batch(1) | list }}{{ range(99999) | list * 999 }}",

@@ -73,6 +73,8 @@ class TemplateEdgesTest {
             strings = {
                 "{{ 'abc'.index('x') }}",
                 "{{ 'abc'.rindex('x') }}",
+                "{{ '{'.format() }}",
+                "{{ '}'.format() }}",
                 "{{ 0 ** (0 - 1) }}",
                 "{{ 0.0 ** (0 - 1.5) }}",
                 "{{ 1.5 % 0 }}",

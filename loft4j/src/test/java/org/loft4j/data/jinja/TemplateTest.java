@@ -132,6 +132,7 @@ class TemplateTest {
                 "2024-12-29 23:45:06 23:45 12/29/24 12/29/24 23:45:06", TimeFormat.format("%F %T %R %D %x %X", late));
         assertEquals("29 7 0 52 [%\n\t] a%", TimeFormat.format("%e %u %w %V [%z%Z%%%n%t] a%", late));
         ZonedDateTime early = ZonedDateTime.of(2025, 1, 5, 0, 5, 0, 0, ZoneOffset.UTC);
+        assertEquals("1736035500", TimeFormat.format("%s", early));
         assertEquals(
                 "00 12 AM 005  5 000000 7 0 01 5 0 12 5 0 25",
                 TimeFormat.format("%H %I %p %j %e %f %u %w %V %-j %-H %-I %-M %-S %-y", early));
