@@ -14,6 +14,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -157,6 +158,20 @@ class GreedyTextTest {
                 assertEquals(64 - PROMPTS.get(i).length, batched.get(i).ids().length);
                 assertEquals(Continuation.Stop.MAX_POSITIONS, batched.get(i).stop());
             }
+        }
+    }
+
+    /** The rows that are left are read once without the padding beside the full one, and then a token at a time. */
+    @Test
+    void whatIsLeftBesideAFullRowIsReadOnce() throws Exception {
+        try (Model model = open("llama_gqa")) {
+            long[] longest = LongStream.range(3, 3 + 124).toArray();
+            List<String> calls = new ArrayList<>();
+            Decoder heard = ScriptedDecoder.heard((Decoder) model, (rows, columns) -> calls.add(rows + "x" + columns));
+            new Generator(heard)
+                    .generate(
+                            List.of(longest, new long[] {5, 9}), 8, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+            assertEquals(List.of("2x124", "2x1", "2x1", "2x1", "1x1", "1x7", "1x1", "1x1"), calls);
         }
     }
 
