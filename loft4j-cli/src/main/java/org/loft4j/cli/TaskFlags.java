@@ -25,11 +25,11 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.train.TrainData;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -68,13 +68,8 @@ final class TaskFlags {
     @Nullable
     DataReference testData;
 
-    @Option(
-            names = "--pooling",
-            paramLabel = "POOLING",
-            converter = Words.OfPooling.class,
-            completionCandidates = WordLists.Poolings.class,
-            description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
-    Pooling pooling = Pooling.AUTO;
+    @Mixin
+    EncoderFlags encoder;
 
     @Option(
             names = "--max-length",
@@ -161,7 +156,7 @@ final class TaskFlags {
         Path given = named.directory();
         Object shown =
                 given == null ? named : given.toAbsolutePath().normalize().getFileName();
-        described.put("model", shown + ", pooling " + pooling);
+        described.put("model", shown + ", pooling " + encoder.pooling);
         described.put("task", name(flags.data) + ", " + name(Objects.requireNonNull(evalData)) + ", " + name(testData));
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             ChatFormat format = task == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.all(test), now) : null;
@@ -186,7 +181,7 @@ final class TaskFlags {
     }
 
     private ModelOptions options(Task task) {
-        return new ModelOptions(task, List.of(), pooling, Dtype.F32, DeviceSpec.CPU, 0);
+        return new ModelOptions(task, List.of(), encoder.pooling, Dtype.F32, DeviceSpec.CPU, 0);
     }
 
     private RealTask task(

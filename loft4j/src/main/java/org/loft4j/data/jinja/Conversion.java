@@ -45,11 +45,9 @@ record Conversion(int fill, char align, String sign, int width, int precision, c
 
     private String whole(@Nullable Object value, int radix) {
         long number = value instanceof Double real ? (long) (double) real : Values.integer(value);
-        String digits = Long.toString(number, radix);
-        int missing = precision - digits.length() + (number < 0 ? 1 : 0);
-        return missing <= 0
-                ? digits
-                : (number < 0 ? "-" : "") + "0".repeat(missing) + digits.substring(number < 0 ? 1 : 0);
+        String minus = number < 0 ? "-" : "";
+        String digits = Long.toString(number, radix).substring(minus.length());
+        return minus + "0".repeat(Math.max(0, precision - digits.length())) + digits;
     }
 
     private String clipped(String text) {

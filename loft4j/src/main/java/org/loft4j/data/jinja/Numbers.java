@@ -65,8 +65,8 @@ final class Numbers {
 
     /** Without 0x, 0o or 0b where the base is that of the letter. */
     private static String unprefixed(String digits, int base) {
-        String letter = base == 16 ? "[xX]" : base == 8 ? "[oO]" : base == 2 ? "[bB]" : "$.";
-        return digits.replaceFirst("^([-+]?)0" + letter + "(?=\\w)", "$1");
+        String letters = base == 16 ? "xX" : base == 8 ? "oO" : base == 2 ? "bB" : "";
+        return letters.isEmpty() ? digits : digits.replaceFirst("^([-+]?)0[" + letters + "](?=\\w)", "$1");
     }
 
     private static @Nullable Double parsed(String text) {
