@@ -21,7 +21,8 @@ import org.loft4j.tensor.Tensors;
  * <pre>  Z = x·Aᵀ        y  = x·W0ᵀ + scale·Z·Bᵀ
  *  ∂Z = scale·∂y·B  ∂x = ∂y·W0 + ∂Z·A        ∂A = ∂Zᵀ·x        ∂B = scale·∂yᵀ·Z</pre>
  *
- * <p>What an adapter adds joins a block of y, or of ∂x, while that is in the cache.
+ * <p>What an adapter adds joins a block of y, or of ∂x, while that is in the cache. The direction of a probe is one more row of A, whose
+ * column of B, the sink, is zero: it adds nothing, and only the gradient of that column is computed.
  */
 final class BlockedLora {
     /** Rows from which it pays to turn a strip of the weight first. */
@@ -76,9 +77,9 @@ final class BlockedLora {
             return sum;
         }
 
-        /** The other way round first: rows of many columns take less time. */
-        Tensor ofB(Tensor gradient) {
-            return BlockProduct.of(new Term(scale, low.t(), gradient)).t().contiguous();
+        /** Columns of B, and of a sink, as rows: the product takes less time with many columns. */
+        Tensor ofColumns(Tensor gradient) {
+            return BlockProduct.of(new Term(scale, low.t(), gradient));
         }
     }
 
@@ -92,6 +93,7 @@ final class BlockedLora {
         Tensor x = BlockProduct.dense(rows);
         List<Tensor> inputs = new ArrayList<>(List.of(x));
         List<Tensor> saved = new ArrayList<>();
+        List<Integer> firsts = new ArrayList<>();
         List<Tensor> results = new ArrayList<>();
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (Tensor low : low(layers, x)) {
@@ -101,9 +103,13 @@ final class BlockedLora {
                         y,
                         false,
                         new Term(x, layer.base().weight().t()),
-                        new Term(layer.scale(), low, layer.loraB().t()));
+                        new Term(
+                                layer.scale(),
+                                low.narrow(1, 0, layer.rank()),
+                                layer.loraB().t()));
                 results.add(y);
-                inputs.addAll(List.of(layer.loraA(), layer.loraB()));
+                firsts.add(inputs.size());
+                inputs.addAll(layer.learnt());
                 saved.addAll(Kept.of(layer, low));
             }
         }
@@ -120,10 +126,16 @@ final class BlockedLora {
                     if (learnsX) {
                         sums[0] = kept.ofInput(gradient, ofLow, sums[0]);
                     }
+                    int first = firsts.get(i);
                     if (learnsA) {
-                        sums[1 + 2 * i] = BlockProduct.of(new Term(ofLow.t(), all.get(all.size() - 1)));
+                        sums[first] = BlockProduct.of(new Term(ofLow.t(), all.get(all.size() - 1)));
                     }
-                    sums[2 + 2 * i] = kept.ofB(gradient);
+                    Tensor columns = kept.ofColumns(gradient);
+                    long rank = kept.loraB().size(1);
+                    sums[first + 1] = columns.narrow(0, 0, rank).t().contiguous();
+                    if (columns.size(0) > rank) {
+                        sums[first + 2] = columns.narrow(0, rank, 1).t().contiguous();
+                    }
                 });
         return results;
     }
@@ -148,14 +160,15 @@ final class BlockedLora {
 
     /** {@code x·Aᵀ} of each: one product, for x is laid out once then. */
     private static List<Tensor> low(List<LoraLinear> layers, Tensor x) {
-        Tensor[] factors = layers.stream().map(LoraLinear::loraA).toArray(Tensor[]::new);
-        Tensor stacked = factors.length == 1 ? factors[0] : torch.cat(new TensorVector(factors), 0);
+        List<Tensor> factors = layers.stream().map(LoraLinear::readA).toList();
+        Tensor stacked =
+                factors.size() == 1 ? factors.get(0) : torch.cat(new TensorVector(factors.toArray(Tensor[]::new)), 0);
         Tensor all = BlockProduct.of(new Term(x, stacked.t()));
         List<Tensor> low = new ArrayList<>();
         long start = 0;
-        for (LoraLinear layer : layers) {
-            low.add(all.narrow(1, start, layer.rank()));
-            start += layer.rank();
+        for (Tensor factor : factors) {
+            low.add(all.narrow(1, start, factor.size(0)));
+            start += factor.size(0);
         }
         return low;
     }

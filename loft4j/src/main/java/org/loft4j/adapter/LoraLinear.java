@@ -106,7 +106,7 @@ public final class LoraLinear implements LinearForward {
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
         Tensor dropped = Dropout.apply(rows, dropout, training);
-        Tensor low = torch.mm(dropped, cast(probed(loraA, probeDirection, 0)).t());
+        Tensor low = torch.mm(dropped, cast(readA()).t());
         Tensor y = addUpdate(baseProduct.apply(rows), low);
         return magnitude != null && training && dropout > 0
                 ? y.addcmul_(addUpdate(layer.product(dropped), low), cast(magnitude.excess()))
@@ -162,10 +162,11 @@ public final class LoraLinear implements LinearForward {
         if (isFewOfAnswer(rows)) {
             return plain.stream().map(layer -> layer.forward(layer.base, x)).toList();
         }
-        Tensor stacked =
-                torch.cat(new TensorVector(plain.stream().map(LoraLinear::loraA).toArray(Tensor[]::new)), 0);
+        List<Tensor> factors = plain.stream().map(LoraLinear::readA).toList();
+        Tensor stacked = torch.cat(new TensorVector(factors.toArray(Tensor[]::new)), 0);
         TensorVector low = torch.mm(rows, first.cast(stacked).t())
-                .split_with_sizes(plain.stream().mapToLong(LoraLinear::rank).toArray(), 1);
+                .split_with_sizes(
+                        factors.stream().mapToLong(factor -> factor.size(0)).toArray(), 1);
         List<Tensor> all = new ArrayList<>();
         for (LoraLinear layer : plain) {
             Tensor y = layer.addUpdate(layer.base.baseForward(rows), low.get(all.size()));
@@ -176,7 +177,7 @@ public final class LoraLinear implements LinearForward {
 
     /** Whether {@code x·W0ᵀ + scale·(x·Aᵀ)·Bᵀ} is all that is made of x. */
     private boolean isPlain() {
-        return !merged && !(training && (dropout > 0 || probeDirection != null));
+        return !merged && !(training && dropout > 0);
     }
 
     private Tensor rows(Tensor x) {
@@ -222,6 +223,16 @@ public final class LoraLinear implements LinearForward {
                             .view(1, -1)
                     : y.add_(loraB.mv(low), new Scalar(scale));
         });
+    }
+
+    /** {@code (r, in)}, or {@code (r + 1, in)} with the direction of a probe. */
+    Tensor readA() {
+        return probed(loraA, probeDirection, 0);
+    }
+
+    /** A, B and, with a probe in training, its sink: what a gradient is looked for. */
+    List<Tensor> learnt() {
+        return training && probeSink != null ? List.of(loraA, loraB, probeSink) : List.of(loraA, loraB);
     }
 
     /** The probe rides along as one more rank. */

@@ -50,6 +50,13 @@ class BlockedLoraTest {
         inLane(() -> compare(300, new int[] {700}, 4, true, true, 1, true));
     }
 
+    /** LoFT-tangent's, in training alone. */
+    @Test
+    void layersWithProbes() {
+        inLane(() -> compare(300, new int[] {300, 150, 150}, 4, true, true, 3, false, true));
+        inLane(() -> compare(300, new int[] {700}, 16, false, false, 1, false, true));
+    }
+
     @Test
     void inputsWithoutAGradient() {
         inLane(() -> compare(300, new int[] {400, 200}, 2, false, false, 2));
@@ -190,11 +197,19 @@ class BlockedLoraTest {
     }
 
     private static void compare(int in, int[] outs, int rank, boolean inner, boolean bias, int used, boolean dora) {
+        compare(in, outs, rank, inner, bias, used, dora, false);
+    }
+
+    private static void compare(
+            int in, int[] outs, int rank, boolean inner, boolean bias, int used, boolean dora, boolean probes) {
         List<List<Tensor>> found = new ArrayList<>();
         try (NativeScope scope = new NativeScope()) {
             for (Dtype dtype : List.of(Dtype.F32, Dtype.F64)) {
                 Random random = new Random(5);
                 List<LoraLinear> layers = layers(random, in, outs, rank, dtype, bias, dora);
+                if (probes) {
+                    layers.forEach(layer -> probe(layer, values(random, dtype, 1, in)));
+                }
                 Tensor x = values(random, dtype, 2, ROWS, in);
                 x.set_requires_grad(inner);
                 assertEquals(dtype == Dtype.F32, BlockedLora.takes(layers, x.reshape(-1, in)));
@@ -217,6 +232,9 @@ class BlockedLoraTest {
                 for (LoraLinear layer : layers) {
                     gradient.accept(layer.loraA());
                     gradient.accept(layer.loraB());
+                    if (layer.probeSink() != null) {
+                        gradient.accept(layer.probeSink());
+                    }
                     if (layer.base().bias() != null) {
                         gradient.accept(layer.base().bias());
                     }
@@ -234,6 +252,13 @@ class BlockedLoraTest {
                 assertTrue(off < 1e-5, "tensor " + i + " is off by " + off);
             }
         }
+    }
+
+    private static void probe(LoraLinear layer, Tensor direction) {
+        Tensor sink =
+                Tensors.zeros(Dtype.of(direction), DeviceSpec.CPU, layer.base().outFeatures(), 1);
+        layer.setProbe(direction, leaf(sink));
+        layer.setTraining(true);
     }
 
     private static Linear adapted(LoraLinear layer) {
