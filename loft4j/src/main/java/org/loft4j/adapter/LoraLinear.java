@@ -84,7 +84,7 @@ public final class LoraLinear implements LinearForward {
             return layer.baseForward(x);
         }
         Tensor rows = rows(x);
-        if (isPlain() && BlockedLora.takes(List.of(this), rows)) {
+        if (BlockedLora.takes(List.of(this), rows)) {
             return shaped(finished(BlockedLora.of(List.of(this), rows).get(0), layer.bias()), x);
         }
         return shaped(forward(layer, rows, layer::baseForward), x);
@@ -100,15 +100,18 @@ public final class LoraLinear implements LinearForward {
     }
 
     private Tensor forward(Linear layer, Tensor rows, UnaryOperator<Tensor> baseProduct) {
-        if (isPlain() && isFewOfAnswer(rows)) {
+        if (!drops() && isFewOfAnswer(rows)) {
             return stretched(addUpdateOfFew(baseProduct.apply(rows), rows), layer.bias());
+        }
+        if (drops() && magnitude == null && Dropout.isDrawn(rows)) {
+            return addUpdate(baseProduct.apply(rows), DroppedProduct.of(rows, cast(readA()), dropout));
         }
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
         Tensor dropped = Dropout.apply(rows, dropout, training);
         Tensor low = torch.mm(dropped, cast(readA()).t());
         Tensor y = addUpdate(baseProduct.apply(rows), low);
-        return magnitude != null && training && dropout > 0
+        return magnitude != null && drops()
                 ? y.addcmul_(addUpdate(layer.product(dropped), low), cast(magnitude.excess()))
                 : stretched(y, layer.bias());
     }
@@ -136,32 +139,31 @@ public final class LoraLinear implements LinearForward {
      */
     @Override
     public List<Tensor> forwardAll(List<Linear> layers, Tensor x) {
-        List<LoraLinear> plain = layers.stream()
+        List<LoraLinear> adapted = layers.stream()
                 .map(Linear::override)
                 .filter(LoraLinear.class::isInstance)
                 .map(LoraLinear.class::cast)
-                .filter(LoraLinear::isPlain)
+                .filter(layer -> !layer.merged)
                 .toList();
-        if (plain.size() < layers.size()) {
+        if (adapted.size() < layers.size()) {
             return LinearForward.super.forwardAll(layers, x);
         }
-        return forwardPlain(plain, x);
-    }
-
-    private static List<Tensor> forwardPlain(List<LoraLinear> plain, Tensor x) {
-        LoraLinear first = plain.get(0);
-        Tensor rows = first.rows(x);
-        if (BlockedLora.takes(plain, rows)) {
-            List<Tensor> products = BlockedLora.of(plain, rows);
+        Tensor rows = rows(x);
+        if (BlockedLora.takes(adapted, rows)) {
+            List<Tensor> products = BlockedLora.of(adapted, rows);
             List<Tensor> all = new ArrayList<>();
-            for (LoraLinear layer : plain) {
+            for (LoraLinear layer : adapted) {
                 all.add(layer.shaped(layer.finished(products.get(all.size()), layer.base.bias()), x));
             }
             return all;
         }
-        if (isFewOfAnswer(rows)) {
-            return plain.stream().map(layer -> layer.forward(layer.base, x)).toList();
-        }
+        return isFewOfAnswer(rows) || adapted.stream().anyMatch(LoraLinear::drops)
+                ? LinearForward.super.forwardAll(layers, x)
+                : forwardPlain(adapted, rows, x);
+    }
+
+    private static List<Tensor> forwardPlain(List<LoraLinear> plain, Tensor rows, Tensor x) {
+        LoraLinear first = plain.get(0);
         List<Tensor> factors = plain.stream().map(LoraLinear::readA).toList();
         Tensor stacked = torch.cat(new TensorVector(factors.toArray(Tensor[]::new)), 0);
         TensorVector low = torch.mm(rows, first.cast(stacked).t())
@@ -175,9 +177,14 @@ public final class LoraLinear implements LinearForward {
         return all;
     }
 
-    /** Whether {@code x·W0ᵀ + scale·(x·Aᵀ)·Bᵀ} is all that is made of x. */
-    private boolean isPlain() {
-        return !merged && !(training && dropout > 0);
+    /** Whether A reads what dropout leaves of x. */
+    boolean drops() {
+        return training && dropout > 0;
+    }
+
+    /** The share of x that A does not read, in training. */
+    double dropout() {
+        return dropout;
     }
 
     private Tensor rows(Tensor x) {

@@ -28,8 +28,8 @@ import org.loft4j.tensor.RandomStream;
  * holds, with the keys that they see and no others. Heads that share a key and value head are more rows of the same products. The
  * heads at work are copied so that each lies by itself, for in a row of the batch its tokens are as far apart as all heads are wide;
  * the blocks of all rows and heads are views of these copies, made once. As in FlashAttention (Dao et al. 2022, arXiv:2205.14135,
- * algorithm 4) the probabilities are not kept but computed again; of dropout a byte is kept that says whether a probability was
- * dropped. Heads of a half type become float32 with these copies, and only what comes out is rounded:
+ * algorithm 4) the probabilities are not kept but computed again; of dropout a byte is kept that says whether a probability
+ * stayed. Heads of a half type become float32 with these copies, and only what comes out is rounded:
  *
  * <pre>  O = (P ⊙ D)·V
  *   ∂V += (P ⊙ D)ᵀ·∂O,  ∂S = P ⊙ (D ⊙ ∂O·Vᵀ − rowsum(∂O ⊙ O)),  ∂Q = scale·∂S·K,  ∂K += scale·∂Sᵀ·Q</pre>
@@ -74,9 +74,9 @@ final class BlockAttention {
     private final AttentionBlocks cut;
     /** Scores of the heads at work. */
     private final long scoresAtWork;
-    /** Whether each probability was dropped, in the order in which they are computed. */
-    private final @Nullable Tensor dropped;
-    /** By what those that were not are multiplied. */
+    /** Whether each probability stays, 1 or 0, in the order in which they are computed; null if all do. */
+    private final @Nullable Tensor stays;
+    /** By what those that do are multiplied. */
     private final double kept;
     /** Whether products go by {@link BlockProduct}. */
     private final boolean inBlocks;
@@ -85,8 +85,7 @@ final class BlockAttention {
     private final Tensor hidden;
 
     /** Takes shapes and type of {@code (batch, seq, heads, headDim)} and {@code (batch, keys, keyHeads, headDim)}. */
-    private BlockAttention(
-            Tensor query, Tensor key, Look look, @Nullable AttentionBlocks cut, @Nullable Tensor dropped) {
+    private BlockAttention(Tensor query, Tensor key, Look look, @Nullable AttentionBlocks cut, @Nullable Tensor stays) {
         this.look = look;
         Tensor corner = query.narrow(0, 0, 1).narrow(1, 0, Math.min(AttentionBlocks.ROWS, query.size(1)));
         this.hidden = Attention.future(Dtype.of(query).isHalf() ? Attention.wide(corner) : corner);
@@ -97,7 +96,7 @@ final class BlockAttention {
                 cut != null ? cut : AttentionBlocks.of(query, key, look.band(), inBlocks ? SCORES : SCORES_OTHERWISE);
         this.scoresAtWork = this.cut.scoresAtWork();
         this.kept = look.dropout() > 0 ? Dropout.kept(look.dropout()) : 1;
-        this.dropped = look.dropout() > 0 && dropped == null ? Dropout.memory(this.cut.scores()) : dropped;
+        this.stays = look.dropout() > 0 && stays == null ? Dropout.memory(this.cut.scores()) : stays;
     }
 
     /**
@@ -142,13 +141,13 @@ final class BlockAttention {
         Look all = new Look(look.scale(), look.band(), ofAllPairs(look.bias(), query, key), look.dropout());
         AttentionBlocks cut;
         Tensor attended;
-        Tensor dropped;
+        Tensor stays;
         try (NativeScope scope = new NativeScope();
                 AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
             BlockAttention attention = new BlockAttention(query, key, all, null, null);
             cut = attention.cut;
             attended = scope.toEnclosing(attention.forward(query, key, value));
-            dropped = attention.dropped == null ? null : scope.toEnclosing(attention.dropped);
+            stays = attention.stays == null ? null : scope.toEnclosing(attention.stays);
         }
         List<Tensor> inputs = new ArrayList<>(List.of(query, key, value));
         if (all.bias() != null) {
@@ -156,8 +155,8 @@ final class BlockAttention {
         }
         List<Tensor> saved = new ArrayList<>(inputs);
         saved.add(attended);
-        if (dropped != null) {
-            saved.add(dropped);
+        if (stays != null) {
+            saved.add(stays);
         }
         boolean learnsBias = look.bias() != null && look.bias().requires_grad();
         AutogradFunction.lead(
@@ -204,8 +203,8 @@ final class BlockAttention {
             copy(some.ofQueries(query), q);
             turn(some.ofKeys(key).flatten(0, 1), kt);
             copy(some.ofKeys(value), v);
-            if (dropped != null) {
-                Dropout.draw(look.dropout(), ofHeads(dropped, some));
+            if (stays != null) {
+                Dropout.draw(look.dropout(), ofHeads(stays, some));
             }
             blocks.forEach(block -> block.accept(some));
             copyBack(o, some.ofQueries(attended));
@@ -230,7 +229,7 @@ final class BlockAttention {
         Tensor sums = empty(cut.atWork(), cut.length(), cut.group(), 1);
         Tensor scores = empty(cut.mostScores());
         Tensor ofScores = torch.empty_like(scores);
-        Tensor left = dropped == null ? scores : torch.empty_like(scores);
+        Tensor left = stays == null ? scores : torch.empty_like(scores);
         List<Block> all = cut.all();
         boolean firstSeesAll = all.get(0).keys() == cut.keyLength();
         List<Consumer<Heads>> blocks = new ArrayList<>();
@@ -250,13 +249,10 @@ final class BlockAttention {
             boolean add = !firstSeesAll || !blocks.isEmpty();
             blocks.add(some -> {
                 p.compute(some);
-                if (dropped != null) {
-                    pLeft.copy_(p.p);
-                    p.drop(some, pLeft);
-                }
+                p.drop(some, pLeft);
                 product(ofValues, add, kept, pLeftT, ofRows);
                 product(dS, false, kept, ofRows, values);
-                if (dropped == null) {
+                if (stays == null) {
                     dS.sub_(sumsOfRows).mul_(p.p);
                 } else {
                     dS.mul_(pLeft).addcmul_(p.p, sumsOfRows, new Scalar(-1.0));
@@ -359,11 +355,11 @@ final class BlockAttention {
             torch.softmax_out(p, p, 2);
         }
 
-        /** Zeros where dropout says so, of numbers that belong to the scores. */
-        void drop(Heads some, Tensor x) {
-            if (dropped != null) {
+        /** Those that stay, zeros where dropout says so; all of them are there already without dropout. */
+        void drop(Heads some, Tensor left) {
+            if (stays != null) {
                 long from = some.index() * scoresAtWork + cut.atWork() * cut.group() * block.before();
-                x.masked_fill_(block.scores(dropped, from), new Scalar(0.0));
+                torch.mul_out(left, p, block.scores(stays, from));
             }
         }
     }

@@ -22,38 +22,49 @@ public final class Dropout {
         if (!training || share <= 0) {
             return x;
         }
-        Generator own = x.is_cuda() ? null : RandomStream.current();
-        if (own == null) {
+        if (!isDrawn(x)) {
             return torch.dropout(x, share, true);
         }
-        Tensor dropped = memory(x.numel());
-        draw(share, dropped);
         // autograd keeps the bytes alone
-        return x.masked_fill(dropped.view(x.sizes()), new Scalar(0.0)).mul_(new Scalar(kept(share)));
+        return x.mul(drawn(x, share)).mul_(new Scalar(kept(share)));
+    }
+
+    /** Whether what is dropped of x is drawn here, from the thread's {@link RandomStream}, and not by libtorch. */
+    public static boolean isDrawn(Tensor x) {
+        return !x.is_cuda() && RandomStream.current() != null;
+    }
+
+    /** Of each number of x 1 if it stays and 0 if it is dropped, in bytes of the shape of x; see {@link #isDrawn}. */
+    public static Tensor drawn(Tensor x, double share) {
+        Tensor stays = memory(x.numel());
+        draw(share, stays);
+        return stays.view(x.sizes());
     }
 
     /** For {@link #draw}: a byte for each of so many values. */
     static Tensor memory(long values) {
-        return torch.empty(new long[] {values}, new TensorOptions(torch.ScalarType.Bool), null);
+        return torch.empty(new long[] {values}, new TensorOptions(torch.ScalarType.Byte), null);
     }
 
     /**
-     * Says of each value whether it is dropped, drawn from the thread's {@link RandomStream}, which there is. A value takes sixteen
-     * bits of a random number: the share is a multiple of 2⁻¹⁶.
+     * Says of each value whether it stays, drawn from the thread's {@link RandomStream}, which there is. A value takes sixteen
+     * bits of a random number: the share is a multiple of 2⁻¹⁶. Bytes of 0 and 1 rather than truth values, since multiplying by them
+     * takes a fraction of the time of filling where they are true.
      */
-    static void draw(double share, Tensor dropped) {
+    static void draw(double share, Tensor stays) {
         Generator own = Objects.requireNonNull(RandomStream.current(), "a stream");
         try (NativeScope scope = new NativeScope()) {
-            long values = dropped.numel();
+            long values = stays.numel();
             Tensor bits = torch.empty(new long[] {(values + 3) / 4}, new TensorOptions(torch.ScalarType.Long), null)
                     .random_(Long.MIN_VALUE, new LongOptional(), new GeneratorOptional(own));
             Tensor each = bits.view(torch.ScalarType.Short).narrow(0, 0, values);
-            torch.lt_out(dropped, each, new Scalar((double) (Short.MIN_VALUE + parts(share))));
+            // a whole number: beside a fraction each would become one
+            torch.ge_out(stays, each, new Scalar(Short.MIN_VALUE + parts(share)));
         }
     }
 
     /** By what the values that are kept are multiplied. */
-    static double kept(double share) {
+    public static double kept(double share) {
         return 1 / (1 - parts(share) / (double) PARTS);
     }
 

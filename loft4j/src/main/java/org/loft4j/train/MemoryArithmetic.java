@@ -290,11 +290,13 @@ final class MemoryArithmetic {
         long ofRead = layer.writes() ? 2 * layer.heads() : 0;
         for (Linear linear : layer.withShared()) {
             if (lora != null && isTrained(linear)) {
-                // which numbers dropout dropped, and its result as A's product reads it
+                // which numbers stay, and DoRA's, or libtorch's elsewhere, as A's product reads them
                 boolean drops = lora.dropout() > 0;
+                boolean dora = plan.config().method() == Method.DORA;
                 bytesOfDropout += drops ? linear.inFeatures() * layer.rows(linear) : 0;
-                long kept = lora.rankOf(linear.path()) + (drops && keepsInput(linear) ? linear.inFeatures() : 0);
-                kept += plan.config().method() == Method.DORA ? MagnitudeMemory.kept(layer, linear, lora, half) : 0;
+                boolean left = drops && keepsInput(linear) && (dora || !onProcessor());
+                long kept = lora.rankOf(linear.path()) + (left ? linear.inFeatures() : 0);
+                kept += dora ? MagnitudeMemory.kept(layer, linear, lora, half) : 0;
                 if (layer.looksBack(linear)) {
                     ofRead += kept;
                 } else {

@@ -22,6 +22,7 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Engine;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.RandomStream;
 import org.loft4j.tensor.Tensors;
 
 /** The layers as one function in a lane, beside the same layers in float64, which autograd takes apart. */
@@ -55,6 +56,33 @@ class BlockedLoraTest {
     void layersWithProbes() {
         inLane(() -> compare(300, new int[] {300, 150, 150}, 4, true, true, 3, false, true));
         inLane(() -> compare(300, new int[] {700}, 16, false, false, 1, false, true));
+    }
+
+    /** In training alone; each layer drops numbers of its own, and those that the layers drop one by one. */
+    @Test
+    void layersWithDropout() {
+        inLane(() -> compare(300, new int[] {300, 150, 150}, 4, true, true, 3, false, false, 0.3));
+        inLane(() -> compare(300, new int[] {700}, 16, false, false, 1, false, true, 0.1));
+        inLane(() -> compare(1700, new int[] {128, 64}, 8, true, false, 2, false, true, 0.5));
+    }
+
+    /** DoRA's base reads what dropout leaves as well. */
+    @Test
+    void layersThatDropForDoraAreLeftToAutograd() {
+        inLane(() -> {
+            try (NativeScope scope = new NativeScope();
+                    RandomStream stream = RandomStream.open(1)) {
+                Random random = new Random(3);
+                Tensor x = values(random, Dtype.F32, 2 * ROWS, 300);
+                List<LoraLinear> dora = layers(random, 300, new int[] {700}, 4, Dtype.F32, false, true, 0.1);
+                List<LoraLinear> some = new ArrayList<>(dora);
+                some.addAll(layers(random, 300, new int[] {700}, 4, Dtype.F32, false));
+                assertTrue(BlockedLora.takes(some, x));
+                dora.get(0).setTraining(true);
+                assertFalse(BlockedLora.takes(dora, x));
+                assertFalse(BlockedLora.takes(some, x));
+            }
+        });
     }
 
     @Test
@@ -202,20 +230,40 @@ class BlockedLoraTest {
 
     private static void compare(
             int in, int[] outs, int rank, boolean inner, boolean bias, int used, boolean dora, boolean probes) {
+        compare(in, outs, rank, inner, bias, used, dora, probes, 0);
+    }
+
+    private static void compare(
+            int in,
+            int[] outs,
+            int rank,
+            boolean inner,
+            boolean bias,
+            int used,
+            boolean dora,
+            boolean probes,
+            double dropout) {
         List<List<Tensor>> found = new ArrayList<>();
         try (NativeScope scope = new NativeScope()) {
             for (Dtype dtype : List.of(Dtype.F32, Dtype.F64)) {
                 Random random = new Random(5);
-                List<LoraLinear> layers = layers(random, in, outs, rank, dtype, bias, dora);
+                List<LoraLinear> layers = layers(random, in, outs, rank, dtype, bias, dora, dropout);
+                layers.forEach(layer -> layer.setTraining(probes || dropout > 0));
                 if (probes) {
                     layers.forEach(layer -> probe(layer, values(random, dtype, 1, in)));
                 }
                 Tensor x = values(random, dtype, 2, ROWS, in);
                 x.set_requires_grad(inner);
-                assertEquals(dtype == Dtype.F32, BlockedLora.takes(layers, x.reshape(-1, in)));
-                List<Tensor> results = layers.get(0)
-                        .forwardAll(
-                                layers.stream().map(BlockedLoraTest::adapted).toList(), x);
+                List<Tensor> results;
+                try (RandomStream stream = RandomStream.open(7)) {
+                    assertEquals(dtype == Dtype.F32, BlockedLora.takes(layers, x.reshape(-1, in)));
+                    results = layers.get(0)
+                            .forwardAll(
+                                    layers.stream()
+                                            .map(BlockedLoraTest::adapted)
+                                            .toList(),
+                                    x);
+                }
                 Tensor loss = Tensors.zeros(dtype, DeviceSpec.CPU);
                 for (int i = 0; i < used; i++) {
                     Tensor weights = values(random, dtype, 2, ROWS, outs[i]);
@@ -258,7 +306,6 @@ class BlockedLoraTest {
         Tensor sink =
                 Tensors.zeros(Dtype.of(direction), DeviceSpec.CPU, layer.base().outFeatures(), 1);
         layer.setProbe(direction, leaf(sink));
-        layer.setTraining(true);
     }
 
     private static Linear adapted(LoraLinear layer) {
@@ -267,11 +314,11 @@ class BlockedLoraTest {
     }
 
     private static List<LoraLinear> layers(Random random, int in, int[] outs, int rank, Dtype dtype, boolean bias) {
-        return layers(random, in, outs, rank, dtype, bias, false);
+        return layers(random, in, outs, rank, dtype, bias, false, 0);
     }
 
     private static List<LoraLinear> layers(
-            Random random, int in, int[] outs, int rank, Dtype dtype, boolean bias, boolean dora) {
+            Random random, int in, int[] outs, int rank, Dtype dtype, boolean bias, boolean dora, double dropout) {
         List<LoraLinear> layers = new ArrayList<>();
         for (int out : outs) {
             Linear base = new Linear(
@@ -286,7 +333,7 @@ class BlockedLoraTest {
                 magnitude.narrow(0, 0, 1).zero_();
                 leaf(magnitude);
             }
-            layers.add(new LoraLinear(null, base, a, b, magnitude, 0.5, 0));
+            layers.add(new LoraLinear(null, base, a, b, magnitude, 0.5, dropout));
         }
         return layers;
     }

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -100,6 +102,36 @@ class MemoryEstimateTest {
         assertTrue(again.activations() < plain.activations() / 8, again + " " + plain);
         assertTrue(half.weights() * 2 == plain.weights(), half + " " + plain);
         assertTrue(benchModel("loft", Dtype.F32, false).optimizer() > plain.optimizer());
+    }
+
+    /** A byte for each number that a layer reads; of DoRA, and where libtorch drops them, also what is left of them. */
+    @ParameterizedTest
+    @CsvSource({"LORA, CPU, 1", "LOFT, CPU, 1", "LORA_FA, CPU, 1", "LORA, CUDA, 5", "LORA_FA, CUDA, 1"})
+    void whatDropoutKeepsIsReckoned(Method method, DeviceSpec.Kind device, int bytes) {
+        LlamaConfig config = LlamaConfig.of(64, 96, 2, 4, 4, 160, 32);
+        try (Model model = LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 1)) {
+            long[] activations = DoubleStream.of(0, 0.1)
+                    .mapToLong(share -> MemoryEstimate.of(
+                                    model,
+                                    new MemoryPlan(
+                                            TrainConfig.builder(method).build(),
+                                            new LoraConfig(
+                                                    2,
+                                                    4,
+                                                    share,
+                                                    TargetModules.allLinear(),
+                                                    (String) null,
+                                                    false,
+                                                    List.of()),
+                                            LoadIn.FULL,
+                                            new MemoryPlan.Load(1, 8, 0, 0),
+                                            new MemoryPlan.Attention(4, false, false)),
+                                    new DeviceSpec(device, 0))
+                            .activations())
+                    .toArray();
+            // q, k, v, o, gate and up read the states, down what the gate leaves
+            assertEquals(2 * 8 * (6 * 96 + 160) * bytes, activations[1] - activations[0]);
+        }
     }
 
     /** Of four matrices' shapes nine products each are compiled for each shape of a batch beyond the first, and not more than are kept. */
