@@ -12,6 +12,9 @@ import org.apache.commons.statistics.distribution.TDistribution;
  * @param overlap of cross-validation with k folds {@code 1 / (k − 1)}, rows judged by rows learnt; 0 of runs that are independent
  */
 public record Sample(int count, double mean, double deviation, double overlap) {
+    /** Numbers that differ by less than this share of their mean, or of one, are equal but for rounding. */
+    private static final double ROUNDING = 1e-12;
+
     /** Mean and spread of these. */
     public static Sample of(List<Double> values) {
         int n = values.size();
@@ -33,14 +36,19 @@ public record Sample(int count, double mean, double deviation, double overlap) {
 
     /**
      * Half the width of the 95 % confidence interval of the mean, by Student's t: {@code t(0.975; n − 1)·deviation·√(1/n +
-     * overlap)}; not a number for fewer than two. The overlap is the correction of Nadeau and Bengio, "Inference for the
+     * overlap)}; not a number for fewer than two, and for equal ones, which tell nothing of their spread. The overlap is the correction of Nadeau and Bengio, "Inference for the
      * Generalization Error" (2003), for runs that have rows to learn from in common.
      */
     public double halfWidth() {
-        return count < 2
+        return count < 2 || isEqual()
                 ? Double.NaN
                 : TDistribution.of(count - 1).inverseCumulativeProbability(0.975)
                         * deviation
                         * Math.sqrt(1.0 / count + overlap);
+    }
+
+    /** Whether these are several numbers that are all the same. */
+    boolean isEqual() {
+        return count > 1 && deviation <= ROUNDING * Math.max(1, Math.abs(mean));
     }
 }

@@ -301,7 +301,10 @@ public final class SummaryTable {
                 + ": mean difference of runs with the same seed" + (summary.folds() > 0 ? " and fold" : "")
                 + (hasInterval(summary)
                         ? ", and its 95 % confidence interval by Student's t" + FoldNotes.correction(summary) + "."
-                        : "; with one of them there is no confidence interval.")
+                        : isEqual(summary) ? "." : "; with one of them there is no confidence interval.")
+                + (isEqual(summary)
+                        ? " A row whose differences are all equal has no interval: they do not say how far others would lie from them."
+                        : "")
                 + (summary.folds() > 0
                         ? ""
                         : " The same test rows judge all of them: what other rows would say, it does not cover.")
@@ -321,6 +324,13 @@ public final class SummaryTable {
         return summary.standings().stream()
                 .map(Standing::toBaseline)
                 .anyMatch(difference -> difference != null && Double.isFinite(difference.halfWidth()));
+    }
+
+    /** Whether a row has several differences that are all the same. */
+    private static boolean isEqual(Summary summary) {
+        return summary.standings().stream()
+                .map(Standing::toBaseline)
+                .anyMatch(difference -> difference != null && difference.isEqual());
     }
 
     private static boolean has(Summary summary, BestRate.Edge edge) {

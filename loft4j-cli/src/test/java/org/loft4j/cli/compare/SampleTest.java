@@ -1,6 +1,7 @@
 package org.loft4j.cli.compare;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
@@ -21,5 +22,18 @@ class SampleTest {
     void runsWithRowsInCommonHaveAWiderInterval() {
         assertEquals(2.776445 * Math.sqrt(0.5), FIVE.halfWidth(), 1e-5);
         assertEquals(2.776445 * Math.sqrt(2.5 * 0.45), FIVE.withOverlap(0.25).halfWidth(), 1e-5);
+    }
+
+    /** But for rounding, in which differences of shares of the same rows differ. */
+    @Test
+    void equalNumbersHaveNoInterval() {
+        Sample equal = Sample.of(List.of(0.3 - 0.1, 0.9 - 0.7));
+        assertTrue(equal.deviation() > 0);
+        assertTrue(equal.isEqual());
+        assertTrue(Double.isNaN(equal.halfWidth()));
+        assertTrue(Double.isNaN(Sample.of(List.of(3.0, 3.0)).halfWidth()));
+        assertFalse(Sample.of(List.of(3.0, 3.001)).isEqual());
+        assertFalse(Sample.of(List.of(3.0)).isEqual());
+        assertFalse(FIVE.isEqual());
     }
 }
