@@ -66,7 +66,8 @@ public final class ChatTemplate {
                 parsed.put(source.getKey(), Template.parse(source.getValue()));
             } catch (TemplateException e) {
                 String name = files.sources().size() > 1 ? source.getKey() : null;
-                throw new CheckpointException(files.file(), complaint(name, e), e);
+                throw new CheckpointException(
+                        files.file(), complaint(name, e) + "; another template takes its place (--chat-template)", e);
             }
         }
         return parsed;

@@ -103,7 +103,10 @@ class ChatTemplateTest {
         config("{\"chat_template\": \"a\\n\\n{% for %}\"}");
         var wrong = assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));
         assertTrue(
-                wrong.getMessage().contains("chat template, line 3: expected 'name', found '%}'"), wrong.getMessage());
+                wrong.getMessage()
+                        .endsWith("chat template, line 3: expected 'name', found '%}'; another template takes its place"
+                                + " (--chat-template)"),
+                wrong.getMessage());
         config("{\"chat_template\": 3}");
         assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));
     }
