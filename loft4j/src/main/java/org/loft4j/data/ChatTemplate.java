@@ -67,7 +67,10 @@ public final class ChatTemplate {
             } catch (TemplateException e) {
                 String name = files.sources().size() > 1 ? source.getKey() : null;
                 throw new CheckpointException(
-                        files.file(), complaint(name, e) + "; another template takes its place (--chat-template)", e);
+                        files.file(),
+                        complaint(name, e)
+                                + "; correct the template, or give another where a call takes one (--chat-template)",
+                        e);
             }
         }
         return parsed;

@@ -18,8 +18,8 @@ import org.loft4j.optim.LoraRite;
  * {@link #FULL} come from measurements on a small pretrained encoder and several tasks (docs/results.md). Three times as much
  * takes LoFT to the majority class on CoLA at ranks 2, 4 and 16.
  *
- * <p>The rates of the rivals, from {@link #RSLORA} to {@link #REFLORA}, are starting points for small models: at their
- * best in short runs of a small encoder they were a third to ten times as high (docs/results.md).
+ * <p>The rates of the rivals, from {@link #RSLORA} to {@link #REFLORA}, and from {@link #LOFT_SIMPLE} to {@link #LOFT_MUON} are
+ * starting points for small models: the best in short runs of a small encoder were a third to ten times as high (docs/results.md).
  */
 public enum Method {
     /** Low-rank factors by LoFT-AdamW. */

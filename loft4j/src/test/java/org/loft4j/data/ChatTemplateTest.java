@@ -104,8 +104,8 @@ class ChatTemplateTest {
         var wrong = assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));
         assertTrue(
                 wrong.getMessage()
-                        .endsWith("chat template, line 3: expected 'name', found '%}'; another template takes its place"
-                                + " (--chat-template)"),
+                        .endsWith("chat template, line 3: expected 'name', found '%}'; correct the template, or give"
+                                + " another where a call takes one (--chat-template)"),
                 wrong.getMessage());
         config("{\"chat_template\": 3}");
         assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));

@@ -36,8 +36,9 @@ public record Sample(int count, double mean, double deviation, double overlap) {
 
     /**
      * Half the width of the 95 % confidence interval of the mean, by Student's t: {@code t(0.975; n − 1)·deviation·√(1/n +
-     * overlap)}; not a number for fewer than two, and for equal ones, which tell nothing of their spread. The overlap is the correction of Nadeau and Bengio, "Inference for the
-     * Generalization Error" (2003), for runs that have rows to learn from in common.
+     * overlap)}; not a number for fewer than two, and for equal ones, which tell nothing of their spread. The overlap is the
+     * correction of Nadeau and Bengio, "Inference for the Generalization Error" (2003), for runs that have rows to learn from in
+     * common.
      */
     public double halfWidth() {
         return count < 2 || isEqual()

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.loft4j.cli.report.Markdown;
@@ -301,8 +302,8 @@ public final class SummaryTable {
                 + ": mean difference of runs with the same seed" + (summary.folds() > 0 ? " and fold" : "")
                 + (hasInterval(summary)
                         ? ", and its 95 % confidence interval by Student's t" + FoldNotes.correction(summary) + "."
-                        : isEqual(summary) ? "." : "; with one of them there is no confidence interval.")
-                + (isEqual(summary)
+                        : hasEqualDifferences(summary) ? "." : "; with one of them there is no confidence interval.")
+                + (hasEqualDifferences(summary)
                         ? " A row whose differences are all equal has no interval: they do not say how far others would lie from them."
                         : "")
                 + (summary.folds() > 0
@@ -321,16 +322,18 @@ public final class SummaryTable {
     }
 
     private static boolean hasInterval(Summary summary) {
-        return summary.standings().stream()
-                .map(Standing::toBaseline)
-                .anyMatch(difference -> difference != null && Double.isFinite(difference.halfWidth()));
+        return anyDifference(summary, difference -> Double.isFinite(difference.halfWidth()));
     }
 
     /** Whether a row has several differences that are all the same. */
-    private static boolean isEqual(Summary summary) {
+    private static boolean hasEqualDifferences(Summary summary) {
+        return anyDifference(summary, Sample::isEqual);
+    }
+
+    private static boolean anyDifference(Summary summary, Predicate<Sample> is) {
         return summary.standings().stream()
                 .map(Standing::toBaseline)
-                .anyMatch(difference -> difference != null && difference.isEqual());
+                .anyMatch(difference -> difference != null && is.test(difference));
     }
 
     private static boolean has(Summary summary, BestRate.Edge edge) {

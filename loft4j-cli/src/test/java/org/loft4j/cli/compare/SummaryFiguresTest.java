@@ -132,6 +132,32 @@ class SummaryFiguresTest {
         assertTrue(two.contains("and its 95 % confidence interval by Student's t"), two);
     }
 
+    /** With an interval without width two seeds would say that they know. */
+    @Test
+    void equalDifferencesHaveNoInterval() {
+        String equal = "A row whose differences are all equal has no interval";
+        double[] full = {0.912, 0.914};
+        double[] lora = {0.910, 0.912};
+        double[] dora = {0.910, 0.911};
+        for (int seed = 0; seed < 2; seed++) {
+            run("full", 1e-4, seed, 0, full[seed], 0.5);
+            run("lora", 1e-3, seed, 0, lora[seed], 0.5);
+        }
+        String alone = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(alone.contains(" -0.20"), alone);
+        assertFalse(alone.contains(" -0.20 ["), alone);
+        assertFalse(alone.contains("95 % CI"), alone);
+        assertTrue(alone.contains("runs with the same seed. " + equal), alone);
+        for (int seed = 0; seed < 2; seed++) {
+            run("dora", 1e-3, seed, 0, dora[seed], 0.5);
+        }
+        String both = SummaryTable.text(summary("accuracy", 0L));
+        assertTrue(both.contains("95 % CI"), both);
+        assertTrue(both.contains("-0.25 ["), both);
+        assertFalse(both.contains(" -0.20 ["), both);
+        assertTrue(both.contains(equal), both);
+    }
+
     /** A correlation of answers that are all the same. */
     @Test
     void aScoreThatIsNoNumberIsToldOfAndIsNoFailure() {

@@ -164,28 +164,6 @@ class SummaryTest {
         assertFalse(SummaryTable.text(summary(0L)).contains("(of "), SummaryTable.text(summary(0L)));
     }
 
-    /** With an interval without width two seeds would say that they know. */
-    @Test
-    void equalDifferencesHaveNoInterval() {
-        run("full", 0, 1e-4, 0, 0.9, 0.912);
-        run("full", 0, 1e-4, 1, 0.9, 0.914);
-        run("lora", 4, 1e-3, 0, 0.9, 0.910);
-        run("lora", 4, 1e-3, 1, 0.9, 0.912);
-        String alone = SummaryTable.text(summary(0L));
-        assertTrue(alone.contains(" -0.20"), alone);
-        assertFalse(alone.contains(" -0.20 ["), alone);
-        assertFalse(alone.contains("95 % CI"), alone);
-        assertTrue(alone.contains("runs with the same seed. A row whose"), alone);
-        assertTrue(alone.contains("A row whose differences are all equal has no interval"), alone);
-        run("dora", 4, 1e-3, 0, 0.9, 0.910);
-        run("dora", 4, 1e-3, 1, 0.9, 0.911);
-        String both = SummaryTable.text(summary(0L));
-        assertTrue(both.contains("95 % CI"), both);
-        assertTrue(both.contains("-0.25 ["), both);
-        assertFalse(both.contains(" -0.20 ["), both);
-        assertTrue(both.contains("A row whose differences are all equal has no interval"), both);
-    }
-
     /** A baseline's seed that failed takes one pair away, and not all. */
     @Test
     void aFailedSeedIsNoPair() {
